@@ -1,0 +1,92 @@
+//! What the engine is told. The input log is these, in one total order; each has a position, 1 the first.
+use super::site::Site;
+use serde::{Deserialize, Serialize};
+use tuoan_protocol::{DeviceId, EventKind, Fixed, IncidentId, LogId, Presence, Quantity, ZoneId};
+
+/// Engine time: milliseconds, starting as UTC when the log was created, never going back, advancing with the machine's monotonic clock and
+/// persisted. UTC is engine time plus the offset that the last [`Body::Clock`] gave.
+pub type EngineMs = i64;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// When it arrived. Never less than the input's before it.
+    pub at: EngineMs,
+    pub body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    /// First input of every log, and again whenever the site file or a rule pack changes.
+    Configure(Box<Configuration>),
+    /// The daemon has started. It was not listening since `down_from`: silence in between proves nothing.
+    Started { down_from: EngineMs },
+    /// UTC = engine time + offset. Logged at start and whenever it steps by more than a second or its trust changes.
+    Clock { offset_ms: i64, trusted: bool },
+    /// Readings, events or presence of one device, from one MQTT message.
+    Message(Message),
+    /// Devices that a bridge or a birth message describes.
+    Inventory(Vec<DeviceInfo>),
+    Command(Command),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    pub log: LogId,
+    pub site: Site,
+    /// Rule packs as TOML text, in order of their names.
+    pub rules: Vec<String>,
+    /// SHA-256 over the canonical site and the rule packs.
+    pub hash: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub device: DeviceId,
+    /// Where (boot, seq) are given, a repeat of (device, boot, seq) is dropped.
+    pub boot: Option<u64>,
+    pub seq: Option<u64>,
+    /// UTC milliseconds by the device's clock, where it has one.
+    pub sampled_at: Option<i64>,
+    pub retained: bool,
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Item {
+    Reading { quantity: Quantity, channel: u8, value: Fixed },
+    Event { kind: EventKind, command: Option<u64> },
+    Presence(Presence),
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    pub device: Option<DeviceId>,
+    /// Name given by its owner, e.g. Zigbee2MQTT's friendly name.
+    pub name: Option<String>,
+    pub make: Option<String>,
+    pub model: Option<String>,
+    pub firmware: Option<String>,
+    /// Promised period between messages, in seconds.
+    pub period_s: Option<u32>,
+    /// Announced as removed.
+    pub removed: bool,
+}
+
+/// What a person (or an authorised program) asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Who, as shown on the timeline.
+    pub actor: String,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Action {
+    Acknowledge { incident: IncidentId, note: Option<String> },
+    /// 已清场: the carer has looked; clears left.behind, which no sensor may clear.
+    RoomSwept { zone: ZoneId },
+    /// 报告疑虑: opens concern.report at once.
+    ReportConcern { zone: ZoneId, note: String },
+    /// Ends a panic alarm; the reason is required.
+    CancelPanic { incident: IncidentId, reason: String },
+}

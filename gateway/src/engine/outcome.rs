@@ -1,0 +1,44 @@
+//! What the engine says. Everything in one [`Outcome`] is committed in one transaction.
+use tuoan_protocol::{DeviceId, IncidentEvent};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// One for each input of the batch, in order.
+    pub verdicts: Vec<Verdict>,
+    /// Incident events, in order of their sequence.
+    pub events: Vec<IncidentEvent>,
+    /// New entries of the command outbox.
+    pub commands: Vec<DeviceCommand>,
+    /// Outbox entries that a device has confirmed.
+    pub confirmed: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Took this position in the input log: store it there.
+    Accepted(u64),
+    /// Redelivery of (device, boot, seq): nothing changed, nothing to store, acknowledge it.
+    Duplicate,
+    /// A command that cannot be carried out (unknown or closed incident ...): nothing changed; the reason is for the asker.
+    Refused(&'static str),
+}
+
+/// An order to a device (siren, beacon, valve), repeated from the outbox until the device confirms it or it expires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceCommand {
+    /// Number in the outbox, derived from the log.
+    pub id: u64,
+    pub device: DeviceId,
+    pub action: DeviceAction,
+    /// Engine time after which it is no longer worth doing.
+    pub expires: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceAction {
+    SirenOn,
+    SirenOff,
+    ValveClose,
+}

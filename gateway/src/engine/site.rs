@@ -1,0 +1,183 @@
+//! The site file: what the institution is, its zones, devices, classes and hours.
+use serde::{Deserialize, Serialize};
+use tuoan_protocol::{DeviceId, InstitutionType, SiteId, SupervisingBody, ZoneId};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub id: SiteId,
+    pub name: String,
+    pub district: String,
+    pub street: String,
+    pub institution: InstitutionType,
+    pub supervisor: SupervisingBody,
+    /// Minutes east of UTC; China 480, no summer time.
+    #[serde(default = "china")]
+    pub utc_offset_minutes: i32,
+    /// Hours in which staff (cooks and cleaners included) may be in the building on a working day.
+    pub staff_hours: Hours,
+    #[serde(default)]
+    pub classes: Vec<Class>,
+    pub zones: Vec<Zone>,
+    #[serde(default)]
+    pub devices: Vec<Placement>,
+    #[serde(default)]
+    pub calendar: Calendar,
+}
+
+/// "07:30-18:45", local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Hours {
+    /// Minutes since local midnight.
+    pub from: u16,
+    pub to: u16,
+}
+
+impl From<Hours> for String {
+    fn from(h: Hours) -> String {
+        format!("{:02}:{:02}-{:02}:{:02}", h.from / 60, h.from % 60, h.to / 60, h.to % 60)
+    }
+}
+impl TryFrom<String> for Hours {
+    type Error = String;
+    fn try_from(s: String) -> Result<Self, String> {
+        let bad = || format!("{s:?} are no hours; write them as \"07:30-18:45\"");
+        let minute = |t: &str| -> Option<u16> {
+            let (h, m) = t.split_once(':')?;
+            let (h, m): (u16, u16) = (h.parse().ok()?, m.parse().ok()?);
+            (h < 24 && m < 60 || (h, m) == (24, 0)).then_some(h * 60 + m)
+        };
+        let (from, to) = s.split_once('-').ok_or_else(bad)?;
+        match (minute(from), minute(to)) {
+            (Some(from), Some(to)) if from < to => Ok(Hours { from, to }),
+            _ => Err(bad()),
+        }
+    }
+}
+
+/// A class (班) and its hours: full-day, half-day, hourly or temporary care.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    pub id: String,
+    pub name: String,
+    pub care: Care,
+    /// 乳儿班, 托小班, 托大班, 混合班.
+    pub age_group: AgeGroup,
+    pub care_hours: Vec<Hours>,
+    #[serde(default)]
+    pub nap: Option<Hours>,
+    #[serde(default)]
+    pub drop_off: Option<Hours>,
+    #[serde(default)]
+    pub collection: Option<Hours>,
+}
+
+/// 全日托、半日托、计时托、临时托.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Care {
+    FullDay,
+    HalfDay,
+    Hourly,
+    Temporary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgeGroup {
+    /// 乳儿班 6-12 months.
+    Infant,
+    /// 托小班 12-24 months.
+    Toddler,
+    /// 托大班 24-36 months.
+    Older,
+    /// 混合班 from 18 months.
+    Mixed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    pub id: ZoneId,
+    pub name: String,
+    pub kind: ZoneKind,
+    /// 1 is the ground floor.
+    #[serde(default = "ground")]
+    pub floor: i8,
+    /// Class ids whose hours hold here; empty: the hours of all classes together.
+    #[serde(default)]
+    pub classes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZoneKind {
+    Activity,
+    Nap,
+    Corridor,
+    Washroom,
+    Kitchen,
+    Exit,
+    StairsGate,
+    Yard,
+    Office,
+    Power,
+    Storage,
+}
+
+/// Where a device hangs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    pub id: DeviceId,
+    pub zone: ZoneId,
+    #[serde(default)]
+    pub name: Option<String>,
+    pub role: Role,
+    /// Seconds between its messages, where it is known; otherwise learned.
+    #[serde(default)]
+    pub period_s: Option<u32>,
+}
+
+/// What a device is for: a contact on a door is judged otherwise than one on a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Climate,
+    Door,
+    Window,
+    Smoke,
+    Heat,
+    Gas,
+    Co,
+    Water,
+    HotWater,
+    Panic,
+    Occupancy,
+    Lock,
+    Power,
+    Siren,
+    Camera,
+    Meter,
+    Other,
+}
+
+/// Working days: Monday to Friday unless listed. Dates as "2026-10-01".
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calendar {
+    #[serde(default)]
+    pub holidays: Vec<String>,
+    /// 调休: weekend days that are worked.
+    #[serde(default)]
+    pub working_days: Vec<String>,
+}
+
+fn china() -> i32 {
+    480
+}
+fn ground() -> i8 {
+    1
+}

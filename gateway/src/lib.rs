@@ -1,0 +1,15 @@
+//! The Tuoan gateway: one process on one small box in each nursery. `ARCHITECTURE.md` has the picture.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod decode;
+pub mod deliver;
+pub mod demo;
+pub mod doctor;
+pub mod engine;
+pub mod ingest;
+pub mod metrics;
+pub mod pipeline;
+pub mod store;
+pub mod web;

@@ -1,0 +1,99 @@
+//! One durable truth: one SQLite file, WAL, `synchronous=FULL`, one writer thread, group commit without a timed linger.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `schema.rs` | tables and migrations |
+//! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, reserve file, wear mode |
+//! | `reader.rs` | queries, on read-only connections |
+//! | `retained.rs` | the embedded broker's retained messages |
+//!
+//! What must hold: everything a [`Batch`] says lands in ONE transaction; its acks are answered only after the commit; a failed commit is
+//! retried with the SAME batch; nothing is kept in memory instead.
+use crate::engine::view::View;
+use crate::engine::{Body, DeviceCommand};
+use crate::ingest::Ack;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tuoan_protocol::IncidentEvent;
+
+pub mod reader;
+pub mod retained;
+pub mod schema;
+pub mod writer;
+
+pub use reader::Reader;
+pub use writer::{Recovered, Store};
+
+/// One accepted engine input at its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub position: u64,
+    /// Engine time.
+    pub at: i64,
+    /// True for the first entry that an MQTT message caused, false for its others and for entries no message caused: so messages can be counted.
+    pub message: bool,
+    pub body: Body,
+}
+
+/// A message that nobody understood, or that is malformed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// UTC milliseconds.
+    pub at: i64,
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub retained: bool,
+    pub decoder: Option<String>,
+    pub reason: String,
+}
+
+/// All that one engine step wants written, and whom to tell when it is.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Engine time of the step: persisted as the log's `now`.
+    pub now: i64,
+    /// UTC minus engine time at that moment.
+    pub utc_offset: i64,
+    pub entries: Vec<Entry>,
+    pub events: Vec<IncidentEvent>,
+    pub commands: Vec<DeviceCommand>,
+    pub confirmed: Vec<u64>,
+    pub quarantine: Vec<Quarantined>,
+    /// Encoded engine state after this batch.
+    pub snapshot: Option<Vec<u8>>,
+    /// Answered after the commit.
+    pub acks: Vec<Ack>,
+    pub replies: Vec<oneshot::Sender<()>>,
+    /// Published after the commit.
+    pub view: Option<Arc<View>>,
+    /// Holds something that matters to safety: commit at once even in wear mode.
+    pub urgent: bool,
+}
+
+/// What has been committed; sinks and pages wait on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Highest position in the input log.
+    pub position: u64,
+    /// Highest incident event sequence.
+    pub sequence: u64,
+}
+
+/// Lanes of a sink, each with its own cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Cursor over incident events, by sequence.
+    Alerts,
+    /// Cursor over the input log, by position.
+    Metrics,
+}
+
+/// How the disk is. Anything but `Healthy` is shown on every page and raised as an advisory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Health {
+    #[default]
+    Healthy,
+    /// Commits fail; intake stands still. The text says why and what to do. Since: UTC milliseconds.
+    Degraded { since: i64, reason: String },
+}

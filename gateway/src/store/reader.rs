@@ -1,0 +1,4 @@
+//! Queries, on read-only connections.
+
+#[derive(Clone)]
+pub struct Reader {}

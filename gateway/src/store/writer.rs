@@ -1,0 +1,4 @@
+//! The writer thread.
+
+pub struct Store {}
+pub struct Recovered {}

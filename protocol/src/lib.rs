@@ -1,0 +1,35 @@
+//! What firmware, gateway and platform say to each other. `no_std`, no allocation: every size is bounded by its type.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`id`] | names of sites, zones, devices, rules, incidents: bounded text that is safe in a topic and a log line |
+//! | [`quantity`] | the quantities of the hazard catalogue, their units and fixed-point scale |
+//! | [`reading`] | telemetry: readings of one device, (device, boot, seq) |
+//! | [`event`] | momentary device events (button press, test) |
+//! | [`status`] | birth and will |
+//! | [`frame`] | header before a camera's JPEG |
+//! | [`incident`] | what happened at a place, as an append-only log of events |
+//! | [`topic`] | the MQTT topics `tuoan/v1/<site>/<device>/<kind>` |
+//! | [`codec`] | JSON and CBOR of all of them, versioned |
+#![cfg_attr(not(feature = "std"), no_std)]
+
+pub mod codec;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod incident;
+pub mod quantity;
+pub mod reading;
+pub mod status;
+pub mod topic;
+
+pub use event::{DeviceEvent, EventKind};
+pub use frame::FrameHeader;
+pub use id::{DeviceId, EventId, HazardId, IncidentId, LogId, OtherName, Place, RuleId, SiteId, ZoneId};
+pub use incident::{Basis, IncidentEvent, IncidentState, InstitutionType, Severity, SupervisingBody, Transition, Trigger};
+pub use quantity::{Fixed, Quantity};
+pub use reading::{DeviceTime, Reading, Telemetry};
+pub use status::{Presence, Status};
+
+/// Version of the wire format written by this crate. A reader refuses a higher major version and ignores unknown fields.
+pub const VERSION: u8 = 1;

@@ -1,0 +1,175 @@
+//! Quantities and their units. One table; everything else (wire names, scale, rule packs, pages) reads it.
+use crate::id::OtherName;
+
+/// A value in fixed point: the quantity's unit divided by `10^decimals`. From decoding on there is no floating point, so that a
+/// replay on another machine gives the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Fixed(pub i64);
+
+/// Largest magnitude of a [`Fixed`]: exact in an `f64` and in JavaScript.
+pub const FIXED_MAX: i64 = (1 << 53) - 1;
+
+macro_rules! quantities {
+    ($($(#[$doc:meta])* $v:ident $name:literal $unit:literal $decimals:literal $kind:ident;)*) => {
+        /// A measured quantity. State quantities have the unit `bool`: 1 is the state the name says.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Quantity {
+            $($(#[$doc])* $v,)*
+            /// Not known to this version: kept with three decimals, shown, never judged by a built-in rule.
+            Other(OtherName),
+        }
+        impl Quantity {
+            /// All known quantities, in table order.
+            pub const ALL: &'static [Quantity] = &[$(Quantity::$v,)*];
+            /// Name on the wire, in rule packs and as an InfluxDB field.
+            pub fn name(&self) -> &str { match self { $(Quantity::$v => $name,)* Quantity::Other(n) => n.as_str() } }
+            /// Unit: SI or its accepted relatives; `bool` for a state; empty when unknown.
+            pub fn unit(&self) -> &'static str { match self { $(Quantity::$v => $unit,)* Quantity::Other(_) => "" } }
+            /// Decimal places kept.
+            pub fn decimals(&self) -> u8 { match self { $(Quantity::$v => $decimals,)* Quantity::Other(_) => 3 } }
+            pub fn kind(&self) -> Kind { match self { $(Quantity::$v => Kind::$kind,)* Quantity::Other(_) => Kind::Number } }
+            fn known(name: &str) -> Option<Quantity> { match name { $($name => Some(Quantity::$v),)* _ => None } }
+        }
+    };
+}
+
+/// How a quantity behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number that is sampled.
+    Number,
+    /// A state (0 or 1) that lasts until it is reported otherwise.
+    State,
+    /// A state that is hazardous in itself when 1: found retained on connect, it raises its incident.
+    Hazard,
+}
+
+quantities! {
+    Temperature "temperature" "°C" 2 Number;
+    Humidity "humidity" "%" 2 Number;
+    Pressure "pressure" "hPa" 1 Number;
+    Co2 "co2" "ppm" 0 Number;
+    Co "co" "ppm" 1 Number;
+    Pm25 "pm25" "µg/m³" 1 Number;
+    Pm10 "pm10" "µg/m³" 1 Number;
+    Formaldehyde "hcho" "mg/m³" 3 Number;
+    Tvoc "tvoc" "mg/m³" 3 Number;
+    /** A-weighted equivalent level. */ SoundLevel "sound_level" "dB(A)" 1 Number;
+    Illuminance "illuminance" "lx" 1 Number;
+    /** Combustible gas in per cent of the lower explosive limit. */ GasLel "gas_lel" "%LEL" 1 Number;
+    GasFlow "gas_flow" "m³/h" 3 Number;
+    WaterFlow "water_flow" "L/min" 2 Number;
+    WaterTemperature "water_temperature" "°C" 2 Number;
+    WaterLevel "water_level" "cm" 1 Number;
+    FridgeTemperature "fridge_temperature" "°C" 2 Number;
+    BodyTemperature "body_temperature" "°C" 2 Number;
+    Power "power" "W" 1 Number;
+    Energy "energy" "kWh" 3 Number;
+    UvRuntime "uv_runtime" "min" 0 Number;
+    People "people" "1" 0 Number;
+    Adults "adults" "1" 0 Number;
+    Children "children" "1" 0 Number;
+    Tilt "tilt" "°" 1 Number;
+    Distance "distance" "cm" 1 Number;
+    Battery "battery" "%" 0 Number;
+    BatteryVoltage "battery_voltage" "V" 3 Number;
+    LinkQuality "link_quality" "1" 0 Number;
+    SignalStrength "rssi" "dBm" 0 Number;
+    /** Smoke alarm sounding. */ Smoke "smoke" "bool" 0 Hazard;
+    /** Heat detector sounding. */ Heat "heat" "bool" 0 Hazard;
+    /** Combustible gas alarm sounding. */ Gas "gas" "bool" 0 Hazard;
+    /** Carbon monoxide alarm sounding. */ CoAlarm "co_alarm" "bool" 0 Hazard;
+    WaterLeak "water_leak" "bool" 0 Hazard;
+    /** A door or window: 1 is OPEN (Zigbee2MQTT's `contact: false`). */ Open "open" "bool" 0 Hazard;
+    /** 1 is locked. */ Locked "locked" "bool" 0 State;
+    /** Motion by PIR: 1 is motion. Absence proves nothing: a sleeping child does not move. */ Motion "motion" "bool" 0 State;
+    /** Presence by mmWave or camera: 1 is present; absence counts as evidence. */ Presence "presence" "bool" 0 State;
+    Vibration "vibration" "bool" 0 State;
+    Tamper "tamper" "bool" 0 State;
+    /** Germicidal lamp: 1 is on. */ UvLamp "uv_lamp" "bool" 0 State;
+    /** Mains supply: 1 is present. */ Mains "mains" "bool" 0 State;
+    /** Gas or water valve: 1 is open. */ Valve "valve" "bool" 0 State;
+    /** Siren or beacon: 1 is sounding. */ Siren "siren" "bool" 0 State;
+    /** Wiring or self-test fault reported by the device itself. */ Fault "fault" "bool" 0 State;
+}
+
+/// Why a number cannot be a value of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueError {
+    NotFinite,
+    OutOfRange,
+    /// A state other than 0 or 1.
+    NotAState,
+}
+impl core::fmt::Display for ValueError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NotFinite => "the value is not a finite number",
+            Self::OutOfRange => "the value is too large to be kept exactly",
+            Self::NotAState => "the value of a state must be 0, 1, true or false",
+        })
+    }
+}
+impl core::error::Error for ValueError {}
+
+impl Quantity {
+    /// The quantity of that wire name; an unknown valid name is kept as [`Quantity::Other`].
+    pub fn from_name(name: &str) -> Result<Quantity, crate::id::NameError> {
+        match Self::known(name) {
+            Some(q) => Ok(q),
+            None => OtherName::new(name).map(Quantity::Other),
+        }
+    }
+    /// Fixed-point units in one unit of the quantity: `10^decimals`.
+    pub fn scale(&self) -> i64 {
+        10i64.pow(u32::from(self.decimals()))
+    }
+    pub fn is_state(&self) -> bool {
+        matches!(self.kind(), Kind::State | Kind::Hazard)
+    }
+    /// `value` in the quantity's unit, rounded half away from zero to its decimals.
+    pub fn fixed(&self, value: f64) -> Result<Fixed, ValueError> {
+        if !value.is_finite() {
+            return Err(ValueError::NotFinite);
+        }
+        let scaled = value * self.scale() as f64;
+        let rounded = if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 };
+        if rounded.abs() >= FIXED_MAX as f64 {
+            return Err(ValueError::OutOfRange);
+        }
+        self.checked(Fixed(rounded as i64))
+    }
+    /// `value` if it may be a value of this quantity.
+    pub fn checked(&self, value: Fixed) -> Result<Fixed, ValueError> {
+        if self.is_state() && !(0..=1).contains(&value.0) {
+            return Err(ValueError::NotAState);
+        }
+        if value.0.abs() > FIXED_MAX { Err(ValueError::OutOfRange) } else { Ok(value) }
+    }
+    /// For display and for InfluxDB only; decisions use [`Fixed`].
+    pub fn float(&self, value: Fixed) -> f64 {
+        value.0 as f64 / self.scale() as f64
+    }
+}
+
+impl serde::Serialize for Quantity {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+impl<'de> serde::Deserialize<'de> for Quantity {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl serde::de::Visitor<'_> for V {
+            type Value = Quantity;
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("a quantity's name")
+            }
+            fn visit_str<E: serde::de::Error>(self, s: &str) -> Result<Quantity, E> {
+                Quantity::from_name(s).map_err(E::custom)
+            }
+        }
+        d.deserialize_str(V)
+    }
+}

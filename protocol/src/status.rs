@@ -1,0 +1,27 @@
+//! Birth and will: one retained message per device on `.../status`.
+use crate::{DeviceId, SiteId};
+use heapless::String;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    Online,
+    /// Said by the device before it leaves.
+    Leaving,
+    /// Said by the broker for it: the will.
+    Offline,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    pub site: SiteId,
+    pub device: DeviceId,
+    /// The boot that this is the birth or will of; `None` in a will written before the boot id was known.
+    pub boot: Option<u64>,
+    pub presence: Presence,
+    pub make: Option<String<32>>,
+    pub model: Option<String<32>>,
+    pub firmware: Option<String<32>>,
+    /// Seconds between telemetry messages that the device promises.
+    pub period_s: Option<u32>,
+}
