@@ -1,0 +1,188 @@
+//! CloudEvents 1.0 in JSON, as the platform's `POST /v1/events` takes them. Each event is written with a comma behind it, so that a batch
+//! is any run of them in brackets without the last comma.
+use super::directory::{Bilingual, Directory, RuleText};
+use super::sinks::{Absent, Heartbeat, Unsayable};
+use serde::Serialize;
+use std::io::Write as _;
+use time::OffsetDateTime;
+use tuoan_protocol::{IncidentEvent, LogId, SiteId, Transition};
+
+/// Media type of a batch.
+pub const BATCH_TYPE: &str = "application/cloudevents-batch+json";
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: String,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    time: String,
+    datacontenttype: &'static str,
+    /// CloudEvents' sequence extension: a string; `sequencetype` says how to compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequencetype: Option<&'static str>,
+}
+
+impl<'a> Envelope<'a> {
+    fn new(site: &SiteId, log: &LogId, id: &'a str, kind: &'a str, at: i64, sequence: Option<u64>) -> Result<Self, Unsayable> {
+        Ok(Self {
+            specversion: "1.0",
+            id,
+            source: format!("/sites/{site}/logs/{log}"),
+            kind,
+            subject: None,
+            time: rfc3339(at)?,
+            datacontenttype: "application/json",
+            sequence: sequence.map(|s| s.to_string()),
+            sequencetype: sequence.map(|_| "Integer"),
+        })
+    }
+}
+
+/// An incident event with the names and texts that a person needs.
+pub fn incident(event: &IncidentEvent, directory: &Directory, unrecorded: bool, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        place_name: &'a str,
+        title: &'a Bilingual,
+        advice: &'a Bilingual,
+        clause: &'a str,
+        duty: &'a [String],
+        unrecorded: bool,
+    }
+    let kind = format!("cn.tuoan.incident.{}.v1", transition(event.transition));
+    let mut envelope = Envelope::new(&event.site, &event.log, event.id.as_str(), &kind, event.at, Some(event.sequence))?;
+    envelope.subject = Some(event.incident.as_str());
+    // A rule that is gone from the packs still has an event to tell: the hazard's id stands in for its title.
+    let unknown = || {
+        let title = Bilingual { zh: event.hazard.as_str().into(), en: event.hazard.as_str().into() };
+        RuleText { title, ..RuleText::default() }
+    };
+    let gone;
+    let text = match directory.rule(&event.rule) {
+        Some(text) => text,
+        None => {
+            gone = unknown();
+            &gone
+        }
+    };
+    let data = Data {
+        place_name: directory.zone_name(&event.place.zone),
+        title: &text.title,
+        advice: &text.advice,
+        clause: &text.clause,
+        duty: &text.duty,
+        unrecorded,
+    };
+    open(&envelope, to)?;
+    to.extend_from_slice(b"{\"event\":");
+    event_json(event, to)?;
+    to.push(b',');
+    members(&data, to)?;
+    to.extend_from_slice(b"},");
+    Ok(())
+}
+
+/// What stands for an event set aside, so that its sequence is no eternal gap.
+pub fn tombstone(absent: Absent<'_>, directory: &Directory, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let made;
+    let id = match absent.id {
+        Some(id) => id.as_str(),
+        None => {
+            made = format!("{}-{}", directory.log, absent.sequence);
+            &made
+        }
+    };
+    let envelope = Envelope::new(&directory.site, &directory.log, id, "cn.tuoan.tombstone.v1", absent.at, Some(absent.sequence))?;
+    open(&envelope, to)?;
+    json(&serde_json::json!({ "reason": absent.reason }), to)?;
+    to.extend_from_slice(b"},");
+    Ok(())
+}
+
+/// A sign of life: outside the sequence, never repeated.
+pub fn heartbeat(beat: &Heartbeat, directory: &Directory, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let id = format!("heartbeat-{}-{}", directory.log, beat.at);
+    open(&Envelope::new(&directory.site, &directory.log, &id, "cn.tuoan.heartbeat.v1", beat.at, None)?, to)?;
+    let data = serde_json::json!({
+        "position": beat.position,
+        "queue": { "alerts": beat.queue_alerts, "metrics": beat.queue_metrics },
+        "healthy": beat.healthy,
+        "clock_trusted": beat.clock_trusted,
+    });
+    json(&data, to)?;
+    to.extend_from_slice(b"},");
+    Ok(())
+}
+
+/// The envelope up to the value of `data`.
+fn open(envelope: &Envelope<'_>, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    to.push(b'{');
+    members(envelope, to)?;
+    to.extend_from_slice(b",\"data\":");
+    Ok(())
+}
+
+/// A struct's members without the braces.
+fn members(value: &impl Serialize, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let text = serde_json::to_vec(value).map_err(unsayable)?;
+    let inner = text.strip_prefix(b"{").and_then(|t| t.strip_suffix(b"}")).unwrap_or_default();
+    to.extend_from_slice(inner);
+    Ok(())
+}
+
+fn json(value: &impl Serialize, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    serde_json::to_writer(to, value).map_err(unsayable)
+}
+
+fn unsayable(e: impl std::fmt::Display) -> Unsayable {
+    Unsayable(format!("cannot be written as JSON: {e}"))
+}
+
+fn transition(t: Transition) -> &'static str {
+    match t {
+        Transition::Opened => "opened",
+        Transition::Raised => "raised",
+        Transition::Lowered => "lowered",
+        Transition::Reactivated => "reactivated",
+        Transition::Returned => "returned",
+        Transition::Acknowledged => "acknowledged",
+        Transition::Closed => "closed",
+    }
+}
+
+/// UTC with milliseconds, e.g. `2026-03-02T07:30:00.250Z`.
+fn rfc3339(ms: i64) -> Result<String, Unsayable> {
+    let t = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
+        .ok()
+        .filter(|t| (0..=9999).contains(&t.year()))
+        .ok_or_else(|| Unsayable(format!("its time, {ms} ms since 1970, is no date")))?;
+    let mut text = Vec::with_capacity(24);
+    write!(
+        text,
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        t.year(),
+        u8::from(t.month()),
+        t.day(),
+        t.hour(),
+        t.minute(),
+        t.second(),
+        t.millisecond()
+    )
+    .map_err(unsayable)?;
+    String::from_utf8(text).map_err(unsayable)
+}
+
+/// The event as the protocol's JSON codec writes it.
+fn event_json(event: &IncidentEvent, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let trigger = event.trigger.as_ref().map(|t| {
+        serde_json::json!({"device": t.device, "quantity": t.reading.as_ref().map(|r| r.0.name()),
+            "value": t.reading.as_ref().map(|(q, v)| q.float(*v)), "device_seq": t.seq})
+    });
+    json(&serde_json::json!({"v": 1, "id": event.id, "incident": event.incident, "sequence": event.sequence, "trigger": trigger}), to)
+}
