@@ -5,6 +5,7 @@ use super::sinks::{Absent, Heartbeat, Unsayable};
 use serde::Serialize;
 use std::io::Write as _;
 use time::OffsetDateTime;
+use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{IncidentEvent, LogId, SiteId, Transition};
 
 /// Media type of a batch.
@@ -81,7 +82,7 @@ pub fn incident(event: &IncidentEvent, directory: &Directory, unrecorded: bool, 
     };
     open(&envelope, to)?;
     to.extend_from_slice(b"{\"event\":");
-    event_json(event, to)?;
+    to.extend_from_slice(event.to_json().as_bytes());
     to.push(b',');
     members(&data, to)?;
     to.extend_from_slice(b"},");
@@ -176,13 +177,4 @@ fn rfc3339(ms: i64) -> Result<String, Unsayable> {
     )
     .map_err(unsayable)?;
     String::from_utf8(text).map_err(unsayable)
-}
-
-/// The event as the protocol's JSON codec writes it.
-fn event_json(event: &IncidentEvent, to: &mut Vec<u8>) -> Result<(), Unsayable> {
-    let trigger = event.trigger.as_ref().map(|t| {
-        serde_json::json!({"device": t.device, "quantity": t.reading.as_ref().map(|r| r.0.name()),
-            "value": t.reading.as_ref().map(|(q, v)| q.float(*v)), "device_seq": t.seq})
-    });
-    json(&serde_json::json!({"v": 1, "id": event.id, "incident": event.incident, "sequence": event.sequence, "trigger": trigger}), to)
 }

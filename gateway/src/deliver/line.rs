@@ -9,6 +9,7 @@ use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::FieldValue;
 use std::borrow::Cow;
 use std::fmt;
+use tuoan_protocol::decimal::Exact;
 use tuoan_protocol::{Fixed, Quantity};
 
 /// Milliseconds at 2020-01-01 UTC: a device's clock that shows less was never set.
@@ -130,31 +131,21 @@ fn field_name(quantity: &Quantity) -> Result<Cow<'_, str>, Unsayable> {
 #[derive(Debug, Clone, Copy)]
 enum Field {
     State(i64),
-    Number { value: i64, decimals: u8 },
+    Number(Exact),
 }
 
 impl Field {
     fn of(quantity: &Quantity, value: Fixed) -> Result<Field, Unsayable> {
-        let value = quantity.checked(value).map_err(|e| Unsayable(format!("{}: {e}", quantity.name())))?.0;
-        Ok(if quantity.is_state() { Field::State(value) } else { Field::Number { value, decimals: quantity.decimals() } })
+        let value = quantity.checked(value).map_err(|e| Unsayable(format!("{}: {e}", quantity.name())))?;
+        Ok(if quantity.is_state() { Field::State(value.0) } else { Field::Number(Exact { value, decimals: quantity.decimals() }) })
     }
 }
 
 impl FieldValue for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (value, mut decimals) = match *self {
-            Field::State(value) => return write!(f, "{value}i"),
-            Field::Number { value, decimals } => (value, decimals),
-        };
-        let sign = if value < 0 { "-" } else { "" };
-        let scale = 10u64.saturating_pow(u32::from(decimals));
-        let (whole, mut fraction) = (value.unsigned_abs() / scale, value.unsigned_abs() % scale);
-        while decimals > 0 && fraction % 10 == 0 {
-            (fraction, decimals) = (fraction / 10, decimals - 1);
-        }
-        match decimals {
-            0 => write!(f, "{sign}{whole}"),
-            _ => write!(f, "{sign}{whole}.{fraction:0width$}", width = usize::from(decimals)),
+        match *self {
+            Field::State(value) => write!(f, "{value}i"),
+            Field::Number(exact) => write!(f, "{exact}"),
         }
     }
 }

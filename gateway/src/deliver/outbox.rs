@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
 use tuoan_protocol::topic::{Topic, TopicKind};
-use tuoan_protocol::{SiteId, VERSION};
+use tuoan_protocol::{SiteId, codec::Wire, command as wire};
 
 /// The order did not reach the broker; it is repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,7 @@ impl Delivery {
 /// Publishes one order; false when it did not reach the broker.
 pub(super) async fn order(link: &dyn CommandLink, site: &SiteId, command: &DeviceCommand, utc_offset: i64) -> bool {
     let topic = Topic { site: site.clone(), device: command.device.clone(), kind: TopicKind::Command }.to_string();
-    match link.publish(&topic, payload(command, utc_offset).as_bytes()).await {
+    match link.publish(&topic, payload(site, command, utc_offset).as_bytes()).await {
         Ok(()) => true,
         Err(e) => {
             tracing::warn!(device = %command.device, order = command.id, error = %e, "order not sent; it will be repeated");
@@ -88,13 +88,14 @@ pub(super) async fn order(link: &dyn CommandLink, site: &SiteId, command: &Devic
     }
 }
 
-/// `{"v":1,"id":7,"action":"siren_on","expires":1772436600000}`; `expires` in UTC milliseconds.
-fn payload(command: &DeviceCommand, utc_offset: i64) -> String {
+/// As the protocol writes it: `{"v":1,"site":"s","device":"d","id":7,"action":"siren_on","expires":1772436600000}`, `expires` in UTC
+/// milliseconds.
+fn payload(site: &SiteId, command: &DeviceCommand, utc_offset: i64) -> String {
     let action = match command.action {
-        DeviceAction::SirenOn => "siren_on",
-        DeviceAction::SirenOff => "siren_off",
-        DeviceAction::ValveClose => "valve_close",
+        DeviceAction::SirenOn => wire::DeviceAction::SirenOn,
+        DeviceAction::SirenOff => wire::DeviceAction::SirenOff,
+        DeviceAction::ValveClose => wire::DeviceAction::ValveClose,
     };
-    let expires = command.expires.saturating_add(utc_offset);
-    format!(r#"{{"v":{VERSION},"id":{},"action":"{action}","expires":{expires}}}"#, command.id)
+    let expires = Some(command.expires.saturating_add(utc_offset));
+    wire::DeviceCommand { site: site.clone(), device: command.device.clone(), id: command.id, action, expires }.to_json()
 }
