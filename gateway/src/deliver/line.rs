@@ -149,3 +149,111 @@ impl FieldValue for Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::testing::influx::{Point, Value, parse};
+    use proptest::prelude::*;
+    use tuoan_protocol::DeviceId;
+
+    const ORIGIN: Origin<'_> =
+        Origin { measurement: "reading", site: "xingyuan", zone: Some("toddler-2"), position: 42, arrived: 1_700_000_000_123 };
+
+    fn message(items: Vec<Item>) -> Message {
+        Message { device: DeviceId::new("climate-2").unwrap(), boot: None, seq: Some(5), sampled_at: None, retained: false, items }
+    }
+    fn reading(quantity: Quantity, channel: u8, value: i64) -> Item {
+        Item::Reading { quantity, channel, value: Fixed(value) }
+    }
+    fn encoded(origin: &Origin<'_>, message: &Message) -> Result<String, Unsayable> {
+        let mut to = Vec::new();
+        encode(origin, message, &mut to)?;
+        Ok(String::from_utf8(to).unwrap())
+    }
+
+    #[test]
+    fn golden_lines() {
+        let mut m = message(vec![
+            reading(Quantity::Temperature, 0, 2340),
+            reading(Quantity::Co2, 0, 812),
+            reading(Quantity::Open, 0, 1),
+            reading(Quantity::Temperature, 3, -5),
+            Item::Presence(tuoan_protocol::Presence::Online),
+        ]);
+        assert_eq!(
+            encoded(&ORIGIN, &m).unwrap(),
+            "reading,site=xingyuan,zone=toddler-2,device=climate-2 temperature=23.4,co2=812,open=1i,seq=5i 1700000000123000042\n\
+             reading,site=xingyuan,zone=toddler-2,device=climate-2,channel=3 temperature=-0.05,seq=5i 1700000000123000042\n"
+        );
+        m.items.truncate(1);
+        (m.seq, m.sampled_at) = (None, Some(1_699_999_999_000));
+        let unplaced = Origin { zone: None, ..ORIGIN };
+        assert_eq!(encoded(&unplaced, &m).unwrap(), "reading,site=xingyuan,device=climate-2 temperature=23.4 1699999999000000042\n");
+        // A clock that was never set.
+        m.sampled_at = Some(3_000);
+        assert!(encoded(&ORIGIN, &m).unwrap().ends_with(" 1700000000123000042\n"));
+        m.items.clear();
+        assert_eq!(encoded(&ORIGIN, &m).unwrap(), "");
+    }
+
+    #[test]
+    fn a_quantity_twice_counts_once_by_its_last_value() {
+        let m = message(vec![reading(Quantity::Co2, 0, 1), reading(Quantity::Co2, 1, 2), reading(Quantity::Co2, 0, 3)]);
+        let lines = encoded(&ORIGIN, &m).unwrap();
+        assert!(lines.contains(" co2=3,seq=5i ") && lines.contains(" co2=2,seq=5i ") && lines.lines().count() == 2, "{lines}");
+    }
+
+    #[test]
+    fn foreign_quantities_do_not_take_our_names() {
+        let other = |name: &str| Quantity::Other(tuoan_protocol::OtherName::new(name).unwrap());
+        let m = message(vec![reading(other("time"), 0, 1000), reading(other("seq"), 0, 2000), reading(other("_x"), 0, 3500)]);
+        assert!(encoded(&ORIGIN, &m).unwrap().contains(" time_=1,seq_=2,x_x=3.5,seq=5i "));
+    }
+
+    #[test]
+    fn what_cannot_be_said_safely_is_refused_whole() {
+        let good = message(vec![reading(Quantity::Co2, 0, 1)]);
+        for bad in ["", "a\nb", "a\r", "tail\\", "a\\ b", "\u{85}", "#note", "\0"] {
+            let origins = [Origin { measurement: bad, ..ORIGIN }, Origin { site: bad, ..ORIGIN }, Origin { zone: Some(bad), ..ORIGIN }];
+            assert!(origins.iter().all(|o| encoded(o, &good).is_err()), "{bad:?}");
+        }
+        assert!(check_measurement("_internal").is_err() && check_measurement("reading").is_ok());
+        // A state that is none, on the second channel: the first channel's line is taken back.
+        let mut to = b"before\n".to_vec();
+        let bad = message(vec![reading(Quantity::Co2, 0, 1), reading(Quantity::Smoke, 1, 7)]);
+        assert!(encode(&ORIGIN, &bad, &mut to).unwrap_err().to_string().starts_with("smoke: "));
+        assert_eq!(to, b"before\n");
+        assert!(encoded(&Origin { arrived: i64::MAX, ..ORIGIN }, &good).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn one_line_that_parses_back_or_a_refusal(
+            measurement in any::<String>(), site in any::<String>(), zone in proptest::option::of(any::<String>()),
+            name in "[^\\s/+#\"\\\\$\\p{C}]{1,8}", value in any::<i64>(), seq in any::<Option<u64>>(),
+            arrived in any::<i64>(), position in any::<u64>(),
+        ) {
+            let origin = Origin { measurement: &measurement, site: &site, zone: zone.as_deref(), position, arrived };
+            let quantity = Quantity::from_name(&name).unwrap();
+            let mut m = message(vec![reading(quantity.clone(), 0, value)]);
+            m.seq = seq;
+            if let Ok(text) = encoded(&origin, &m) {
+                let line = text.strip_suffix('\n').unwrap();
+                prop_assert!(!line.contains('\n'));
+                let Point { measurement: read, tags, fields, time } = parse(line).map_err(TestCaseError::fail)?;
+                prop_assert_eq!(&read, &measurement);
+                let mut want = vec![("site".to_owned(), site.clone())];
+                want.extend(zone.clone().map(|z| ("zone".to_owned(), z)));
+                want.push(("device".to_owned(), "climate-2".to_owned()));
+                prop_assert_eq!(tags, want);
+                prop_assert_eq!(fields.len(), 1 + usize::from(seq.is_some_and(|s| i64::try_from(s).is_ok())));
+                match &fields[0].1 {
+                    Value::Float(f) => prop_assert_eq!(quantity.fixed(*f).unwrap(), Fixed(value)),
+                    Value::Integer(i) => prop_assert_eq!(*i, value),
+                }
+                prop_assert_eq!(time.div_euclid(1_000_000), arrived);
+            }
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub mod emergency;
 pub mod line;
 pub mod log;
 pub mod outbox;
+#[cfg(test)]
+mod scenarios;
 pub mod scheduler;
 pub mod secret;
 pub mod sinks;

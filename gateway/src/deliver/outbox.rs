@@ -99,3 +99,80 @@ fn payload(site: &SiteId, command: &DeviceCommand, utc_offset: i64) -> String {
     let expires = Some(command.expires.saturating_add(utc_offset));
     wire::DeviceCommand { site: site.clone(), device: command.device.clone(), id: command.id, action, expires }.to_json()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::deliver::testing::{MemoryLog, T0, delivery, event, eventually};
+    use crate::store::OutboxRow;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tuoan_protocol::DeviceId;
+
+    pub fn siren(id: u64, expires: i64) -> DeviceCommand {
+        DeviceCommand { id, device: DeviceId::new("siren-1").unwrap(), action: DeviceAction::SirenOn, expires }
+    }
+
+    #[derive(Default)]
+    struct Link {
+        said: Mutex<Vec<(String, Vec<u8>)>>,
+        down: AtomicBool,
+    }
+    #[async_trait]
+    impl CommandLink for Link {
+        async fn publish(&self, topic: &str, payload: &[u8]) -> Result<(), LinkError> {
+            if self.down.load(Ordering::Relaxed) {
+                return Err(LinkError("the broker is away".into()));
+            }
+            self.said.lock().unwrap().push((topic.to_owned(), payload.to_vec()));
+            Ok(())
+        }
+    }
+    impl Link {
+        fn count(&self) -> usize {
+            self.said.lock().unwrap().len()
+        }
+    }
+
+    #[test]
+    fn an_order_on_the_wire() {
+        let site = SiteId::new("xingyuan").unwrap();
+        assert_eq!(
+            payload(&site, &siren(7, 1_000), 500),
+            r#"{"v":1,"site":"xingyuan","device":"siren-1","id":7,"action":"siren_on","expires":1500}"#
+        );
+    }
+
+    #[tokio::test]
+    async fn repeated_until_confirmed_or_expired_and_after_a_restart() {
+        let log = MemoryLog::new();
+        let row = |command| OutboxRow { command, created: T0, attempts: 0, attempted: None };
+        // Open from before the start; the other one has expired.
+        log.orders.lock().unwrap().extend([row(siren(1, T0 + 1_000)), row(siren(2, T0 - 1))]);
+        let link = Arc::new(Link::default());
+        link.down.store(true, Ordering::Relaxed);
+        let env = delivery(&log);
+        let (clock, shutdown) = (env.clock.clone(), env.shutdown.clone());
+        let task = tokio::spawn(env.run_outbox(link.clone(), SiteId::new("xingyuan").unwrap()));
+        tokio::task::yield_now().await;
+        assert!(log.attempts.lock().unwrap().is_empty());
+        link.down.store(false, Ordering::Relaxed);
+        eventually("sent again", || link.count() >= 2).await;
+        assert_eq!(link.said.lock().unwrap()[0].0, "tuoan/v1/xingyuan/siren-1/command");
+        assert!(log.attempts.lock().unwrap().iter().all(|a| *a == (1, T0)));
+        // A new order with its event goes out at once and is not mixed up with the old one.
+        log.orders.lock().unwrap().push(row(siren(3, T0 + 1_000)));
+        log.commit_events([event(1)]);
+        eventually("the new one", || log.attempts.lock().unwrap().iter().any(|a| a.0 == 3)).await;
+        // Confirmed, and expired.
+        log.orders.lock().unwrap().retain(|o| o.command.id != 1);
+        clock.set(T0 + 2_000);
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        let settled = link.count();
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        assert_eq!(link.count(), settled);
+        assert!(!log.attempts.lock().unwrap().iter().any(|a| a.0 == 2));
+        shutdown.cancel();
+        task.await.unwrap();
+    }
+}
