@@ -128,6 +128,7 @@ fn one_batch_is_one_transaction_and_everything_in_it_can_be_read() {
         let counts = reader.counts().unwrap();
         assert_eq!((counts.messages, counts.entries, counts.duplicates, counts.quarantined, counts.events), (3, 3, 2, 1, 2));
         assert_eq!(reader.recount().unwrap(), Recount { messages: 3, numbered: 3, distinct: 3 });
+        assert!(reader.space().is_some_and(|s| s.free > 0 && s.used > 1 << 20));
         assert_eq!(reader.backlog("influx", Lane::Metrics).unwrap().records, 3);
     }
     store.close();
