@@ -13,7 +13,7 @@ fn a_snapshot_is_the_state() {
     let bytes = g.state.encode();
     let back = State::decode(&bytes).unwrap();
     assert_eq!(back.encode(), bytes);
-    assert_eq!(back.next_due(), g.state.next_due());
+    assert!(back.next_due() >= g.state.next_due(), "what was armed in vain is not armed again");
     assert_eq!((back.position(), back.sequence(), back.now()), (g.state.position(), g.state.sequence(), g.state.now()));
 }
 

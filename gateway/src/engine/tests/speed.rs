@@ -17,10 +17,7 @@ fn five_hundred_devices_cost_no_more_than_a_few() {
     let at = t("10:00");
     step(
         &mut state,
-        &[
-            Input { at, body: Body::Configure(Box::new(configuration(s))) },
-            Input { at, body: Body::Clock { offset_ms: 0, trusted: true } },
-        ],
+        &[Input { at, body: Body::Configure(Box::new(configuration(s))) }, Input { at, body: Body::Clock { offset_ms: 0, trusted: true } }],
         at,
     );
     let inputs: Vec<Input> = (0..50_000i64)
