@@ -74,9 +74,13 @@ impl Decoder for Zigbee2Mqtt {
     }
 
     fn learn(&mut self, inventory: &[DeviceInfo]) {
-        for info in inventory {
-            if let (Some(id), Some(name), false) = (&info.device, &info.name, info.removed)
-                && id.as_str().starts_with("z2m.0x")
+        for info in inventory.iter().filter(|info| !info.removed) {
+            let Some(id) = info.device.as_ref().filter(|id| id.as_str().starts_with("z2m.")) else { continue };
+            if !id.as_str().starts_with("z2m.0x") {
+                if id.as_str() != bridge::ID && self.provisional.len() < MAX_NAMES {
+                    self.provisional.insert(id.clone());
+                }
+            } else if let Some(name) = &info.name
                 && self.devices.len() < MAX_NAMES
             {
                 self.devices.insert(name.clone(), id.clone());

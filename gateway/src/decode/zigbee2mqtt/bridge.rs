@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The bridge itself, as a device: when it is gone, all its devices are silent.
-const BRIDGE: &str = "z2m.bridge";
+pub(super) const ID: &str = "z2m.bridge";
 /// Bytes of a name, make or model that are kept.
 const MAX_TEXT: usize = 96;
 
@@ -105,7 +105,7 @@ impl Zigbee2Mqtt {
             "state" => {
                 let text = std::str::from_utf8(raw.payload).map_err(|_| "the payload is not UTF-8".to_owned())?;
                 let presence = presence(text.trim()).ok_or("the bridge's state must be online or offline, or {\"state\":\"online\"}")?;
-                let device = DeviceId::new(BRIDGE).map_err(|e| e.to_string())?;
+                let device = DeviceId::new(ID).map_err(|e| e.to_string())?;
                 let items = vec![Item::Presence(presence)];
                 Ok(vec![Body::Message(Message { device, boot: None, seq: None, sampled_at: None, retained: raw.retained, items })])
             }

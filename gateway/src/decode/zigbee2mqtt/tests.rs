@@ -145,6 +145,10 @@ fn one_device_is_not_two() {
     let mut restarted = Zigbee2Mqtt::default();
     restarted.learn(&list);
     assert_eq!(message(decode(&mut restarted, "zigbee2mqtt/my_plug", "{}")).device, late.device);
+    // So is an id made of a name before that restart.
+    let mut restarted_early = Zigbee2Mqtt::default();
+    restarted_early.learn(&[DeviceInfo { device: Some(early.clone()), ..DeviceInfo::default() }]);
+    assert!(inventory(decode(&mut restarted_early, "zigbee2mqtt/bridge/devices", DEVICES)).contains(&list[0]));
     // Address as the friendly name, in either case.
     let upper = message(decode(&mut restarted, "zigbee2mqtt/0x00158D00018255DF", "{}"));
     assert_eq!(upper.device, late.device);
