@@ -23,10 +23,13 @@ pub struct Setup {
     /// More lines of configuration: before the tables, and after them.
     pub top: String,
     pub more: String,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 pub struct Gateway {
     pub dir: PathBuf,
+    environment: Vec<(String, String)>,
     pub mqtt: u16,
     pub web: u16,
     process: Process,
@@ -100,13 +103,13 @@ impl Gateway {
         std::fs::write(dir.join("tuoan.toml"), text).expect("tuoan.toml");
         let site = if setup.site.is_empty() { site() } else { setup.site.clone() };
         std::fs::write(dir.join("site.toml"), site).expect("site.toml");
-        let mut gateway = Gateway { dir: dir.to_owned(), mqtt, web, process: Self::spawn(dir) };
+        let mut gateway = Gateway { dir: dir.to_owned(), mqtt, web, process: Self::spawn(dir, &setup.environment), environment: setup.environment.clone() };
         gateway.wait_ready();
         gateway
     }
-    fn spawn(dir: &Path) -> Process {
+    fn spawn(dir: &Path, environment: &[(String, String)]) -> Process {
         let mut command = Command::new(program("tuoan"));
-        command.arg("run").arg("--config").arg(dir.join("tuoan.toml")).env("RUST_BACKTRACE", "1");
+        command.arg("run").arg("--config").arg(dir.join("tuoan.toml")).env("RUST_BACKTRACE", "1").envs(environment.iter().cloned());
         Process::start("tuoan", &mut command, &dir.join("tuoan.log"))
     }
     /// Healthy by its own word.
@@ -123,7 +126,7 @@ impl Gateway {
         self.process.kill();
     }
     pub fn restart(&mut self) {
-        self.process = Self::spawn(&self.dir);
+        self.process = Self::spawn(&self.dir, &self.environment);
         self.wait_ready();
     }
     pub fn process(&mut self) -> &mut Process {
@@ -131,11 +134,6 @@ impl Gateway {
     }
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("tuoan.log")).unwrap_or_default()
-    }
-    /// The database, opened for reading beside the running gateway.
-    pub fn database(&self) -> rusqlite::Connection {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        rusqlite::Connection::open_with_flags(self.dir.join("data/tuoan.db"), flags).expect("the gateway's database")
     }
     /// One sample of `/metrics`; 0 when it is not there.
     pub fn metric(&self, name: &str) -> f64 {

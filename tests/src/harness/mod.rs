@@ -1,10 +1,13 @@
 //! Real processes on free loopback ports. Everything started here ends when its handle is dropped.
+pub mod audit;
 pub mod gateway;
 pub mod mqtt;
 pub mod platform;
 pub mod process;
 pub mod proxy;
 pub mod servers;
+pub mod shim;
+pub mod traffic;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -62,4 +65,15 @@ pub fn program(name: &str) -> PathBuf {
         assert!(status.success(), "the programs do not build");
     });
     dir.join(name)
+}
+
+/// Python with Eclipse Paho: `./test.sh` sets it up.
+pub fn python() -> PathBuf {
+    std::env::var_os("TUOAN_TEST_PYTHON").map_or_else(|| cache().join("venv/bin/python"), PathBuf::from)
+}
+
+/// Where `./test.sh` keeps what it has built.
+pub fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    base.or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"))).unwrap_or_default().join("tuoan")
 }
