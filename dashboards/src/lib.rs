@@ -18,6 +18,8 @@ pub mod door;
 pub mod icon;
 pub mod lang;
 pub mod page;
+#[doc(hidden)]
+pub mod sample;
 pub mod view;
 pub mod words;
 
