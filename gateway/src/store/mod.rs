@@ -5,7 +5,9 @@
 //! | `schema.rs` | tables and migrations |
 //! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, reserve file, wear mode |
 //! | `reader.rs` | queries, on read-only connections |
-//! | `retained.rs` | the embedded broker's retained messages |
+//! | `rows.rs` | what the queries answer |
+//! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
+//! | `error.rs` | what can be wrong, and what to do |
 //!
 //! What must hold: everything a [`Batch`] says lands in ONE transaction; its acks are answered only after the commit; a failed commit is
 //! retried with the SAME batch; nothing is kept in memory instead.
@@ -17,13 +19,44 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tuoan_protocol::IncidentEvent;
 
+pub mod error;
+pub mod ops;
 pub mod reader;
-pub mod retained;
+pub mod rows;
 pub mod schema;
 pub mod writer;
 
+pub use error::StoreError;
+pub use ops::{Ops, OpsError};
 pub use reader::Reader;
+pub use rows::{
+    Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, QuarantineRow, Receipt, Recount, Retained, SetAside, StoredEvent,
+};
 pub use writer::{Recovered, Store};
+
+/// How the store behaves; from `[store]` of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// For SD cards: what does not matter to safety may wait up to 2 s for company, so that there are fewer commits.
+    pub wear_mode: bool,
+    /// Mebibytes kept free for alarms on a full disk; 0 keeps none.
+    pub reserve_mb: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { wear_mode: false, reserve_mb: 16 }
+    }
+}
+
+/// Goes out although the disk does not take it: a full disk never silences a fire. Each is said once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Emergency {
+    /// A severity 1 event, to be delivered marked as unrecorded.
+    Event(Box<IncidentEvent>),
+    /// An order that came with it.
+    Command(DeviceCommand),
+}
 
 /// One accepted engine input at its place in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +93,8 @@ pub struct Batch {
     pub commands: Vec<DeviceCommand>,
     pub confirmed: Vec<u64>,
     pub quarantine: Vec<Quarantined>,
+    /// Redeliveries recognised in this step: only counted.
+    pub duplicates: u64,
     /// Encoded engine state after this batch.
     pub snapshot: Option<Vec<u8>>,
     /// Answered after the commit.
@@ -78,6 +113,8 @@ pub struct Committed {
     pub position: u64,
     /// Highest incident event sequence.
     pub sequence: u64,
+    /// UTC minus engine time at that commit, milliseconds.
+    pub utc_offset: i64,
 }
 
 /// Lanes of a sink, each with its own cursor.
