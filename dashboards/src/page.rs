@@ -192,23 +192,30 @@ impl Ui {
         if v.zones.is_empty() && v.incidents.is_empty() {
             return self.t("whole-unknown-text");
         }
-        self.both(v.incidents.len(), v.blind(), "whole-blind-text", "whole-safe-text")
+        let blind: Vec<&str> = v.zones.iter().filter(|z| z.sight() != Sight::Clear).map(|z| z.name.as_str()).collect();
+        self.both(v.incidents.len(), &blind, "whole-blind-text", "whole-safe-text")
     }
     fn live_text(&self, v: &Live) -> String {
         if v.sites.is_empty() && v.incidents.is_empty() {
             return self.t("platform-whole-unknown-text");
         }
         let open = v.incidents.iter().filter(|i| !i.incident.state.closed).count();
-        let doubtful = v.sites.iter().filter(|s| s.trust() != Trust::Heard).count();
-        self.both(open, doubtful, "platform-whole-blind-text", "platform-whole-safe-text")
+        let doubtful: Vec<&str> = v.sites.iter().filter(|s| s.trust() != Trust::Heard).map(|s| s.name.as_str()).collect();
+        self.both(open, &doubtful, "platform-whole-blind-text", "platform-whole-safe-text")
     }
-    fn both(&self, open: usize, blind: usize, blind_key: &str, safe_key: &str) -> String {
+    fn both(&self, open: usize, blind: &[&str], blind_key: &str, safe_key: &str) -> String {
+        /// Names said in the sentence; the rest is counted.
+        const NAMED: usize = 4;
         let mut parts = Vec::new();
         if open > 0 {
             parts.push(self.n("whole-incidents-text", open as u64));
         }
-        if blind > 0 {
-            parts.push(self.n(blind_key, blind as u64));
+        if !blind.is_empty() {
+            let mut names = blind.get(..NAMED).unwrap_or(blind).join(if self.lang == Lang::Zh { "、" } else { ", " });
+            if blind.len() > NAMED {
+                names.push('…');
+            }
+            parts.push(self.t2(blind_key, ("n", (blind.len() as u64).into()), ("names", names.into())));
         }
         if parts.is_empty() { self.t(safe_key) } else { parts.join(if self.lang == Lang::Zh { "" } else { " " }) }
     }

@@ -31,7 +31,15 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
 }
 
 fn sensor(device: &str, quantity: Quantity, value: i64, age_s: i64) -> Sensor {
-    Sensor { device: device.into(), quantity, channel: 0, value: Fixed(value), at: NOW - age_s * 1000, freshness: Freshness::Fresh, alarming: false }
+    Sensor {
+        device: device.into(),
+        quantity,
+        channel: 0,
+        value: Fixed(value),
+        at: NOW - age_s * 1000,
+        freshness: Freshness::Fresh,
+        alarming: false,
+    }
 }
 
 fn device(id: &str, name: &str, heard_s: i64, battery: Option<i64>) -> Device {
@@ -69,7 +77,13 @@ pub fn calm() -> Home {
             zone("toddler-2", "托小班2", "activity", "nap", climate(2290, 4700, 812)),
             zone("older-1", "托大班1", "activity", "nap", climate(2410, 4100, 700)),
             entrance,
-            zone("kitchen", "厨房", "kitchen", "nap", vec![sensor("gas", Quantity::GasLel, 0, 20), sensor("fridge", Quantity::FridgeTemperature, 420, 45)]),
+            zone(
+                "kitchen",
+                "厨房",
+                "kitchen",
+                "nap",
+                vec![sensor("gas", Quantity::GasLel, 0, 20), sensor("fridge", Quantity::FridgeTemperature, 420, 45)],
+            ),
         ],
         strip: Strip {
             clock_trusted: true,
@@ -210,8 +224,16 @@ pub fn incident_page() -> IncidentPage {
         from,
         to: NOW,
         series: vec![
-            Series { device: "托小班2 环境".into(), quantity: Quantity::Co2, points: co2, gap_ms: 180_000, threshold: Some(Fixed(1000)) },
-            Series { device: "托小班2 环境".into(), quantity: Quantity::Temperature, points: temperature, gap_ms: 180_000, threshold: None },
+            Series {
+                device: "托小班2 环境".into(), quantity: Quantity::Co2, points: co2, gap_ms: 180_000, threshold: Some(Fixed(1000))
+            },
+            Series {
+                device: "托小班2 环境".into(),
+                quantity: Quantity::Temperature,
+                points: temperature,
+                gap_ms: 180_000,
+                threshold: None,
+            },
         ],
         entries: vec![opened, raised, taken],
         deliveries: vec![
@@ -220,7 +242,11 @@ pub fn incident_page() -> IncidentPage {
                 sequence: 11,
                 state: DeliveryState::Accepted { at: incident.opened_at + 1500, receipt: "r-7f3a91".into() },
             },
-            Delivery { sink: "platform".into(), sequence: 12, state: DeliveryState::SetAside { reason: "rejected: unknown hazard".into() } },
+            Delivery {
+                sink: "platform".into(),
+                sequence: 12,
+                state: DeliveryState::SetAside { reason: "rejected: unknown hazard".into() },
+            },
             Delivery { sink: "platform".into(), sequence: 13, state: DeliveryState::Waiting },
         ],
         rule: rule(),

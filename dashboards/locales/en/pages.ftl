@@ -33,8 +33,8 @@ whole-incidents-text = { $n ->
    *[other] { $n } things need someone.
 }
 whole-blind-text = { $n ->
-    [one] { $n } place is not seen. Check its devices.
-   *[other] { $n } places are not seen. Check their devices.
+    [one] { $n } place is not seen: { $names }.
+   *[other] { $n } places are not seen: { $names }.
 }
 whole-unknown-text = Nothing has been received yet.
 whole-disk-text = The storage has failed: new data is not being saved.
@@ -76,6 +76,7 @@ concern-confirm = Confirm the report
 
 unplaced = Devices without a place
 unplaced-help = These are connected but stand in no room yet, so they are not judged.
+machine-stopped = The gateway has stopped inside; restart it.
 machine = Gateway
 clock = Clock
 clock-ok = right
@@ -169,6 +170,7 @@ error-server-help = Please try again later; if it stays so, ask the installer.
 error-save = The password could not be saved: check the gateway's storage and try again.
 error-name = Please give your name, so that everybody knows who is on it.
 error-busy = Very busy just now; please try again in a few seconds.
+error-refused = Not recorded
 error-read = The records cannot be read just now; please try again later.
 done-acknowledged = Thank you, it is recorded.
 done-swept = The sweep is recorded.
@@ -183,8 +185,8 @@ platform-claim = I will follow it
 platform-claimed-by = { $name } is following it
 platform-acknowledge = Noted
 platform-whole-blind-text = { $n ->
-    [one] { $n } institution's data cannot be fully trusted.
-   *[other] { $n } institutions' data cannot be fully trusted.
+    [one] { $n } institution's data cannot be fully trusted: { $names }.
+   *[other] { $n } institutions' data cannot be fully trusted: { $names }.
 }
 platform-whole-safe-text = Every institution is heard, and nothing is waiting.
 platform-whole-unknown-text = No institution is connected yet.
