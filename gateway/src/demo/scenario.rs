@@ -110,9 +110,18 @@ pub struct Measure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// Replayed by time of day, as `scale · value + offset`.
-    Recorded { recording: String, day: String, column: String, scale: f64, offset: f64 },
+    Recorded {
+        recording: String,
+        day: String,
+        column: String,
+        scale: f64,
+        offset: f64,
+    },
     /// A seeded random walk within `around ± wander`.
-    Around { around: f64, wander: f64 },
+    Around {
+        around: f64,
+        wander: f64,
+    },
     Is(f64),
     /// 1 within these hours, otherwise 0.
     During(Vec<Span>),
@@ -288,9 +297,7 @@ impl Day {
             }
         }
         let mut pairs = BTreeSet::new();
-        for (hazard, zone) in
-            self.staged.iter().map(|s| (&s.hazard, &s.zone)).chain(self.natural.iter().map(|n| (&n.hazard, &n.zone)))
-        {
+        for (hazard, zone) in self.staged.iter().map(|s| (&s.hazard, &s.zone)).chain(self.natural.iter().map(|n| (&n.hazard, &n.zone))) {
             if !zones.contains(zone) {
                 out.push(format!("{hazard}: there is no zone {zone}"));
             }

@@ -47,6 +47,9 @@ impl Signal {
         };
         Ok(Signal { base, staged: Vec::new() })
     }
+    pub fn constant(value: f64) -> Signal {
+        Signal { base: Base::Constant(value), staged: Vec::new() }
+    }
     /// The base is 1 within these spans too (a door's rhythm).
     pub fn also_during(&mut self, spans: impl IntoIterator<Item = Span>) {
         let mut all = match &self.base {
