@@ -84,7 +84,7 @@ impl Gateway {
         let (mqtt, web) = (setup.outside_broker.unwrap_or_else(free_port), free_port());
         let mut text = format!("data = \"data\"\nsite = \"site.toml\"\n{}\n[web]\nlisten = \"127.0.0.1:{web}\"\n[clock]\ntrust = \"always\"\n", setup.top);
         match setup.outside_broker {
-            Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\n")),
+            Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\ntopics = [\"tuoan/#\", \"zigbee2mqtt/#\", \"kit/#\"]\n")),
             None => text.push_str(&format!(
                 "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
                  publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n"
