@@ -184,6 +184,8 @@ pub struct Committed {
     pub position: u64,
     /// Highest incident event sequence.
     pub sequence: u64,
+    /// UTC minus engine time at that commit, milliseconds.
+    pub utc_offset: i64,
 }
 
 /// Lanes of a sink, each with its own cursor.

@@ -23,6 +23,13 @@ pub struct Entries {
     pub(super) chunks: Vec<(Arc<Vec<Entry>>, Range<usize>)>,
 }
 
+impl From<Vec<Entry>> for Entries {
+    fn from(entries: Vec<Entry>) -> Entries {
+        let range = 0..entries.len();
+        Entries { chunks: vec![(Arc::new(entries), range)] }
+    }
+}
+
 impl Entries {
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.chunks.iter().flat_map(|(entries, range)| entries.get(range.clone()).unwrap_or_default())
