@@ -120,6 +120,7 @@ pub struct Broker {
     gate: Arc<gate::Gate>,
     retained: Arc<retain::Retained>,
     closing: Arc<AtomicBool>,
+    inbound: Mutex<Option<InboundSender>>,
     local_addr: SocketAddr,
     tls_addr: Option<SocketAddr>,
     serving: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -154,7 +155,7 @@ impl Broker {
         *context.extends.fitter_mgr_mut().await = Box::new(fitter::Limits);
         let gate = Arc::new(gate::Gate {
             accounts,
-            inbound,
+            inbound: inbound.downgrade(),
             frames,
             clock,
             counters: gate::Counters::default(),
@@ -178,7 +179,8 @@ impl Broker {
                 tracing::error!(%error, "the broker's listeners have ended");
             }
         });
-        Ok(Broker { context, gate, retained, closing, local_addr, tls_addr, serving: Mutex::new(Some(serving)) })
+        let (inbound, serving) = (Mutex::new(Some(inbound)), Mutex::new(Some(serving)));
+        Ok(Broker { context, gate, retained, closing, inbound, local_addr, tls_addr, serving })
     }
 
     pub fn local_addr(&self) -> SocketAddr {
@@ -227,7 +229,7 @@ impl Broker {
         }
     }
 
-    /// Takes in nothing more, closes the listeners and ends every connection without publishing its will. Messages that wait for their
+    /// Takes in nothing more, lets go of the inbound queue, closes the listeners and ends every connection without publishing its will. Messages that wait for their
     /// commit are still acknowledged if it comes within [`DRAIN`].
     pub async fn shutdown(&self) {
         self.closing.store(true, Ordering::Release);
@@ -248,6 +250,7 @@ impl Broker {
     }
 
     fn stop_listening(&self) {
+        self.inbound.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(serving) = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take() {
             serving.abort();
         }

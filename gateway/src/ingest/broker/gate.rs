@@ -7,7 +7,7 @@ use super::acl::{Account, Accounts};
 use crate::clock::Clock;
 use crate::ingest::filter::{Filter, is_topic};
 use crate::ingest::frames::FrameDesk;
-use crate::ingest::{Ack, Inbound, InboundSender, Stored};
+use crate::ingest::{Ack, Inbound, Stored};
 use async_trait::async_trait;
 use rmqtt::codec::v5::{PublishAckReason, SubscribeAckReason};
 use rmqtt::context::ServerContext;
@@ -19,6 +19,7 @@ use rmqtt::types::{
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc::WeakSender;
 
 /// Longest payload outside the frame topics, in bytes.
 pub const MAX_PAYLOAD: usize = 256 << 10;
@@ -40,7 +41,9 @@ pub(super) struct Counters {
 
 pub(super) struct Gate {
     pub(super) accounts: Accounts,
-    pub(super) inbound: InboundSender,
+    /// The broker holds the strong end: rmqtt's tasks and hooks live for as long as the process, and the pipeline ends only when its
+    /// queue has no sender left.
+    pub(super) inbound: WeakSender<Inbound>,
     pub(super) frames: FrameDesk,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
@@ -167,9 +170,11 @@ impl Gate {
             sender: Some(Arc::from(&*session.id.client_id)),
             ack,
         };
-        if self.inbound.send(inbound).await.is_err() {
+        let Some(queue) = self.inbound.upgrade() else { return Stored::No };
+        if queue.send(inbound).await.is_err() {
             return Stored::No;
         }
+        drop(queue);
         match stored {
             None => Stored::Yes,
             Some(stored) => stored.await.unwrap_or(Stored::No),
@@ -201,7 +206,7 @@ impl Gate {
         }
         self.counters.wills.fetch_add(1, Ordering::Relaxed);
         for _ in 0..WILL_ATTEMPTS {
-            if self.take_in(session, publish, publish.qos.value().max(1)).await == Stored::Yes || self.inbound.is_closed() {
+            if self.take_in(session, publish, publish.qos.value().max(1)).await == Stored::Yes || self.closing.load(Ordering::Acquire) {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
