@@ -1,4 +1,5 @@
 //! Quantities and their units. One table; everything else (wire names, scale, rule packs, pages) reads it.
+use crate::decimal::{Decimal, Exact};
 use crate::id::OtherName;
 
 /// A value in fixed point: the quantity's unit divided by `10^decimals`. From decoding on there is no floating point, so that a
@@ -140,12 +141,20 @@ impl Quantity {
         }
         self.checked(Fixed(rounded as i64))
     }
+    /// The number that `text` holds (JSON syntax, in the quantity's unit), exactly; rounded half away from zero to the decimals kept.
+    pub fn parse(&self, text: &str) -> Result<Fixed, ValueError> {
+        self.checked(Decimal::parse(text)?.to_fixed(self.decimals())?)
+    }
+    /// `value` in the quantity's unit, displayed exactly: `23.4`.
+    pub fn exact(&self, value: Fixed) -> Exact {
+        Exact { value, decimals: self.decimals() }
+    }
     /// `value` if it may be a value of this quantity.
     pub fn checked(&self, value: Fixed) -> Result<Fixed, ValueError> {
         if self.is_state() && !(0..=1).contains(&value.0) {
             return Err(ValueError::NotAState);
         }
-        if value.0.abs() > FIXED_MAX { Err(ValueError::OutOfRange) } else { Ok(value) }
+        if value.0.unsigned_abs() > FIXED_MAX.unsigned_abs() { Err(ValueError::OutOfRange) } else { Ok(value) }
     }
     /// For display and for InfluxDB only; decisions use [`Fixed`].
     pub fn float(&self, value: Fixed) -> f64 {
