@@ -98,6 +98,9 @@ impl Device {
             rng,
         })
     }
+    pub fn measures(&self, quantity: &Quantity) -> bool {
+        self.channels.iter().any(|c| c.quantity == *quantity)
+    }
     /// The device has carried out an order; it says so at the next step.
     pub fn carried_out(&mut self, order: u64, sounding: Option<bool>) {
         if let (Some(on), Some(siren)) = (sounding, self.channels.iter_mut().find(|c| c.quantity == Quantity::Siren)) {

@@ -14,8 +14,11 @@
 //! What must hold: the clock advances only after every message of the step is acknowledged and due timers have fired, so the same seed
 //! gives the same incidents at any speed; every figure about the far end comes from asking it.
 pub mod device;
+pub mod far_end;
 pub mod link;
+pub mod narrate;
 pub mod nursery;
+pub mod play;
 pub mod recording;
 pub mod report;
 pub mod scenario;

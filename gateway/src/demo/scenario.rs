@@ -202,6 +202,9 @@ pub struct Staged {
     /// A person ends the panic alarm.
     #[serde(default)]
     pub settle: Option<Settle>,
+    /// A carer acknowledges the incident.
+    #[serde(default)]
+    pub acknowledge: Option<TimeOfDay>,
     pub say: Text,
 }
 

@@ -2,7 +2,8 @@
 use super::device::{Device, Due, What};
 use super::scenario::Wire;
 use serde_json::{Map, Value, json};
-use tuoan_protocol::codec::Wire as _;
+#[cfg(test)]
+use tuoan_protocol::Wire as _;
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{DeviceEvent, DeviceId, DeviceTime, EventKind, Fixed, Presence, Quantity, Reading, SiteId, Status, Telemetry};
 
