@@ -197,6 +197,26 @@ pub enum Lane {
     Metrics,
 }
 
+impl Lane {
+    /// As it stands in the tables.
+    fn number(self) -> i64 {
+        match self {
+            Lane::Alerts => 0,
+            Lane::Metrics => 1,
+        }
+    }
+    fn from_number(n: i64) -> Lane {
+        if n == 0 { Lane::Alerts } else { Lane::Metrics }
+    }
+    /// For labels and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Alerts => "alerts",
+            Lane::Metrics => "metrics",
+        }
+    }
+}
+
 /// How the disk is. Anything but `Healthy` is shown on every page and raised as an advisory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Health {

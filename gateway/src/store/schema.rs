@@ -55,11 +55,14 @@ pub fn known() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// The writer's connection: created, checked and migrated as need be.
-pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let fresh = !path.exists();
+/// A file up to this size is checked whole after a run that did not end in good order (about a second on a small box).
+const CHECKED_WHOLE: u64 = 256 << 20;
+
+/// The writer's connection: created, checked (`unclean`: the last run did not end in good order) and migrated as need be.
+pub fn open_writer(path: &Path, unclean: bool) -> Result<Connection, StoreError> {
+    let check = unclean && std::fs::metadata(path).is_ok_and(|m| m.len() <= CHECKED_WHOLE);
     let mut db = Connection::open(path).map_err(|e| classify(path, "opening", &e))?;
-    prepare(&mut db, path, fresh).map_err(|e| match e {
+    prepare(&mut db, path, check).map_err(|e| match e {
         Problem::Sql(e) => classify(path, "opening", &e),
         Problem::Store(e) => e,
     })?;
@@ -98,7 +101,7 @@ impl From<rusqlite::Error> for Problem {
     }
 }
 
-fn prepare(db: &mut Connection, path: &Path, fresh: bool) -> Result<(), Problem> {
+fn prepare(db: &mut Connection, path: &Path, check: bool) -> Result<(), Problem> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     let application: i64 = db.pragma_query_value(None, "application_id", |r| r.get(0))?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
@@ -116,12 +119,8 @@ fn prepare(db: &mut Connection, path: &Path, fresh: bool) -> Result<(), Problem>
     db.pragma_update(None, "cache_size", -8192)?;
     db.pragma_update(None, "journal_size_limit", 16 << 20)?;
     db.set_prepared_statement_cache_capacity(64);
-    if !fresh {
-        // A structural check of the last run's end would read the whole file; the schema and the newest pages are what a torn write hits.
-        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).or_else(|e| match e {
-            rusqlite::Error::QueryReturnedNoRows => Ok("ok".to_owned()),
-            e => Err(e),
-        })?;
+    if check {
+        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
         if verdict != "ok" {
             return Err(Problem::Store(StoreError::Corrupt { path: path.to_owned(), detail: verdict }));
         }

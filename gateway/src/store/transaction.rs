@@ -3,6 +3,7 @@ use super::body::{self, Names};
 use super::ops::Pending;
 use super::{Batch, Quarantined, Retained};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{Basis, IncidentEvent};
 
 /// Quarantined messages kept; the oldest make room.
@@ -143,7 +144,7 @@ fn log(tx: &Transaction<'_>, batch: &Batch, names: &mut Names, next: &mut Progre
 
 fn events(tx: &Transaction<'_>, batch: &Batch, next: &mut Progress) -> rusqlite::Result<()> {
     for e in &batch.events {
-        let bytes = super::event::canonical(e).map_err(unwritable)?;
+        let bytes = e.to_cbor_vec().map_err(|e| unwritable(e.to_string()))?;
         let (sequence, position) = (int(e.sequence), int(e.position));
         tx.prepare_cached("INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             sequence,
