@@ -20,6 +20,8 @@ pub mod narrate;
 pub mod nursery;
 pub mod play;
 pub mod recording;
+#[cfg(test)]
+mod rehearsal;
 pub mod report;
 pub mod scenario;
 pub mod signal;

@@ -67,7 +67,7 @@ pub struct Alert {
 
 /// Something a person does.
 #[derive(Debug, Clone)]
-enum Deed {
+pub enum Deed {
     Sweep(ZoneId),
     Report { zone: ZoneId, note: String },
     Settle { hazard: String, zone: String, reason: String },
@@ -252,7 +252,7 @@ async fn ask<T>(handle: &Handle, control: Control, answer: oneshot::Receiver<T>)
     }
 }
 
-fn agenda(nursery: &Nursery) -> VecDeque<(u32, Deed)> {
+pub fn agenda(nursery: &Nursery) -> VecDeque<(u32, Deed)> {
     let mut deeds = Vec::new();
     for sweep in &nursery.day.sweep {
         deeds.extend(sweep.zones.iter().map(|z| (sweep.at.0, Deed::Sweep(z.clone()))));
