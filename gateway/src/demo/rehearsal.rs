@@ -60,7 +60,8 @@ fn rehearse(seed: u64) -> (Nursery, Vec<IncidentEvent>) {
             let (_, deed) = deeds.pop_front().unwrap();
             let newest = |events: &[IncidentEvent], hazard: &str, zone: &str| -> IncidentId {
                 let of = |e: &&IncidentEvent| e.hazard.as_str() == hazard && e.place.zone.as_str() == zone;
-                events.iter().rev().find(of).map(|e| e.incident.clone()).unwrap_or_else(|| panic!("no {hazard} in {zone}"))
+                let found = events.iter().rev().find(of).map(|e| e.incident.clone());
+                found.unwrap_or_else(|| panic!("no {hazard} in {zone}; until now:\n{}", story(&nursery, events)))
             };
             let action = match deed {
                 Deed::Sweep(zone) => Action::RoomSwept { zone },
