@@ -128,6 +128,10 @@ impl Batch {
             && self.quarantine.is_empty()
             && self.snapshot.is_none()
     }
+    /// There is nothing to store, and nobody to tell.
+    pub fn says_nothing(&self) -> bool {
+        self.is_silent() && self.acks.is_empty() && self.replies.is_empty() && self.view.is_none() && self.duplicates == 0
+    }
     /// A measure of the memory it takes, in entries.
     fn weight(&self) -> usize {
         let payloads: usize = self.quarantine.iter().map(|q| q.payload.len() / 256 + 1).sum();
