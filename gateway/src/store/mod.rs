@@ -33,19 +33,21 @@ pub mod reader;
 mod ring;
 pub mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod transaction;
 pub mod writer;
 
 pub use error::StoreError;
+pub use files::LOG_FILE;
+pub use mailbox::NotTaken;
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
 pub use rows::{
     Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, QuarantineRow, Receipt, Recount, Retained, SetAside, StoredEvent,
 };
-pub use files::LOG_FILE;
-pub use mailbox::NotTaken;
 pub use transaction::{MAX_RETAINED, QUARANTINE_BYTES, QUARANTINE_ROWS};
-pub use writer::{Deps, Fault, Recovered, Store, Timing};
+pub use writer::{Deps, Fault, Moment, Recovered, Store, Timing};
 
 /// How the store behaves; from `[store]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
