@@ -27,12 +27,8 @@ impl Narrator {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(u64::from(to.saturating_sub(from))) };
         let style = ProgressStyle::with_template("{msg} [{bar:40}] {percent:>3} %  {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        let mut ahead: Vec<(u32, String)> = nursery
-            .day
-            .staged
-            .iter()
-            .map(|s| (s.at.0, format!("{}  >>  {} / {}", clock(s.at.0), s.say.zh, s.say.en)))
-            .collect();
+        let mut ahead: Vec<(u32, String)> =
+            nursery.day.staged.iter().map(|s| (s.at.0, format!("{}  >>  {} / {}", clock(s.at.0), s.say.zh, s.say.en))).collect();
         ahead.sort();
         let zones = nursery.site.zones.iter().map(|z| (z.id.as_str().to_owned(), z.name.clone())).collect();
         Narrator { quiet, bar, from, midnight: nursery.midnight, ahead: Mutex::new(ahead.into()), zones, titles }
@@ -91,10 +87,7 @@ impl Narrator {
             Basis::Confirmed => ("已确认", "confirmed"),
             Basis::Inferred => ("推测", "inferred"),
         };
-        format!(
-            "{}      [{level_zh} · {sure_zh}] {place}：{zh} {did_zh} / {en}, {zone}: {did_en} ({level_en}, {sure_en})",
-            clock(second)
-        )
+        format!("{}      [{level_zh} · {sure_zh}] {place}：{zh} {did_zh} / {en}, {zone}: {did_en} ({level_en}, {sure_en})", clock(second))
     }
 }
 

@@ -288,8 +288,7 @@ async fn act(handle: &Handle, deed: &Deed) -> Result<(), String> {
 }
 
 async fn newest(handle: &Handle, hazard: &str, zone: &str) -> Result<IncidentId, String> {
-    let filter =
-        IncidentFilter { hazard: Some(hazard.to_owned()), zone: Some(zone.to_owned()), open: true, ..IncidentFilter::default() };
+    let filter = IncidentFilter { hazard: Some(hazard.to_owned()), zone: Some(zone.to_owned()), open: true, ..IncidentFilter::default() };
     let found = blocking(handle, move |reader| reader.incidents(&filter, 1)).await?;
     found.into_iter().next().map(|i| i.id).ok_or_else(|| format!("there is no open {hazard} in {zone}"))
 }

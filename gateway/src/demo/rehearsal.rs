@@ -17,7 +17,7 @@ fn rehearse(seed: u64) -> (Nursery, Vec<IncidentEvent>) {
     let begin = nursery.utc_ms(nursery.day.from.0 - PRELUDE_S);
     let mut events: Vec<IncidentEvent> = Vec::new();
     let mut state = State::new();
-    let mut tell = |state: &mut State, at: i64, bodies: Vec<Body>, events: &mut Vec<IncidentEvent>| {
+    let tell = |state: &mut State, at: i64, bodies: Vec<Body>, events: &mut Vec<IncidentEvent>| {
         let inputs: Vec<Input> = bodies.into_iter().map(|body| Input { at, body }).collect();
         let outcome = step(state, &inputs, at);
         events.extend(outcome.events);
@@ -45,10 +45,9 @@ fn rehearse(seed: u64) -> (Nursery, Vec<IncidentEvent>) {
         for d in &mut nursery.devices {
             if let Some(due) = d.due(second) {
                 let items = match due.what {
-                    What::Telemetry(readings) => readings
-                        .into_iter()
-                        .map(|(quantity, value)| Item::Reading { quantity, channel: 0, value })
-                        .collect(),
+                    What::Telemetry(readings) => {
+                        readings.into_iter().map(|(quantity, value)| Item::Reading { quantity, channel: 0, value }).collect()
+                    }
                     What::Pressed => vec![Item::Event { kind: EventKind::PanicPressed, command: None }],
                     What::Done(order) => vec![Item::Event { kind: EventKind::CommandDone, command: Some(order) }],
                 };
@@ -66,12 +65,8 @@ fn rehearse(seed: u64) -> (Nursery, Vec<IncidentEvent>) {
             let action = match deed {
                 Deed::Sweep(zone) => Action::RoomSwept { zone },
                 Deed::Report { zone, note } => Action::ReportConcern { zone, note },
-                Deed::Settle { hazard, zone, reason } => {
-                    Action::CancelPanic { incident: newest(&events, &hazard, &zone), reason }
-                }
-                Deed::Acknowledge { hazard, zone } => {
-                    Action::Acknowledge { incident: newest(&events, &hazard, &zone), note: None }
-                }
+                Deed::Settle { hazard, zone, reason } => Action::CancelPanic { incident: newest(&events, &hazard, &zone), reason },
+                Deed::Acknowledge { hazard, zone } => Action::Acknowledge { incident: newest(&events, &hazard, &zone), note: None },
             };
             let command = Body::Command(Command { actor: "carer".to_owned(), action });
             let verdicts = tell(&mut state, at, vec![command.clone()], &mut events);
