@@ -41,7 +41,7 @@ mod transaction;
 pub mod writer;
 
 pub use error::StoreError;
-pub use files::LOG_FILE;
+pub use files::{LOG_FILE, in_use};
 pub use mailbox::NotTaken;
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
