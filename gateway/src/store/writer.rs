@@ -111,7 +111,7 @@ impl Store {
         reserve.restore();
 
         let (mailbox, ring) = (Arc::new(Mailbox::default()), Arc::new(Ring::default()));
-        let at = Committed { position: recovered.position, sequence: recovered.sequence };
+        let at = Committed { position: recovered.position, sequence: recovered.sequence, utc_offset: recovered.utc_offset };
         let (committed_tx, committed) = watch::channel(at);
         let (health_tx, health) = watch::channel(Health::Healthy);
         let (view_tx, view) = watch::channel(Arc::new(View::default()));
