@@ -2,7 +2,7 @@
 use super::compiled::Compiled;
 use super::device::Device;
 use super::incident::Incident;
-use super::input::{Configuration, EngineMs};
+use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,10 @@ impl State {
         state.relink();
         state.rearm();
         Ok(state)
+    }
+    /// Every device heard of or described, for the decoders to know again at a start.
+    pub fn inventory(&self) -> Vec<DeviceInfo> {
+        self.devices.iter().map(|(id, d)| DeviceInfo { device: Some(id.clone()), name: d.info.name.clone(), ..DeviceInfo::default() }).collect()
     }
     /// Inputs accepted so far: the position of the last one.
     pub fn position(&self) -> u64 {
