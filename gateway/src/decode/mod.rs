@@ -1,8 +1,10 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
-use crate::engine::input::Body;
+use crate::engine::input::{Body, DeviceInfo};
 
 pub mod mapping;
 pub mod native;
+mod scalar;
+mod units;
 pub mod zigbee2mqtt;
 
 /// A message as a decoder sees it.
@@ -29,6 +31,10 @@ pub trait Decoder: Send {
     /// Short name, shown in the quarantine and by `tuoan decode`.
     fn name(&self) -> &'static str;
     fn decode(&mut self, raw: Raw<'_>) -> Decoded;
+    /// What earlier runs put into the inventory, so that a device keeps its id before its bridge has spoken again.
+    fn learn(&mut self, inventory: &[DeviceInfo]) {
+        let _ = inventory;
+    }
 }
 
 /// All decoders, asked in order.
@@ -40,6 +46,10 @@ impl Decoders {
         let mut list: Vec<Box<dyn Decoder>> = vec![Box::new(native::Native::default()), Box::new(zigbee2mqtt::Zigbee2Mqtt::default())];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
         Decoders(list)
+    }
+    /// To be called once at start with the engine's inventory.
+    pub fn learn(&mut self, inventory: &[DeviceInfo]) {
+        self.0.iter_mut().for_each(|d| d.learn(inventory));
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {

@@ -1,9 +1,11 @@
 //! What the reader's queries answer and the writer's small operations carry.
 use super::{Entry, Lane};
 use crate::engine::DeviceCommand;
+use rusqlite::Row;
 use std::ops::Range;
 use std::sync::Arc;
-use tuoan_protocol::{Basis, HazardId, IncidentEvent, IncidentId, IncidentState, Place, RuleId, Severity};
+use tuoan_protocol::id::NameError;
+use tuoan_protocol::{Basis, DeviceId, HazardId, IncidentEvent, IncidentId, IncidentState, Place, RuleId, Severity, ZoneId};
 
 /// An incident event as it was committed.
 #[derive(Debug, Clone)]
@@ -164,4 +166,50 @@ pub struct Backlog {
     pub records: u64,
     /// Estimated from the mean size of a record.
     pub bytes: u64,
+}
+
+fn text(r: &Row<'_>, column: &str) -> Result<String, String> {
+    r.get(column).map_err(|e| e.to_string())
+}
+fn number(r: &Row<'_>, column: &str) -> Result<i64, String> {
+    r.get(column).map_err(|e| e.to_string())
+}
+fn named<T>(text: &str, new: impl Fn(&str) -> Result<T, NameError>) -> Result<T, String> {
+    new(text).map_err(|e| format!("{text:?}: {e}"))
+}
+
+/// A row of the table `incident`, by the names of its columns.
+pub(super) fn incident_row(r: &Row<'_>) -> Result<IncidentRow, String> {
+    let flag = |column| number(r, column).map(|n| n != 0);
+    let device: Option<String> = r.get("device").map_err(|e| e.to_string())?;
+    let severity = u8::try_from(number(r, "severity")?).map_err(|e| e.to_string())?;
+    Ok(IncidentRow {
+        id: named(&text(r, "id")?, IncidentId::new)?,
+        hazard: named(&text(r, "hazard")?, HazardId::new)?,
+        place: Place { zone: named(&text(r, "zone")?, ZoneId::new)?, device: device.map(|d| named(&d, DeviceId::new)).transpose()? },
+        severity: Severity::try_from(severity)?,
+        basis: if flag("basis")? { Basis::Confirmed } else { Basis::Inferred },
+        state: IncidentState { active: flag("active")?, acknowledged: flag("acknowledged")?, closed: flag("closed")? },
+        rule: named(&text(r, "rule")?, RuleId::new)?,
+        activations: u32::try_from(number(r, "activations")?).unwrap_or(u32::MAX),
+        opened_at: number(r, "opened_at")?,
+        changed_at: number(r, "changed_at")?,
+        sequence: number(r, "sequence")?.unsigned_abs(),
+    })
+}
+
+/// A row of the table `outbox`, by the names of its columns.
+pub(super) fn outbox_row(r: &Row<'_>) -> Result<OutboxRow, String> {
+    let command = DeviceCommand {
+        id: number(r, "id")?.unsigned_abs(),
+        device: named(&text(r, "device")?, DeviceId::new)?,
+        action: serde_json::from_str(&text(r, "action")?).map_err(|e| e.to_string())?,
+        expires: number(r, "expires")?,
+    };
+    Ok(OutboxRow {
+        command,
+        created: number(r, "created")?,
+        attempts: u32::try_from(number(r, "attempts")?).unwrap_or(u32::MAX),
+        attempted: r.get("attempted").map_err(|e| e.to_string())?,
+    })
 }
