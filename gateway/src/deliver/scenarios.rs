@@ -203,6 +203,28 @@ async fn progress_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn what_is_committed_at_shutdown_still_goes_out() {
+    let (rig, double) = platform_rig(MemoryLog::new()).await;
+    eventually("it runs", || !double.lock().unwrap().heartbeats.is_empty()).await;
+    // More than one batch, committed in the moment of the shutdown.
+    rig.log.commit_events((1..=700).map(event));
+    let log = rig.stop().await;
+    assert_eq!(double.lock().unwrap().order, ids(1..=700));
+    assert_eq!(log.cursor_at("platform", Lane::Alerts), 700);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_a_receiver_that_is_down() {
+    let at = tokio::net::TcpListener::bind(any_port()).await.unwrap().local_addr().unwrap();
+    let log = MemoryLog::new();
+    log.commit_events([event(1)]);
+    let rig = Rig::start(log, &[platform_sink(&format!("http://{at}"), TOKEN)]);
+    eventually("it fails", || rig.status("platform").last_error.is_some()).await;
+    let log = tokio::time::timeout(std::time::Duration::from_secs(5), rig.stop()).await.unwrap();
+    assert_eq!(log.cursor_at("platform", Lane::Alerts), 0);
+}
+
+#[tokio::test]
 async fn a_failing_store_is_insisted_on() {
     let (rig, double) = platform_rig(MemoryLog::new()).await;
     rig.log.broken.store(true, Ordering::Relaxed);
