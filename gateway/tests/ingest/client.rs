@@ -1,6 +1,6 @@
 //! The client against a real Mosquitto.
 use crate::mosquitto::Mosquitto;
-use crate::support::{PUBLISH, QUIET, Raw, SOON, crypto, mosquitto, until};
+use crate::support::{PUBLISH, QUIET, Raw, SOON, certificate, crypto, mosquitto, until};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -285,4 +285,26 @@ async fn a_wrong_configuration_is_explained_at_once() {
     assert!(start(ClientConfig { url: url.clone(), ca: Some("absent.pem".into()), ..config(&broker) }).contains("absent.pem"));
     let empty = broker.file("mosquitto.conf");
     assert!(start(ClientConfig { url, ca: Some(empty), ..config(&broker) }).contains("no certificate"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_with_the_authority_named_in_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path()).await;
+    let broker = Mosquitto::start(&format!("certfile {}\nkeyfile {}", cert.display(), key.display())).await;
+    let url = format!("mqtts://localhost:{}", broker.addr.port());
+    let mut outside = Outside::connect(&ClientConfig { url: url.clone(), ca: Some(cert.clone()), ..config(&broker) }, INBOUND_QUEUE).await;
+    let arguments = ["--cafile", cert.to_str().unwrap(), "-q", "1", "-t", "lab/x", "-m", "secret"];
+    assert!(mosquitto("mosquitto_pub", broker.addr, "lab", &arguments).await.status.success());
+    let inbound = outside.next().await;
+    assert_eq!(inbound.payload, "secret");
+    inbound.ack.done(Stored::Yes);
+    until("it is acknowledged", || outside.client.stats().acknowledged == 1).await;
+    // Another authority than the one that signed.
+    let (other, _) = certificate(tempfile::tempdir_in(folder.path()).unwrap().keep().as_path()).await;
+    let (sender, _receiver) = mpsc::channel(1);
+    let distrusting = ClientConfig { url, ca: Some(other), client_id: "distrusting".into(), ..config(&broker) };
+    let client = Client::start(&distrusting, sender, FrameDesk::new(), Clock::System).unwrap();
+    until("the certificate is refused", || client.report().last_error.is_some()).await;
+    assert!(client.stats().connections == 0, "{:?}", client.report());
 }

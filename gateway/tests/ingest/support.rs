@@ -2,6 +2,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,9 @@ pub fn user(name: &str, devices: &[&str], publish: &[&str], subscribe: &[&str]) 
 pub fn password(user: &str) -> String {
     format!("{user}-secret")
 }
+
+/// Topics and payloads in the order in which they came.
+pub type Seen = tokio::task::JoinHandle<Vec<(String, Bytes)>>;
 
 /// An embedded broker and the pipeline's end of its queue.
 pub struct Gateway {
@@ -79,7 +83,7 @@ impl Gateway {
     }
 
     /// Answers everything with yes from now on; returns what came once the task is joined after the gateway is gone.
-    pub fn store_all(self) -> (Arc<Broker>, SocketAddr, tokio::task::JoinHandle<Vec<(String, Bytes)>>) {
+    pub fn store_all(self) -> (Arc<Broker>, SocketAddr, Seen) {
         let Gateway { broker, mut inbound, addr, .. } = self;
         let task = tokio::spawn(async move {
             let mut seen = Vec::new();
@@ -173,7 +177,8 @@ impl Raw {
             }
         }
         packet.extend(body);
-        self.0.write_all(&packet).await.unwrap();
+        // A broker that refuses the packet may close before all of it is written; the answer tells.
+        let _ = self.0.write_all(&packet).await;
     }
 
     /// `packet_id` 0 means QoS 0.
@@ -249,4 +254,33 @@ pub async fn until(what: &str, mut done: impl FnMut() -> bool) {
         }
     };
     assert!(tokio::time::timeout(SOON, wait).await.is_ok(), "never happened: {what}");
+}
+
+/// Makes a self-signed certificate for localhost: `cert.pem` and `key.pem` in `folder`.
+pub async fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&cert)
+        .output()
+        .await
+        .expect("openssl is needed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (cert, key)
 }

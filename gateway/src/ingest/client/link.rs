@@ -155,6 +155,7 @@ impl Intake {
         };
         let Ok(permit) = inbound.reserve().await else {
             self.overflow.clear();
+            self.overflow_bytes = 0;
             return;
         };
         if let Some(message) = self.overflow.pop_front() {
