@@ -1,6 +1,7 @@
 //! What the engine is told. The input log is these, in one total order; each has a position, 1 the first.
 use super::site::Site;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tuoan_protocol::{DeviceId, EventKind, Fixed, IncidentId, LogId, Presence, Quantity, ZoneId};
 
 /// Engine time: milliseconds, starting as UTC when the log was created, never going back, advancing with the machine's monotonic clock and
@@ -19,9 +20,14 @@ pub enum Body {
     /// First input of every log, and again whenever the site file or a rule pack changes.
     Configure(Box<Configuration>),
     /// The daemon has started. It was not listening since `down_from`: silence in between proves nothing.
-    Started { down_from: EngineMs },
+    Started {
+        down_from: EngineMs,
+    },
     /// UTC = engine time + offset. Logged at start and whenever it steps by more than a second or its trust changes.
-    Clock { offset_ms: i64, trusted: bool },
+    Clock {
+        offset_ms: i64,
+        trusted: bool,
+    },
     /// Readings, events or presence of one device, from one MQTT message.
     Message(Message),
     /// Devices that a bridge or a birth message describes.
@@ -37,6 +43,20 @@ pub struct Configuration {
     pub rules: Vec<String>,
     /// SHA-256 over the canonical site and the rule packs.
     pub hash: [u8; 32],
+}
+
+impl Configuration {
+    /// Puts the packs in order of their names and computes the hash: SHA-256 over the length and bytes of the canonical site, then of each pack.
+    pub fn new(log: LogId, site: Site, mut rules: Vec<String>) -> Configuration {
+        rules.sort_by_cached_key(|text| (super::rules::parse::name_of(text), text.clone()));
+        let canonical = minicbor_serde::to_vec(&site).unwrap_or_default();
+        let mut hash = Sha256::new();
+        for part in std::iter::once(canonical.as_slice()).chain(rules.iter().map(String::as_bytes)) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Configuration { log, site, rules, hash: hash.finalize().into() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,11 +102,22 @@ pub struct Command {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Action {
-    Acknowledge { incident: IncidentId, note: Option<String> },
+    Acknowledge {
+        incident: IncidentId,
+        note: Option<String>,
+    },
     /// 已清场: the carer has looked; clears left.behind, which no sensor may clear.
-    RoomSwept { zone: ZoneId },
+    RoomSwept {
+        zone: ZoneId,
+    },
     /// 报告疑虑: opens concern.report at once.
-    ReportConcern { zone: ZoneId, note: String },
+    ReportConcern {
+        zone: ZoneId,
+        note: String,
+    },
     /// Ends a panic alarm; the reason is required.
-    CancelPanic { incident: IncidentId, reason: String },
+    CancelPanic {
+        incident: IncidentId,
+        reason: String,
+    },
 }

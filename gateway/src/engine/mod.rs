@@ -16,20 +16,37 @@
 //! | [`incident`] | findings -> incidents, life cycle |
 //! | [`state`] | what is remembered, and its snapshot |
 //! | [`view`] | what a page shows |
-pub mod detect;
-pub mod incident;
+mod apply;
+mod cadence;
+mod command;
+mod compiled;
+mod configure;
+mod dedupe;
+mod detect;
+mod device;
+mod incident;
 pub mod input;
+mod judge;
+mod occupancy;
+mod order;
 pub mod outcome;
 pub mod rules;
 pub mod schedule;
 pub mod site;
+mod site_check;
 pub mod state;
 pub mod step;
+#[cfg(test)]
+mod testing;
+mod timer;
 pub mod view;
+mod view_build;
 
-pub use input::{Body, Command, Input, Message};
+pub use compiled::UNPLACED_ZONE;
+pub use input::{Action, Body, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
-pub use state::State;
+pub use site::Site;
+pub use state::{SnapshotError, State};
 pub use step::step;
 
 /// Written into every incident event; raise it whenever the same inputs could give another incident log.

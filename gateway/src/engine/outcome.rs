@@ -1,6 +1,6 @@
 //! What the engine says. Everything in one [`Outcome`] is committed in one transaction.
-use tuoan_protocol::{DeviceId, IncidentEvent};
 use serde::{Deserialize, Serialize};
+use tuoan_protocol::{DeviceId, IncidentEvent};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {

@@ -159,6 +159,8 @@ pub enum Role {
     Lock,
     Power,
     Siren,
+    /// Shuts the gas off; closed on a confirmed gas alarm anywhere in the building.
+    GasValve,
     Camera,
     Meter,
     Other,

@@ -1,6 +1,155 @@
-//! One step: due timers, inputs, due timers.
-use super::{Input, Outcome, State};
+//! One step: for each input the timers that are due before it, then the input; at last the timers that are due by `now`.
+use super::compiled::Compiled;
+use super::input::{Body, EngineMs, Input};
+use super::outcome::{Outcome, Verdict};
+use super::rules::Rule;
+use super::state::State;
+use super::timer::Timer;
+use std::sync::Arc;
+use tuoan_protocol::{DeviceId, Place, ZoneId};
 
-pub fn step(_state: &mut State, _inputs: &[Input], _now: i64) -> Outcome {
-    Outcome::default()
+/// Moves `state` on by `inputs` and to `now`.
+///
+/// `now` must not be later than the next input's arrival, nor, before a [`Body::Started`], later than its `down_from`: then any partition of
+/// the log into steps says the same and ends in the same state. Times that go backwards are taken for the latest time seen.
+pub fn step(state: &mut State, inputs: &[Input], now: EngineMs) -> Outcome {
+    let mut run = Run::new(state);
+    run.out.verdicts.reserve(inputs.len());
+    for input in inputs {
+        if let Body::Started { down_from } = input.body {
+            run.advance(down_from.min(input.at));
+            run.was_deaf(input.at.saturating_sub(run.state.now.max(down_from)));
+        }
+        run.advance(input.at);
+        let verdict = run.apply(&input.body);
+        run.out.verdicts.push(verdict);
+        run.after();
+    }
+    run.advance(now);
+    run.out
+}
+
+/// A step under way.
+pub(super) struct Run<'a> {
+    pub state: &'a mut State,
+    pub compiled: Arc<Compiled>,
+    pub out: Outcome,
+    /// Time of the input or timer at hand.
+    pub at: EngineMs,
+    pub incidents_changed: bool,
+}
+
+/// A device and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Place3 {
+    pub device: DeviceId,
+    /// Index of its zone; `None` when it stands nowhere.
+    pub zone: Option<u32>,
+    pub zone_id: ZoneId,
+}
+
+impl Place3 {
+    /// The place of a finding of that rule.
+    pub fn place(&self, rule: &Rule) -> Place {
+        Place { zone: self.zone_id.clone(), device: rule.per_device.then(|| self.device.clone()) }
+    }
+}
+
+impl<'a> Run<'a> {
+    pub fn new(state: &'a mut State) -> Run<'a> {
+        let (compiled, at) = (state.compiled.clone(), state.now);
+        Run { state, compiled, out: Outcome::default(), at, incidents_changed: false }
+    }
+
+    /// Fires the timers due by `limit`, each at the time it was due.
+    pub fn advance(&mut self, limit: EngineMs) {
+        while let Some((due, timer)) = self.state.timers.pop(limit) {
+            self.at = due.max(self.state.now);
+            self.state.now = self.at;
+            self.fire(timer);
+            self.after();
+        }
+        self.state.now = self.state.now.max(limit);
+        self.at = self.state.now;
+    }
+
+    fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::Schedule => self.new_phase(),
+            Timer::Zone(zone) => self.zone_due(zone),
+            Timer::Track(device, rule, channel) => self.track_due(&device, rule, channel),
+            Timer::Silence(device) => self.silence_due(&device),
+            Timer::Age(device) => self.age_due(&device),
+            Timer::Close(hazard, place) => self.close_or_wait(&(hazard, place)),
+        }
+    }
+
+    /// What follows from changed incidents: sirens and valves.
+    fn after(&mut self) {
+        if std::mem::take(&mut self.incidents_changed) {
+            self.orders();
+        }
+    }
+
+    fn apply(&mut self, body: &Body) -> Verdict {
+        if let Body::Message(m) = body {
+            if self.is_repeat(m) {
+                return Verdict::Duplicate;
+            }
+            let position = self.take_position();
+            self.message(m);
+            return Verdict::Accepted(position);
+        }
+        if let Body::Command(c) = body {
+            if let Err(reason) = self.may(c) {
+                return Verdict::Refused(reason);
+            }
+            let position = self.take_position();
+            self.command(c);
+            return Verdict::Accepted(position);
+        }
+        if let Body::Configure(c) = body {
+            let Ok(compiled) = Compiled::new(&c.site, &c.rules) else {
+                return Verdict::Refused("a rule pack does not compile; `tuoan rules check` names every problem");
+            };
+            let position = self.take_position();
+            self.configure(c.clone(), compiled);
+            return Verdict::Accepted(position);
+        }
+        let position = self.take_position();
+        match body {
+            Body::Clock { offset_ms, trusted } => self.clock(*offset_ms, *trusted),
+            Body::Inventory(list) => list.iter().for_each(|i| self.inventory(i)),
+            // Time has been moved on already; what was being timed has been shifted.
+            Body::Started { .. } | Body::Configure(_) | Body::Message(_) | Body::Command(_) => {}
+        }
+        Verdict::Accepted(position)
+    }
+
+    fn take_position(&mut self) -> u64 {
+        self.state.position = self.state.position.saturating_add(1);
+        self.state.position
+    }
+
+    fn clock(&mut self, offset_ms: i64, trusted: bool) {
+        (self.state.offset_ms, self.state.trusted) = (offset_ms, trusted);
+        self.new_phase();
+    }
+
+    /// Nothing could be heard for so long: what counts silence counts from later on.
+    fn was_deaf(&mut self, for_ms: i64) {
+        if for_ms <= 0 {
+            return;
+        }
+        let shift = |t: &mut Option<EngineMs>| *t = t.map(|t| t.saturating_add(for_ms));
+        for device in self.state.devices.values_mut() {
+            shift(&mut device.quiet_since);
+            shift(&mut device.offline_since);
+            device.cadence.interrupted();
+        }
+        for zone in &mut self.state.zones {
+            shift(&mut zone.last_sign);
+        }
+        // Timers of silence and occupancy find at their old time that they are not due, and wait on.
+    }
 }

@@ -1,12 +1,15 @@
 //! What a page shows of the engine's state at one moment. Built at most four times a second, after the commit.
 use super::schedule::Phase;
-use super::site::ZoneKind;
+use super::site::{Role, ZoneKind};
 use tuoan_protocol::{Basis, DeviceId, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Severity, Trigger, ZoneId};
 
 #[derive(Debug, Clone, Default)]
 pub struct View {
     /// Grows with every change.
     pub version: u64,
+    /// Position of the last input and sequence of the last incident event that it takes into account.
+    pub position: u64,
+    pub sequence: u64,
     /// UTC milliseconds of this view.
     pub now: i64,
     pub clock_trusted: bool,
@@ -23,6 +26,10 @@ pub struct ZoneView {
     pub name: String,
     pub kind: ZoneKind,
     pub phase: Phase,
+    /// UTC milliseconds.
+    pub phase_since: i64,
+    /// Someone is here, or must be assumed to be.
+    pub occupied: bool,
     pub sensors: Vec<SensorView>,
     pub devices: Vec<DeviceView>,
     /// An exit without a live sensor that can see adults: opening it is only logged.
@@ -46,7 +53,9 @@ pub enum Freshness {
     /// Later than its period.
     Late,
     /// Three periods missed: the value must not be shown as current. UTC milliseconds since when.
-    Lost { since: i64 },
+    Lost {
+        since: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +68,14 @@ pub struct DeviceView {
     /// UTC milliseconds it was last heard.
     pub last_heard: Option<i64>,
     pub lost: bool,
+    /// What it is for, where it has a place.
+    pub role: Option<Role>,
+    /// Milliseconds between its messages, as told or learned.
+    pub period_ms: Option<i64>,
+    /// Its silence would be noticed within the hour. Otherwise only its monthly test proves that it works.
+    pub supervised: bool,
+    /// UTC milliseconds of its last test.
+    pub tested_at: Option<i64>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,134 @@
+//! A configuration made ready: which rules look at which quantity of which device, so that a message touches nothing else.
+use super::rules::{self, Kind, Rule};
+use super::schedule::Schedule;
+use super::site::{Role, Site};
+use std::collections::BTreeMap;
+use tuoan_protocol::{DeviceId, EventKind, Quantity, RuleId, ZoneId};
+
+/// Zone of the incidents of devices that stand nowhere yet: an alarm must not wait for the installer.
+pub const UNPLACED_ZONE: &str = "unplaced";
+
+#[derive(Debug, Clone, Default)]
+pub struct Compiled {
+    pub rules: Vec<Rule>,
+    pub schedule: Schedule,
+    pub slots: Vec<Slot>,
+    pub by_device: BTreeMap<DeviceId, u32>,
+    pub zones: Vec<ZoneSlots>,
+    pub by_zone: BTreeMap<ZoneId, u32>,
+    pub sirens: Vec<(DeviceId, ZoneId)>,
+    pub gas_valves: Vec<DeviceId>,
+    /// The rule that a person's report opens.
+    pub report: Option<u16>,
+}
+
+/// What the rules see in one placed device; the last slot is that of all devices that stand nowhere.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// Index in the site's zones.
+    pub zone: Option<u32>,
+    pub zone_id: ZoneId,
+    pub role: Role,
+    pub period_ms: Option<i64>,
+    /// Rules by the quantity they judge.
+    pub judged: Vec<(Quantity, Vec<u16>)>,
+    pub events: Vec<(EventKind, u16)>,
+    pub silence: Option<u16>,
+    pub age: Option<u16>,
+    /// A rule here depends on phase, season or occupancy.
+    pub guarded: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct ZoneSlots {
+    pub devices: Vec<DeviceId>,
+    /// Milliseconds after a change of phase at which a guard of a rule here opens or ends.
+    pub delays: Vec<i64>,
+}
+
+impl Compiled {
+    /// `Err` names every problem of the rule packs, one a line.
+    pub fn new<S: AsRef<str>>(site: &Site, packs: &[S]) -> Result<Compiled, String> {
+        Ok(Self::with_rules(site, rules::compile(packs)?))
+    }
+
+    pub fn with_rules(site: &Site, rules: Vec<Rule>) -> Compiled {
+        let mut c = Compiled { schedule: Schedule::new(site), ..Compiled::default() };
+        c.zones = vec![ZoneSlots::default(); site.zones.len()];
+        c.by_zone = site.zones.iter().zip(0u32..).map(|(z, i)| (z.id.clone(), i)).collect();
+        for p in &site.devices {
+            let Some((&zone, z)) = c.by_zone.get(&p.zone).and_then(|i| Some((i, site.zones.get(*i as usize)?))) else { continue };
+            let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role));
+            let mut slot = slot(matching, Some(zone), p.zone.clone(), p.role);
+            slot.period_ms = p.period_s.map(|s| i64::from(s) * 1000);
+            if let Some(zs) = c.zones.get_mut(zone as usize) {
+                zs.devices.push(p.id.clone());
+            }
+            match p.role {
+                Role::Siren => c.sirens.push((p.id.clone(), p.zone.clone())),
+                Role::GasValve => c.gas_valves.push(p.id.clone()),
+                _ => {}
+            }
+            c.by_device.insert(p.id.clone(), u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
+            c.slots.push(slot);
+        }
+        if let Ok(nowhere) = ZoneId::new(UNPLACED_ZONE) {
+            let matching = numbered(&rules).filter(|(_, r)| r.holds_anywhere());
+            c.slots.push(slot(matching, None, nowhere, Role::Other));
+        }
+        for (zs, z) in c.zones.iter_mut().zip(&site.zones) {
+            let here = rules.iter().filter(|r| r.zones.is_empty() || r.zones.contains(&z.kind));
+            zs.delays = here.flat_map(|r| [Some(r.grace), r.within]).flatten().filter(|d| *d > 0).collect();
+            zs.delays.sort_unstable();
+            zs.delays.dedup();
+        }
+        c.report = numbered(&rules).find(|(_, r)| r.kind == Kind::Report).map(|(i, _)| i);
+        c.rules = rules;
+        c
+    }
+
+    /// Where a device stands; all that stand nowhere share the last slot.
+    pub fn slot_of(&self, device: &DeviceId) -> Option<u32> {
+        self.by_device.get(device).copied().or_else(|| u32::try_from(self.slots.len()).ok()?.checked_sub(1))
+    }
+    pub fn slot(&self, index: Option<u32>) -> Option<&Slot> {
+        self.slots.get(index? as usize)
+    }
+    pub fn rule(&self, index: u16) -> Option<&Rule> {
+        self.rules.get(usize::from(index))
+    }
+    pub fn rule_named(&self, id: &RuleId) -> Option<u16> {
+        numbered(&self.rules).find(|(_, r)| r.id == *id).map(|(i, _)| i)
+    }
+    pub fn zone_index(&self, zone: &ZoneId) -> Option<u32> {
+        self.by_zone.get(zone).copied()
+    }
+}
+
+fn numbered(rules: &[Rule]) -> impl Iterator<Item = (u16, &Rule)> {
+    (0u16..).zip(rules)
+}
+
+fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zone_id: ZoneId, role: Role) -> Slot {
+    let mut slot = Slot { zone, zone_id, role, period_ms: None, judged: vec![], events: vec![], silence: None, age: None, guarded: false };
+    let mut silence: Option<(&Rule, u16)> = None;
+    for (i, r) in rules {
+        match r.kind {
+            Kind::Event => slot.events.extend(r.event.clone().map(|e| (e, i))),
+            Kind::Silence if silence.is_none_or(|(best, _)| r.severity < best.severity) => silence = Some((r, i)),
+            Kind::Silence => {}
+            Kind::Age => slot.age = Some(i),
+            Kind::Report => {}
+            Kind::State | Kind::Threshold | Kind::Mean | Kind::Rise => {
+                let Some(q) = &r.quantity else { continue };
+                slot.guarded |= r.is_guarded();
+                match slot.judged.iter_mut().find(|(have, _)| have == q) {
+                    Some((_, list)) => list.push(i),
+                    None => slot.judged.push((q.clone(), vec![i])),
+                }
+            }
+        }
+    }
+    slot.silence = silence.map(|(_, i)| i);
+    slot
+}

@@ -1,0 +1,66 @@
+//! Missed periods: absence of data is never shown as normal.
+use crate::engine::compiled::Slot;
+use crate::engine::device::Device;
+use crate::engine::incident::Cause;
+use crate::engine::input::EngineMs;
+use crate::engine::rules::Rule;
+use crate::engine::step::{Place3, Run};
+use crate::engine::timer::Timer;
+use tuoan_protocol::{DeviceId, Trigger};
+
+/// A device of unknown habit that its will or its bridge declares gone is believed after this.
+const OFFLINE_MS: i64 = 5 * 60_000;
+
+/// Period in milliseconds: by the site file, by the device's own word, by experience.
+pub fn period(device: &Device, slot: Option<&Slot>) -> Option<i64> {
+    let announced = || device.info.period_s.filter(|s| *s > 0).map(|s| i64::from(s) * 1000);
+    slot.and_then(|s| s.period_ms).or_else(announced).or_else(|| device.cadence.period())
+}
+
+/// When its silence becomes a finding; `None` when it is not supervised: it stands nowhere, its habit is unknown, or it speaks too rarely.
+pub fn due(rule: &Rule, device: &Device, slot: &Slot) -> Option<EngineMs> {
+    let since = device.quiet_since?;
+    match period(device, Some(slot)) {
+        Some(p) if p <= rule.max_period => Some(since.saturating_add(p.saturating_mul(i64::from(rule.missed)).min(rule.cap))),
+        Some(_) => None,
+        None => device.offline_since.map(|t| t.max(since).saturating_add(OFFLINE_MS)),
+    }
+}
+
+impl Run<'_> {
+    pub(in crate::engine) fn arm_silence(&mut self, id: &DeviceId) {
+        let Some(device) = self.state.devices.get(id) else { return };
+        let Some(slot) = self.compiled.slot(device.slot) else { return };
+        let Some(rule) = slot.silence.and_then(|r| self.compiled.rule(r)) else { return };
+        if !device.silent
+            && let Some(due) = due(rule, device, slot)
+        {
+            self.state.timers.arm(due.max(self.at), Timer::Silence(id.clone()));
+        }
+    }
+
+    pub(in crate::engine) fn silence_due(&mut self, id: &DeviceId) {
+        let compiled = self.compiled.clone();
+        let Some(device) = self.state.devices.get_mut(id) else { return };
+        let Some(slot) = compiled.slot(device.slot) else { return };
+        let Some((index, rule)) = slot.silence.and_then(|r| Some((r, compiled.rule(r)?))) else { return };
+        let Some(due) = due(rule, device, slot).filter(|_| !device.silent) else { return };
+        if due > self.at {
+            // It has spoken meanwhile.
+            return self.state.timers.arm(due, Timer::Silence(id.clone()));
+        }
+        device.silent = true;
+        let at = Place3 { device: id.clone(), zone: slot.zone, zone_id: slot.zone_id.clone() };
+        let cause = Cause { trigger: Some(Trigger { device: id.clone(), reading: None, seq: None }), ..Cause::default() };
+        self.raise((rule.hazard.clone(), at.place(rule)), (index, Some(id.clone()), 0), cause);
+        self.blinded(&at);
+    }
+
+    /// It speaks again.
+    pub(in crate::engine) fn silence_over(&mut self, at: &Place3, cause: Cause) {
+        let compiled = self.compiled.clone();
+        let Some(slot) = self.state.devices.get(&at.device).and_then(|d| compiled.slot(d.slot)) else { return };
+        let Some((index, rule)) = slot.silence.and_then(|r| Some((r, compiled.rule(r)?))) else { return };
+        self.lift(&(rule.hazard.clone(), at.place(rule)), &(index, Some(at.device.clone()), 0), cause);
+    }
+}

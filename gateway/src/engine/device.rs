@@ -1,0 +1,80 @@
+//! What is remembered of one device.
+use super::cadence::Cadence;
+use super::dedupe::Boots;
+use super::detect::Tracker;
+use super::input::EngineMs;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tuoan_protocol::{Fixed, Quantity};
+
+/// Values kept of one device at most: (quantity, channel) pairs beyond that are not remembered.
+pub const MAX_VALUES: usize = 48;
+/// Devices that stand on no zone and are remembered at most; beyond it the longest unheard go.
+pub const MAX_UNPLACED: usize = 2048;
+/// So many go at once, so that a flood of new names costs little each.
+pub const EVICT: usize = 256;
+/// Characters kept of a name, make or model that a bridge announces.
+pub const MAX_TEXT: usize = 64;
+
+/// The newest value of one quantity on one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Value {
+    pub value: Fixed,
+    /// Engine time of its arrival.
+    pub at: EngineMs,
+    /// UTC milliseconds of the sample; of its arrival where the device has no clock.
+    pub sampled: i64,
+    /// Engine time since which a state has had this value.
+    pub since: EngineMs,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    pub boots: Boots,
+    pub values: BTreeMap<(Quantity, u8), Value>,
+    /// Trackers of rules that are not at rest, by rule and channel.
+    pub tracks: BTreeMap<(u16, u8), Tracker>,
+    pub cadence: Cadence,
+    pub info: Info,
+    /// Engine time of its first and its last live message.
+    pub first_heard: Option<EngineMs>,
+    pub last_heard: Option<EngineMs>,
+    /// From when silence counts: the last live message, moved on by every time that we ourselves were deaf.
+    pub quiet_since: Option<EngineMs>,
+    /// The silence rule has struck and nothing was heard since.
+    pub silent: bool,
+    /// Its will or its bridge says that it is gone; engine time since.
+    pub offline_since: Option<EngineMs>,
+    /// Engine time of its last test.
+    pub tested: Option<EngineMs>,
+    /// When the untested rule last struck; cleared by a test.
+    pub untested: bool,
+    /// It has reported presence, motion or people: it can say whether its zone is occupied.
+    pub sees_people: bool,
+    /// Engine time of the last event of each kind that is debounced, by rule.
+    pub struck: BTreeMap<u16, EngineMs>,
+    /// Newest time of a sample by the device's own clock, for telling a restarted counter from a redelivery.
+    pub newest_sample: Option<i64>,
+    /// Where it stands in the compiled configuration.
+    #[serde(skip)]
+    pub slot: Option<u32>,
+}
+
+/// What a bridge or a birth message says of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Info {
+    pub name: Option<String>,
+    pub make: Option<String>,
+    pub model: Option<String>,
+    pub firmware: Option<String>,
+    pub period_s: Option<u32>,
+}
+
+impl Device {
+    pub fn value(&self, quantity: &Quantity, channel: u8) -> Option<&Value> {
+        // A `Quantity` without text is cheap to clone; one with text is rare.
+        self.values.get(&(quantity.clone(), channel))
+    }
+}

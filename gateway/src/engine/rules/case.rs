@@ -1,0 +1,218 @@
+//! The timelines inside a rule pack, run against the real engine with only their rule in force.
+//!
+//! One zone, one device, a full-day class (drop-off 07:30-08:30, care 08:00-18:00, nap 12:00-14:30, collection 16:30-18:00) and staff hours
+//! 07:00-18:45. A step is one line, local time first (`+35d 09:00` is 35 days later):
+//!
+//! | step | means |
+//! |---|---|
+//! | `09:00 co2 1200` | the device reports that value, in the quantity's unit |
+//! | `09:00 every 1m until 10:10 co2 1200` | the same again and again |
+//! | `09:00 retained open 1` | found lying in the broker |
+//! | `09:00 event panic_pressed` | a momentary event |
+//! | `09:00 sweep`, `cancel`, `report`, `acknowledge` | what a person does |
+//! | `09:00 expect none` | no incident is open |
+//! | `09:00 expect opened 2` | an incident of severity 2 is active |
+//! | `09:00 expect returned` | it is open still, its condition is over |
+use super::text::CaseText;
+use super::{Rule, parse::duration};
+use crate::engine::compiled::Compiled;
+use crate::engine::input::{Action, Body, Command, Configuration, Input, Item, Message};
+use crate::engine::schedule::parse_date;
+use crate::engine::site::{AgeGroup, Calendar, Care, Class, Hours, Placement, Role, Site, Zone, ZoneKind};
+use crate::engine::step::Run;
+use crate::engine::{State, step};
+use std::ops::Range;
+use tuoan_protocol::{EventKind, Fixed, InstitutionType, Quantity, SupervisingBody};
+
+/// A Monday in March.
+const DATE: &str = "2026-03-09";
+/// Messages of one `every` step at most.
+const MAX_REPEATS: i64 = 50_000;
+
+/// What came out otherwise than told: where in the file, and how.
+pub type Failure = (Option<Range<usize>>, String);
+
+/// Runs one case; empty when all comes out as told.
+pub fn run(rule: &Rule, case: &CaseText) -> Vec<Failure> {
+    match Timeline::new(rule, case) {
+        Err(message) => vec![(None, message)],
+        Ok(mut timeline) => {
+            let mut failures = Vec::new();
+            for step in &case.steps {
+                if let Err(message) = timeline.step(step.get_ref()) {
+                    failures.push((Some(step.span()), format!("{:?}: {message}", step.get_ref())));
+                }
+            }
+            failures
+        }
+    }
+}
+
+struct Timeline {
+    state: State,
+    midnight: i64,
+    hazard: String,
+}
+
+impl Timeline {
+    fn new(rule: &Rule, case: &CaseText) -> Result<Timeline, String> {
+        let date = case.date.as_ref().map_or(DATE, |d| d.get_ref());
+        let day = parse_date(date).ok_or_else(|| format!("{date:?} is no date; write \"2026-03-09\""))?;
+        let midnight = (day * 1440 - 480) * 60_000;
+        let (site, log) = (site(rule, case).ok_or("the built-in names of the case's site are broken")?, "01CASE00000000000000000000");
+        let compiled = Compiled::with_rules(&site, vec![rule.clone()]);
+        let log = log.parse().map_err(|e| format!("{e}"))?;
+        let mut state = State::new();
+        step(&mut state, &[], midnight);
+        let mut run = Run::new(&mut state);
+        run.configure(Box::new(Configuration::new(log, site, vec![])), compiled);
+        step(&mut state, &[Input { at: midnight, body: Body::Clock { offset_ms: 0, trusted: true } }], midnight);
+        Ok(Timeline { state, midnight, hazard: rule.hazard.to_string() })
+    }
+
+    fn step(&mut self, text: &str) -> Result<(), String> {
+        let mut words: Vec<&str> = text.split_whitespace().collect();
+        let mut days = 0;
+        if let Some(d) = words.first().and_then(|w| w.strip_prefix('+')?.strip_suffix('d')) {
+            days = d.parse::<i64>().map_err(|_| "write the day as +35d".to_owned())?;
+            words.remove(0);
+        }
+        let (time, words) = words.split_first().ok_or("the step is empty")?;
+        let at = self.time(days, time)?;
+        if at < self.state.now() {
+            return Err("steps must be in order of time".to_owned());
+        }
+        match words {
+            ["expect", want @ ..] => self.expect(at, want),
+            ["event", name] => {
+                let kind = serde_json::from_value::<EventKind>(serde_json::Value::String((*name).to_owned()));
+                let kind = kind.map_err(|_| format!("{name:?} is no event"))?;
+                self.message(at, false, Item::Event { kind, command: None })
+            }
+            ["sweep"] => self.act(at, Action::RoomSwept { zone: name("zone")? }),
+            ["report"] => self.act(at, Action::ReportConcern { zone: name("zone")?, note: "疑虑".to_owned() }),
+            ["acknowledge"] => {
+                let incident = self.open().ok_or("there is no incident to acknowledge")?;
+                self.act(at, Action::Acknowledge { incident, note: None })
+            }
+            ["cancel"] => {
+                let incident = self.open().ok_or("there is no incident to cancel")?;
+                self.act(at, Action::CancelPanic { incident, reason: "误按".to_owned() })
+            }
+            ["retained", quantity, value] => {
+                let item = reading(quantity, value)?;
+                self.message(at, true, item)
+            }
+            ["every", period, "until", end, quantity, value] => {
+                let period = duration(period).filter(|p| *p > 0).ok_or_else(|| format!("{period:?} is no duration"))?;
+                let (end, item) = (self.time(days, end)?, reading(quantity, value)?);
+                if (end - at) / period > MAX_REPEATS {
+                    return Err(format!("more than {MAX_REPEATS} messages; take a longer period"));
+                }
+                let mut t = at;
+                while t <= end {
+                    self.message(t, false, item.clone())?;
+                    t += period;
+                }
+                Ok(())
+            }
+            [quantity, value] => {
+                let item = reading(quantity, value)?;
+                self.message(at, false, item)
+            }
+            _ => Err("not understood; e.g. \"09:00 co2 1200\", \"09:00 expect opened 2\"".to_owned()),
+        }
+    }
+
+    fn time(&self, days: i64, text: &str) -> Result<i64, String> {
+        let bad = || format!("{text:?} is no time; write \"09:00\" or \"09:00:30\"");
+        let parts: Vec<i64> = text.split(':').map(|p| p.parse::<i64>().map_err(|_| bad())).collect::<Result<_, _>>()?;
+        let seconds = match parts[..] {
+            [h @ 0..=24, m @ 0..60] => h * 3600 + m * 60,
+            [h @ 0..=24, m @ 0..60, s @ 0..60] => h * 3600 + m * 60 + s,
+            _ => return Err(bad()),
+        };
+        days.checked_mul(86_400).and_then(|d| d.checked_add(seconds)?.checked_mul(1000)?.checked_add(self.midnight)).ok_or_else(bad)
+    }
+
+    fn message(&mut self, at: i64, retained: bool, item: Item) -> Result<(), String> {
+        let m = Message { device: name("device")?, boot: None, seq: None, sampled_at: None, retained, items: vec![item] };
+        step(&mut self.state, &[Input { at, body: Body::Message(m) }], at);
+        Ok(())
+    }
+
+    fn act(&mut self, at: i64, action: Action) -> Result<(), String> {
+        let body = Body::Command(Command { actor: "case".to_owned(), action });
+        match step(&mut self.state, &[Input { at, body }], at).verdicts.first() {
+            Some(crate::engine::Verdict::Refused(reason)) => Err(format!("refused: {reason}")),
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&self) -> Option<tuoan_protocol::IncidentId> {
+        self.state.view(self.state.now()).incidents.into_iter().find(|i| i.hazard.as_str() == self.hazard).map(|i| i.id)
+    }
+
+    fn expect(&mut self, at: i64, want: &[&str]) -> Result<(), String> {
+        step(&mut self.state, &[], at);
+        let incident = self.state.view(at).incidents.into_iter().find(|i| i.hazard.as_str() == self.hazard);
+        let is = match &incident {
+            None => "none".to_owned(),
+            Some(i) if !i.state.active => "returned".to_owned(),
+            Some(i) => format!("opened {}", u8::from(i.severity)),
+        };
+        let wanted = want.join(" ");
+        if !matches!(want, ["none"] | ["returned"] | ["opened", "1" | "2" | "3" | "4"]) {
+            return Err("expect none, returned, or opened with a severity 1 to 4".to_owned());
+        }
+        if is == wanted { Ok(()) } else { Err(format!("it is {is:?}")) }
+    }
+}
+
+fn name<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text:?} is no name"))
+}
+
+fn reading(quantity: &str, value: &str) -> Result<Item, String> {
+    let quantity = Quantity::from_name(quantity).map_err(|e| e.to_string())?;
+    if matches!(quantity, Quantity::Other(_)) {
+        return Err(format!("{:?} is no known quantity", quantity.name()));
+    }
+    let number: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+    let value: Fixed = quantity.fixed(number).map_err(|e| e.to_string())?;
+    Ok(Item::Reading { quantity, channel: 0, value })
+}
+
+fn hours(from: u16, to: u16) -> Hours {
+    Hours { from: from / 100 * 60 + from % 100, to: to / 100 * 60 + to % 100 }
+}
+
+fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
+    let kind = case.zone.or_else(|| rule.zones.first().copied()).unwrap_or(ZoneKind::Activity);
+    let role = case.role.or_else(|| rule.roles.first().copied()).unwrap_or(Role::Other);
+    let floor = case.floor.or(rule.floor_min).unwrap_or(1);
+    let zone: tuoan_protocol::ZoneId = "zone".parse().ok()?;
+    Some(Site {
+        id: "case".parse().ok()?,
+        name: "case".to_owned(),
+        district: String::new(),
+        street: String::new(),
+        institution: InstitutionType::Public,
+        supervisor: SupervisingBody::Health,
+        utc_offset_minutes: 480,
+        staff_hours: hours(700, 1845),
+        classes: vec![Class {
+            id: "class".to_owned(),
+            name: "class".to_owned(),
+            care: Care::FullDay,
+            age_group: AgeGroup::Toddler,
+            care_hours: vec![hours(800, 1800)],
+            nap: Some(hours(1200, 1430)),
+            drop_off: Some(hours(730, 830)),
+            collection: Some(hours(1630, 1800)),
+        }],
+        zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
+        devices: vec![Placement { id: "device".parse().ok()?, zone, name: None, role, period_s: case.period }],
+        calendar: Calendar::default(),
+    })
+}

@@ -1,0 +1,178 @@
+//! Rule packs: data that says what counts as a hazard, with its source, its words and its own test cases.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`text`] | the TOML schema |
+//! | [`parse`] | text -> [`Rule`], all problems together with line and fix |
+//! | [`case`] | the timelines inside a pack, run against the engine |
+//! | [`catalogue`] | words, sources and duties by rule, for pages and alerts |
+use super::schedule::Phase;
+use super::site::{Role, ZoneKind};
+use tuoan_protocol::{Basis, EventKind, HazardId, Quantity, RuleId, Severity};
+
+pub mod case;
+pub mod catalogue;
+pub mod parse;
+pub mod text;
+
+pub use catalogue::{Catalogue, Entry, Words};
+pub use parse::{Pack, Problem, Report, check, compile};
+
+/// The packs that come with the gateway: (name, TOML text), in order of their names.
+pub fn builtin() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("air", include_str!("../../../rules/air.toml")),
+        ("climate", include_str!("../../../rules/climate.toml")),
+        ("devices", include_str!("../../../rules/devices.toml")),
+        ("doors", include_str!("../../../rules/doors.toml")),
+        ("emergency", include_str!("../../../rules/emergency.toml")),
+        ("fire", include_str!("../../../rules/fire.toml")),
+        ("people", include_str!("../../../rules/people.toml")),
+        ("supply", include_str!("../../../rules/supply.toml")),
+    ]
+}
+
+/// How a rule decides. One file each under `detect/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A state quantity has a given value.
+    State,
+    /// A number is beyond a bound.
+    Threshold,
+    /// The mean over a window is beyond a bound.
+    Mean,
+    /// A number has risen by so much within a window.
+    Rise,
+    /// A momentary event.
+    Event,
+    /// Nothing was heard for so many periods.
+    Silence,
+    /// No test event for so long.
+    Age,
+    /// A person says so.
+    Report,
+}
+
+/// What ends a finding that does not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latch {
+    /// A person cancels it, with a reason.
+    Cancel,
+    /// A carer has swept the room (已清场).
+    Sweep,
+    /// A sensor whose silence proves something (mmWave, camera) sees nobody.
+    Absence,
+    /// Nothing here: it stays open until the district closes it.
+    District,
+}
+
+/// When a number trips and when it clears, in fixed point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bounds {
+    pub above: Option<i64>,
+    pub at_least: Option<i64>,
+    pub below: Option<i64>,
+    pub at_most: Option<i64>,
+    pub hysteresis: i64,
+}
+
+impl Bounds {
+    pub fn trips(&self, v: i64) -> bool {
+        self.beyond(v, 0)
+    }
+    /// Back by more than the hysteresis.
+    pub fn clears(&self, v: i64) -> bool {
+        !self.beyond(v, self.hysteresis)
+    }
+    fn beyond(&self, v: i64, slack: i64) -> bool {
+        self.above.is_some_and(|b| v > b.saturating_sub(slack))
+            || self.at_least.is_some_and(|b| v >= b.saturating_sub(slack))
+            || self.below.is_some_and(|b| v < b.saturating_add(slack))
+            || self.at_most.is_some_and(|b| v <= b.saturating_add(slack))
+    }
+}
+
+/// A rule, ready to be applied. Times in milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    pub id: RuleId,
+    pub hazard: HazardId,
+    pub kind: Kind,
+    pub quantity: Option<Quantity>,
+    pub event: Option<EventKind>,
+    /// State: the value that is the hazard.
+    pub is: i64,
+    pub bounds: Bounds,
+    /// Rise: by how much, in fixed point.
+    pub rise: i64,
+    pub window: i64,
+    /// Mean: per cent of the window that must be covered.
+    pub coverage: u8,
+    pub hold: i64,
+    pub clear_hold: i64,
+    /// Silence: periods missed; the limit at most; the longest period that is supervised at all.
+    pub missed: u8,
+    pub cap: i64,
+    pub max_period: i64,
+    /// Age: longest time without a test.
+    pub every: i64,
+    /// Event: repeats within this are the same press.
+    pub debounce: i64,
+    /// Bit set of [`Phase`]; all when the pack names none.
+    pub phases: u8,
+    /// Only when the phase has lasted at least / at most so long.
+    pub grace: i64,
+    pub within: Option<i64>,
+    /// Empty: everywhere / every role.
+    pub zones: Vec<ZoneKind>,
+    pub roles: Vec<Role>,
+    pub not_zones: Vec<ZoneKind>,
+    pub not_roles: Vec<Role>,
+    pub floor_min: Option<i8>,
+    pub occupied: Option<bool>,
+    /// Bit set of months, January 1.
+    pub months: u16,
+    pub severity: Severity,
+    pub basis: Basis,
+    pub per_device: bool,
+    pub latch: Vec<Latch>,
+    pub siren: bool,
+    /// How long an incident stays open after its return, so that a condition that comes back is the same incident.
+    pub regather: i64,
+}
+
+pub const ALL_PHASES: u8 = 0b11_1111;
+pub const ALL_MONTHS: u16 = 0b1_1111_1111_1110;
+
+pub fn phase_bit(p: Phase) -> u8 {
+    1 << p as u8
+}
+
+impl Rule {
+    /// Whether it can ever hold for a device of that role in a zone of that kind and floor.
+    pub fn applies(&self, kind: ZoneKind, floor: i8, role: Role) -> bool {
+        (self.zones.is_empty() || self.zones.contains(&kind))
+            && !self.not_zones.contains(&kind)
+            && (self.roles.is_empty() || self.roles.contains(&role))
+            && !self.not_roles.contains(&role)
+            && self.floor_min.is_none_or(|f| floor >= f)
+    }
+    /// Whether it is so dangerous, and so independent of place and time, that it holds even for a device that stands nowhere yet.
+    pub fn holds_anywhere(&self) -> bool {
+        self.severity == Severity::Emergency
+            && matches!(self.kind, Kind::State | Kind::Event)
+            && self.zones.is_empty()
+            && self.roles.is_empty()
+            && self.floor_min.is_none()
+            && !self.is_guarded()
+    }
+    /// Whether anything but the device's own readings decides.
+    pub fn is_guarded(&self) -> bool {
+        self.phases != ALL_PHASES || self.months != ALL_MONTHS || self.occupied.is_some() || self.grace > 0 || self.within.is_some()
+    }
+    pub fn is_latched(&self) -> bool {
+        !self.latch.is_empty()
+    }
+}

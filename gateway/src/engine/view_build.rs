@@ -1,0 +1,126 @@
+//! Builds the [`View`].
+use super::compiled::Slot;
+use super::detect::silence;
+use super::device::Device;
+use super::input::EngineMs;
+use super::schedule::Phase;
+use super::site::ZoneKind;
+use super::state::State;
+use super::view::{DeviceView, Freshness, IncidentView, SensorView, View, ZoneView};
+use tuoan_protocol::{DeviceId, Quantity};
+
+/// A number of a device of unknown habit counts as late after this.
+const LATE_UNKNOWN_MS: i64 = 60 * 60_000;
+
+impl State {
+    /// What a page shows at engine time `now`.
+    pub fn view(&self, now: EngineMs) -> View {
+        let mut view = View {
+            version: self.position.wrapping_add(self.sequence),
+            position: self.position,
+            sequence: self.sequence,
+            now: self.utc(now),
+            clock_trusted: self.trusted,
+            ..View::default()
+        };
+        let Some(c) = &self.configuration else {
+            view.unplaced = self.devices.iter().map(|(id, d)| self.device_view(id, d, None)).collect();
+            return view;
+        };
+        for (i, zone) in c.site.zones.iter().enumerate() {
+            let mut z = ZoneView {
+                id: zone.id.clone(),
+                name: zone.name.clone(),
+                kind: zone.kind,
+                phase: self.zones.get(i).map_or(Phase::Care, |z| z.phase),
+                phase_since: self.zones.get(i).map_or(0, |z| self.utc(z.phase_since)),
+                occupied: self.zones.get(i).is_some_and(|z| z.occupied),
+                sensors: Vec::new(),
+                devices: Vec::new(),
+                not_watched: zone.kind == ZoneKind::Exit,
+            };
+            for id in self.compiled.zones.get(i).into_iter().flat_map(|z| &z.devices) {
+                let (Some(device), Some(slot)) = (self.devices.get(id), self.compiled.slot(self.compiled.slot_of(id))) else { continue };
+                let mut dv = self.device_view(id, device, Some(slot));
+                dv.name = c.site.devices.iter().find(|p| p.id == *id).and_then(|p| p.name.clone()).or(dv.name);
+                z.devices.push(dv);
+                for ((quantity, channel), v) in &device.values {
+                    let freshness = self.freshness(device, slot, quantity, v.at, now);
+                    let lost = matches!(freshness, Freshness::Lost { .. });
+                    if matches!(quantity, Quantity::Adults | Quantity::People) && !lost {
+                        z.not_watched = false;
+                    }
+                    z.sensors.push(SensorView {
+                        device: id.clone(),
+                        quantity: quantity.clone(),
+                        channel: *channel,
+                        value: v.value,
+                        at: v.sampled,
+                        freshness,
+                    });
+                }
+            }
+            view.zones.push(z);
+        }
+        view.unplaced = self
+            .devices
+            .iter()
+            .filter(|(id, _)| !self.compiled.by_device.contains_key(*id))
+            .map(|(id, d)| self.device_view(id, d, None))
+            .collect();
+        view.incidents = self
+            .incidents
+            .iter()
+            .map(|((hazard, place), i)| IncidentView {
+                id: i.id.clone(),
+                hazard: hazard.clone(),
+                place: place.clone(),
+                zone_name: c.site.zones.iter().find(|z| z.id == place.zone).map_or_else(|| place.zone.to_string(), |z| z.name.clone()),
+                severity: i.severity,
+                basis: i.basis,
+                state: i.state(false),
+                opened_at: i.opened_at,
+                changed_at: i.changed_at,
+                rule: i.rule.clone(),
+                trigger: i.trigger.clone(),
+                activations: i.activations,
+                sequence: i.sequence,
+            })
+            .collect();
+        view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));
+        view
+    }
+
+    fn device_view(&self, id: &DeviceId, d: &Device, slot: Option<&Slot>) -> DeviceView {
+        let rule = slot.and_then(|s| s.silence).and_then(|r| self.compiled.rule(r));
+        DeviceView {
+            id: id.clone(),
+            name: d.info.name.clone(),
+            make: d.info.make.clone(),
+            model: d.info.model.clone(),
+            battery: d.value(&Quantity::Battery, 0).map(|v| v.value),
+            last_heard: d.last_heard.map(|t| self.utc(t)),
+            lost: d.silent,
+            role: slot.map(|s| s.role),
+            period_ms: silence::period(d, slot),
+            supervised: slot.zip(rule).is_some_and(|(s, r)| silence::period(d, Some(s)).is_some_and(|p| p <= r.max_period)),
+            tested_at: d.tested.map(|t| self.utc(t)),
+        }
+    }
+
+    fn freshness(&self, d: &Device, slot: &Slot, quantity: &Quantity, value_at: EngineMs, now: EngineMs) -> Freshness {
+        let heard = d.last_heard.unwrap_or(value_at);
+        if d.silent {
+            return Freshness::Lost { since: self.utc(heard) };
+        }
+        // A state stands until the device says otherwise, as long as the device speaks at all; a number is as old as it is.
+        let base = if quantity.is_state() { heard } else { value_at };
+        let age = now.saturating_sub(base);
+        match silence::period(d, Some(slot)) {
+            Some(p) if age >= p.saturating_mul(3) => Freshness::Lost { since: self.utc(base) },
+            Some(p) if age > p.saturating_add(p / 2) => Freshness::Late,
+            None if !quantity.is_state() && age > LATE_UNKNOWN_MS => Freshness::Late,
+            _ => Freshness::Fresh,
+        }
+    }
+}
