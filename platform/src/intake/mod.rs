@@ -48,9 +48,6 @@ pub struct Answer {
     pub receipts: Vec<Receipt>,
     /// Sequences that are missing below the highest one, of the logs named in the batch: `[first, last]`, at most 100.
     pub gaps: Vec<(i64, i64)>,
-    /// Incidents that changed, for live pages.
-    #[serde(skip)]
-    pub changed: Vec<project::Change>,
 }
 
 /// Stores a batch that came with the token of `site`.
@@ -69,8 +66,7 @@ pub async fn take(db: &Db, site: &str, members: &[Value], now: i64) -> Result<An
         .is_some();
     let mut batch = Batch { tx, site, now, answer: Answer::default(), logs: BTreeSet::new(), incidents: BTreeSet::new() };
     if was_silent {
-        let change = crate::silence::ended(&mut batch.tx, site, now).await?;
-        batch.answer.changed.extend(change);
+        crate::silence::ended(&mut batch.tx, site, now).await?;
     }
     for (id, member) in checked {
         let receipt = match member {
@@ -270,9 +266,7 @@ impl Batch<'_> {
 
     async fn finish(mut self) -> Result<Answer, sqlx::Error> {
         for incident in &self.incidents {
-            if let Some(change) = project::refresh(&mut self.tx, self.site, incident).await? {
-                self.answer.changed.push(change);
-            }
+            project::refresh(&mut self.tx, self.site, incident).await?;
         }
         for log in &self.logs {
             self.answer.gaps.extend(gaps::of_log(&mut self.tx, self.site, log).await?);
