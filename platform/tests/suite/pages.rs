@@ -1,7 +1,6 @@
 //! The pages as a browser sees them.
-mod common;
 
-use common::*;
+use super::common::*;
 use reqwest::{Client, Response, redirect::Policy};
 
 /// A browser: keeps cookies, says where its forms come from.
