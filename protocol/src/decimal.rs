@@ -48,19 +48,20 @@ impl Decimal {
         Ok(Decimal { mantissa: if negative { -mantissa } else { mantissa }, exponent })
     }
 
-    /// In units of `10^-decimals`, rounded half away from zero.
-    pub fn to_fixed(self, decimals: u8) -> Result<Fixed, ValueError> {
+    /// In units of `10^-decimals`, rounded half away from zero; `None` when it does not fit.
+    pub fn scaled(self, decimals: u8) -> Option<i128> {
         let shift = self.exponent.saturating_add(i32::from(decimals));
-        let value = match u32::try_from(shift) {
-            _ if self.mantissa == 0 => 0,
-            Ok(up) => {
-                let factor = 10i128.checked_pow(up).ok_or(ValueError::OutOfRange)?;
-                i128::from(self.mantissa).checked_mul(factor).ok_or(ValueError::OutOfRange)?
-            }
+        match u32::try_from(shift) {
+            _ if self.mantissa == 0 => Some(0),
+            Ok(up) => i128::from(self.mantissa).checked_mul(10i128.checked_pow(up)?),
             // Past 38 places nothing of an i64 is left.
-            Err(_) => 10i128.checked_pow(shift.unsigned_abs()).map_or(0, |divisor| divide(i128::from(self.mantissa), divisor)),
-        };
-        match i64::try_from(value) {
+            Err(_) => Some(10i128.checked_pow(shift.unsigned_abs()).map_or(0, |divisor| divide(i128::from(self.mantissa), divisor))),
+        }
+    }
+
+    /// As [`Decimal::scaled`], within the range of a [`Fixed`].
+    pub fn to_fixed(self, decimals: u8) -> Result<Fixed, ValueError> {
+        match i64::try_from(self.scaled(decimals).ok_or(ValueError::OutOfRange)?) {
             Ok(n) if n.unsigned_abs() <= FIXED_MAX.unsigned_abs() => Ok(Fixed(n)),
             _ => Err(ValueError::OutOfRange),
         }

@@ -182,3 +182,35 @@ impl<'de> serde::Deserialize<'de> for Quantity {
         d.deserialize_str(V)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for (i, q) in Quantity::ALL.iter().enumerate() {
+            assert_eq!(Quantity::from_name(q.name()).as_ref(), Ok(q));
+            assert!(Quantity::ALL.iter().skip(i + 1).all(|other| other.name() != q.name()), "{}", q.name());
+            assert_eq!(q.is_state(), q.unit() == "bool", "{}", q.name());
+            assert!(!q.is_state() || q.decimals() == 0, "{}", q.name());
+        }
+        assert!(matches!(Quantity::from_name("radon"), Ok(Quantity::Other(_))));
+        assert!(Quantity::from_name("no spaces").is_err());
+    }
+
+    #[test]
+    fn values_are_checked() {
+        assert_eq!(Quantity::Temperature.parse("23.456"), Ok(Fixed(2346)));
+        assert_eq!(Quantity::Smoke.parse("1"), Ok(Fixed(1)));
+        assert_eq!(Quantity::Smoke.parse("2"), Err(ValueError::NotAState));
+        assert_eq!(Quantity::Smoke.checked(Fixed(-1)), Err(ValueError::NotAState));
+        assert_eq!(Quantity::Co2.parse("abc"), Err(ValueError::NotFinite));
+        assert_eq!(Quantity::Co2.checked(Fixed(FIXED_MAX + 1)), Err(ValueError::OutOfRange));
+        assert_eq!(Quantity::Co2.checked(Fixed(i64::MIN)), Err(ValueError::OutOfRange));
+        assert_eq!(Quantity::Temperature.fixed(-0.005), Ok(Fixed(-1)));
+        assert_eq!(Quantity::Temperature.fixed(f64::NAN), Err(ValueError::NotFinite));
+        assert_eq!(Quantity::Co2.fixed(1e300), Err(ValueError::OutOfRange));
+        assert_eq!(Quantity::Temperature.exact(Fixed(-5)).to_string(), "-0.05");
+    }
+}

@@ -20,16 +20,16 @@ use crate::decode::Decoders;
 use crate::decode::mapping::Mapping;
 use crate::engine::input::Configuration;
 use crate::engine::site::Site;
-use crate::engine::{Body, Command, State};
 use crate::engine::view::View;
+use crate::engine::{Body, Command, State};
 use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
 use miette::Diagnostic;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
 use time::EngineClock;
+use tokio::sync::{mpsc, oneshot, watch};
 use tuoan_protocol::LogId;
 
 /// What the pipeline needs to start.
@@ -64,14 +64,22 @@ pub enum PipelineError {
     #[error("replaying the log from position {position} gives other incidents than were stored: {detail}")]
     #[diagnostic(
         code(pipeline::diverged),
-        help("This version of the engine cannot go on with this log. Run the version that wrote it, or start with another data directory.")
+        help(
+            "This version of the engine cannot go on with this log. Run the version that wrote it, or start with another data directory."
+        )
     )]
     Diverged { position: u64, detail: String },
     #[error("the configuration cannot be used: {0}")]
-    #[diagnostic(code(pipeline::configuration), help("`tuoan rules check` and `tuoan doctor` name every problem of the site file and the rule packs."))]
+    #[diagnostic(
+        code(pipeline::configuration),
+        help("`tuoan rules check` and `tuoan doctor` name every problem of the site file and the rule packs.")
+    )]
     Configuration(String),
     #[error("the engine has broken its contract: {detail}")]
-    #[diagnostic(code(pipeline::engine), help("This is an error of the program; nothing unstored was acknowledged. Restart it and report this."))]
+    #[diagnostic(
+        code(pipeline::engine),
+        help("This is an error of the program; nothing unstored was acknowledged. Restart it and report this.")
+    )]
     Engine { detail: String },
     #[error("the writer thread has stopped")]
     #[diagnostic(code(pipeline::writer), help("The lines before this one in the log say why."))]
@@ -131,7 +139,17 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         log: recovered.log,
     };
     let decoders = Decoders::standard(config.mappings);
-    let runner = run::Runner::new(run::Parts { state, decoders, time, clock: config.clock, store, inbound, control, emergency: emergency_tx, metrics });
+    let runner = run::Runner::new(run::Parts {
+        state,
+        decoders,
+        time,
+        clock: config.clock,
+        store,
+        inbound,
+        control,
+        emergency: emergency_tx,
+        metrics,
+    });
     let thread = std::thread::Builder::new()
         .name("pipeline".to_owned())
         .spawn(move || {

@@ -24,7 +24,10 @@ pub fn recover(reader: &Reader, recovered: &Recovered) -> Result<State, Pipeline
                 state.position()
             ),
             Err(e) => {
-                tracing::warn!("the snapshot at position {} cannot be read ({e}); an older one or the whole log is replayed", snapshot.position);
+                tracing::warn!(
+                    "the snapshot at position {} cannot be read ({e}); an older one or the whole log is replayed",
+                    snapshot.position
+                );
             }
         }
     }
@@ -75,7 +78,12 @@ fn compare(reader: &Reader, sequence: u64, events: &[IncidentEvent]) -> Result<(
                 let now = format!("{:?} of {}", event.transition, event.hazard);
                 return Err(diverged(event.position, format!("event {} was {then}, now {now}", event.sequence)));
             }
-            None => return Err(diverged(event.position, format!("event {} ({:?} of {}) is new", event.sequence, event.transition, event.hazard))),
+            None => {
+                return Err(diverged(
+                    event.position,
+                    format!("event {} ({:?} of {}) is new", event.sequence, event.transition, event.hazard),
+                ));
+            }
         }
     }
     Ok(())

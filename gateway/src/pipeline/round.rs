@@ -149,7 +149,14 @@ impl Round {
         }
         self.batch.acks = messages.into_iter().map(|m| m.ack).collect();
         self.batch.urgent |= !outcome.events.is_empty() || !outcome.commands.is_empty() || !outcome.confirmed.is_empty();
-        Ok(Batch { now: self.now, utc_offset, events: outcome.events, commands: outcome.commands, confirmed: outcome.confirmed, ..self.batch })
+        Ok(Batch {
+            now: self.now,
+            utc_offset,
+            events: outcome.events,
+            commands: outcome.commands,
+            confirmed: outcome.confirmed,
+            ..self.batch
+        })
     }
 }
 

@@ -131,7 +131,11 @@ impl Runner {
     fn step(&mut self, round: Round, messages: Vec<Inbound>) -> Result<(), PipelineError> {
         let now = round.now();
         let outcome = step(&mut self.parts.state, round.inputs(), now);
-        let at = Committed { position: self.parts.state.position(), sequence: self.parts.state.sequence(), utc_offset: self.parts.time.utc_offset() };
+        let at = Committed {
+            position: self.parts.state.position(),
+            sequence: self.parts.state.sequence(),
+            utc_offset: self.parts.time.utc_offset(),
+        };
         self.alarms.add(&outcome, at);
         let mut batch = round.finish(messages, outcome, self.parts.time.utc_offset())?;
         self.dirty |= !batch.entries.is_empty() || !batch.events.is_empty();

@@ -7,8 +7,8 @@
 //! - `0`: any other body, by serde.
 //!
 //! A number once given here never changes its meaning: logs are kept for years.
-use crate::engine::input::{Item, Message};
 use crate::engine::Body;
+use crate::engine::input::{Item, Message};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use std::collections::HashMap;
@@ -207,7 +207,10 @@ fn is_text(d: &Decoder<'_>) -> Result<bool, String> {
     d.datatype().map(|t| t == Type::String).map_err(|e| e.to_string())
 }
 
-fn optional<'b, T>(d: &mut Decoder<'b>, read: impl Fn(&mut Decoder<'b>) -> Result<T, minicbor::decode::Error>) -> Result<Option<T>, String> {
+fn optional<'b, T>(
+    d: &mut Decoder<'b>,
+    read: impl Fn(&mut Decoder<'b>) -> Result<T, minicbor::decode::Error>,
+) -> Result<Option<T>, String> {
     match d.datatype() {
         Ok(Type::Null) => d.null().map(|()| None),
         Ok(_) => read(d).map(Some),

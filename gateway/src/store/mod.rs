@@ -11,6 +11,7 @@
 //! | `ring.rs` | the newest entries in memory |
 //! | `reader.rs` | queries, on read-only connections |
 //! | `rows.rs` | what the queries answer |
+//! | `retained.rs` | the embedded broker's retained messages |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
 //! | `error.rs` | what can be wrong, and what to do |
 //!
@@ -30,22 +31,25 @@ mod files;
 mod mailbox;
 pub mod ops;
 pub mod reader;
+pub mod retained;
 mod ring;
 pub mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod transaction;
 pub mod writer;
 
 pub use error::StoreError;
+pub use files::{LOG_FILE, in_use};
+pub use mailbox::NotTaken;
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
 pub use rows::{
     Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, QuarantineRow, Receipt, Recount, Retained, SetAside, StoredEvent,
 };
-pub use files::LOG_FILE;
-pub use mailbox::NotTaken;
 pub use transaction::{MAX_RETAINED, QUARANTINE_BYTES, QUARANTINE_ROWS};
-pub use writer::{Deps, Fault, Recovered, Store, Timing};
+pub use writer::{Deps, Fault, Moment, Recovered, Store, Timing};
 
 /// How the store behaves; from `[store]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

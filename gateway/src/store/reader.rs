@@ -73,7 +73,9 @@ impl Reader {
     pub fn backlog(&self, sink: &str, lane: Lane) -> Result<Backlog> {
         let cursor = self.cursor(sink, lane)?;
         let (last, bytes, records) = match lane {
-            Lane::Alerts => ("SELECT coalesce(max(sequence), 0) FROM event", "SELECT 512 * events FROM progress", "SELECT events FROM progress"),
+            Lane::Alerts => {
+                ("SELECT coalesce(max(sequence), 0) FROM event", "SELECT 512 * events FROM progress", "SELECT events FROM progress")
+            }
             Lane::Metrics => {
                 ("SELECT coalesce(max(position), 0) FROM log", "SELECT body_bytes FROM progress", "SELECT entries FROM progress")
             }
@@ -196,7 +198,8 @@ impl Reader {
     fn names(&self, rows: &[&[u8]]) -> Result<Arc<Vec<String>>> {
         let mut names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
         if !rows.is_empty() {
-            let newer: Vec<String> = self.list("SELECT text FROM name WHERE id >= ?1 ORDER BY id", [int(names.len() as u64)], |r| r.get(0))?;
+            let newer: Vec<String> =
+                self.list("SELECT text FROM name WHERE id >= ?1 ORDER BY id", [int(names.len() as u64)], |r| r.get(0))?;
             if !newer.is_empty() {
                 *names = Arc::new(names.iter().cloned().chain(newer).collect());
             }

@@ -1,9 +1,9 @@
 //! What the reader's queries answer and the writer's small operations carry.
 use super::{Entry, Lane};
 use crate::engine::DeviceCommand;
+use rusqlite::Row;
 use std::ops::Range;
 use std::sync::Arc;
-use rusqlite::Row;
 use tuoan_protocol::id::NameError;
 use tuoan_protocol::{Basis, DeviceId, HazardId, IncidentEvent, IncidentId, IncidentState, Place, RuleId, Severity, ZoneId};
 
@@ -186,10 +186,7 @@ pub(super) fn incident_row(r: &Row<'_>) -> Result<IncidentRow, String> {
     Ok(IncidentRow {
         id: named(&text(r, "id")?, IncidentId::new)?,
         hazard: named(&text(r, "hazard")?, HazardId::new)?,
-        place: Place {
-            zone: named(&text(r, "zone")?, ZoneId::new)?,
-            device: device.map(|d| named(&d, DeviceId::new)).transpose()?,
-        },
+        place: Place { zone: named(&text(r, "zone")?, ZoneId::new)?, device: device.map(|d| named(&d, DeviceId::new)).transpose()? },
         severity: Severity::try_from(severity)?,
         basis: if flag("basis")? { Basis::Confirmed } else { Basis::Inferred },
         state: IncidentState { active: flag("active")?, acknowledged: flag("acknowledged")?, closed: flag("closed")? },

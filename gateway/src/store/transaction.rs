@@ -100,9 +100,15 @@ pub fn commit(
             quarantine(&tx, message, &mut next)?;
         }
         if let Some(s) = &batch.snapshot {
-            tx.prepare_cached("INSERT OR REPLACE INTO snapshot VALUES(?1, ?2, ?3)")?.execute(params![int(s.position), int(s.sequence), s.bytes])?;
-            tx.prepare_cached("DELETE FROM snapshot WHERE position NOT IN (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?1)")?
-                .execute([SNAPSHOTS])?;
+            tx.prepare_cached("INSERT OR REPLACE INTO snapshot VALUES(?1, ?2, ?3)")?.execute(params![
+                int(s.position),
+                int(s.sequence),
+                s.bytes
+            ])?;
+            tx.prepare_cached(
+                "DELETE FROM snapshot WHERE position NOT IN (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?1)",
+            )?
+            .execute([SNAPSHOTS])?;
         }
     }
     operations(&tx, ops, &mut next)?;
@@ -239,7 +245,12 @@ fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusql
             .execute(params![sink, lane.number(), int(*at)])?;
     }
     for r in &ops.receipts {
-        tx.prepare_cached("INSERT OR IGNORE INTO receipt VALUES(?1, ?2, ?3, ?4)")?.execute(params![int(r.sequence), r.sink, r.receipt, r.at])?;
+        tx.prepare_cached("INSERT OR IGNORE INTO receipt VALUES(?1, ?2, ?3, ?4)")?.execute(params![
+            int(r.sequence),
+            r.sink,
+            r.receipt,
+            r.at
+        ])?;
     }
     for s in &ops.set_aside {
         tx.prepare_cached("INSERT OR IGNORE INTO set_aside VALUES(?1, ?2, ?3, ?4, ?5)")?.execute(params![
@@ -251,7 +262,11 @@ fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusql
         ])?;
     }
     for (id, (times, at)) in &ops.attempts {
-        tx.prepare_cached("UPDATE outbox SET attempts = attempts + ?2, attempted = ?3 WHERE id = ?1")?.execute(params![int(*id), times, at])?;
+        tx.prepare_cached("UPDATE outbox SET attempts = attempts + ?2, attempted = ?3 WHERE id = ?1")?.execute(params![
+            int(*id),
+            times,
+            at
+        ])?;
     }
     for (topic, message) in &ops.retained {
         match message {

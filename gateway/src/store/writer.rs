@@ -22,8 +22,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tuoan_protocol::LogId;
 
-/// Asked before each COMMIT with the path of the file; an error stands for a disk that does not take it. For tests.
-pub type Fault = Arc<dyn Fn(&Path) -> rusqlite::Result<()> + Send + Sync>;
+/// Asked around each COMMIT with the path of the file; an error before it stands for a disk that does not take it. For tests.
+pub type Fault = Arc<dyn Fn(Moment, &Path) -> rusqlite::Result<()> + Send + Sync>;
+
+/// When a [`Fault`] is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    BeforeCommit,
+    /// On disk, nobody has been told yet.
+    AfterCommit,
+}
 
 /// Real time spans of the writer.
 #[derive(Debug, Clone, Copy)]
@@ -251,8 +259,6 @@ impl Writer {
                 }
             }
         }
-        // Nobody may wait for a writer that is gone.
-        self.mailbox.stop();
         if self.failures == 0 {
             if let Err(e) = self.db.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
                 tracing::debug!("the write-ahead log stays for the next start: {e}");
@@ -304,9 +310,13 @@ impl Writer {
         let begun = Stopwatch::start();
         let (fault, path) = (&self.deps.fault, &self.path);
         transaction::commit(&mut self.db, work.batch.as_ref(), &work.ops, &mut self.names, &mut self.progress, || match fault {
-            Some(fault) => fault(path),
+            Some(fault) => fault(Moment::BeforeCommit, path),
             None => Ok(()),
         })?;
+        if let Some(fault) = fault {
+            // The commit stands, whatever is said of it now.
+            let _ = fault(Moment::AfterCommit, path);
+        }
         self.deps.metrics.commits.inc();
         self.deps.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
         Ok(())
@@ -328,6 +338,7 @@ impl Writer {
         let before = self.at;
         self.at.position = batch.entries.last().map_or(before.position, |e| e.position);
         self.at.sequence = batch.events.last().map_or(before.sequence, |e| e.sequence);
+        self.at.utc_offset = batch.utc_offset;
         self.ring.push(batch.entries);
         if self.at != before {
             self.committed.send_replace(self.at);
@@ -380,6 +391,13 @@ impl Writer {
                 self.reserve.restore();
             }
         }
+    }
+}
+
+impl Drop for Writer {
+    /// Nobody may wait for a writer that is gone, however it went.
+    fn drop(&mut self) {
+        self.mailbox.stop();
     }
 }
 

@@ -18,7 +18,7 @@ pub fn object(bytes: &[u8], take: impl FnMut(&str, &str) -> Result<(), CodecErro
 }
 
 /// As [`object`], of a field that must hold one.
-pub fn members(raw: &str, field: &'static str, take: impl FnMut(&str, &str) -> Result<(), CodecError>) -> Result<(), CodecError> {
+pub(super) fn members(raw: &str, field: &'static str, take: impl FnMut(&str, &str) -> Result<(), CodecError>) -> Result<(), CodecError> {
     if raw.starts_with('{') { object(raw.as_bytes(), take) } else { Err(CodecError::Field(field, "must be an object")) }
 }
 
@@ -74,7 +74,7 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 }
 
 /// Reads a field into its slot; `null` is as good as absent, twice is wrong.
-pub fn set<T: Value>(slot: &mut Option<T>, field: &'static str, raw: &str) -> Result<(), CodecError> {
+pub(super) fn set<T: Value>(slot: &mut Option<T>, field: &'static str, raw: &str) -> Result<(), CodecError> {
     if raw == "null" {
         return Ok(());
     }
@@ -92,7 +92,7 @@ pub fn text(raw: &str) -> Option<Cow<'_, str>> {
 }
 
 /// `,"name":value`, or nothing when the value is absent.
-pub fn field<T: Value>(out: &mut String, name: &str, value: &T) {
+pub(super) fn field<T: Value>(out: &mut String, name: &str, value: &T) {
     if value.present() {
         out.push_str(",\"");
         out.push_str(name);
@@ -102,7 +102,7 @@ pub fn field<T: Value>(out: &mut String, name: &str, value: &T) {
 }
 
 /// A JSON string.
-pub fn quote(out: &mut String, s: &str) {
+pub(super) fn quote(out: &mut String, s: &str) {
     out.push('"');
     for c in s.chars() {
         match c {

@@ -13,7 +13,7 @@ use minicbor::{Decoder, Encoder, encode::write::Cursor};
 
 mod cbor;
 #[cfg(feature = "std")]
-mod json;
+pub mod json;
 mod parts;
 mod value;
 

@@ -2,6 +2,8 @@
 use super::cbor::{self, Out, wrong};
 #[cfg(feature = "std")]
 use super::json;
+#[cfg(feature = "std")]
+use super::value::AsText;
 use super::{CodecError, Value, required};
 use crate::decimal::Decimal;
 use crate::quantity::ValueError;
@@ -118,7 +120,7 @@ impl Value for Readings {
                 Some((name, c)) => (name, c.parse().map_err(|_| CodecError::Field(field, "must name a channel from 0 to 255 after #"))?),
                 None => (key, 0),
             };
-            let quantity = <Quantity as super::value::AsText>::of(name, field)?;
+            let quantity = <Quantity as AsText>::of(name, field)?;
             let value = match raw {
                 "true" => quantity.checked(Fixed(quantity.scale())),
                 "false" => quantity.checked(Fixed(0)),
