@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 use tuoan_protocol::{DeviceId, LogId};
 
 /// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
@@ -49,22 +50,30 @@ impl CommandLink for Intake {
     }
 }
 
+/// Where the pages are, and who is let in.
+pub struct Web {
+    pub address: SocketAddr,
+    pub door: Door,
+    shutdown: CancellationToken,
+}
+
 /// A running gateway.
 pub struct Running {
     pub handle: Handle,
     pub deliveries: Deliveries,
     /// Of the embedded broker.
     pub mqtt: Option<SocketAddr>,
-    pub web: web::Running,
+    pub web: Web,
     intake: Arc<Intake>,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
+    pages: JoinSet<()>,
     /// The pipeline's end, whatever ends it.
     pipeline: oneshot::Receiver<std::result::Result<(), PipelineError>>,
 }
 
-/// Builds and starts every part.
-pub async fn start(config: Config, clock: Clock) -> Result<Running> {
+/// Builds and starts every part. `speed` is how fast the clock runs: 1, or the demo's pace.
+pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> {
     let pipeline = spawn_pipeline(&config, clock.clone()).await?;
     let handle = pipeline.handle;
     let (ended_tx, ended) = oneshot::channel();
@@ -105,13 +114,42 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
     tasks.spawn(watch_metrics(handle.clone(), deliveries.clone(), intake.clone(), frames.clone(), shutdown.clone()));
 
-    let web = web::serve(
-        web::WebConfig { listen: config.web.listen, data: config.data.clone(), site: config.site.clone(), speed: 1.0 },
-        web::Deps { handle: handle.clone(), deliveries: deliveries.clone(), catalogue, clock },
-    )
-    .await
-    .map_err(|e| miette!("{e}"))?;
-    Ok(Running { handle, deliveries, mqtt, web, intake, shutdown, tasks, pipeline: ended })
+    let wall = Clock::System;
+    let door = DoorConfig { name: "gateway", code: std::env::var("TUOAN_CLAIM_CODE").ok(), now: Box::new(move || wall.utc_ms()) };
+    let door = Door::open(door, FileVault::in_dir(&config.data)).into_diagnostic().wrap_err("the passwords' file cannot be used")?;
+    let pages = web::WebConfig {
+        site_name: config.site.name.clone(),
+        utc_offset_minutes: config.site.utc_offset_minutes,
+        speed,
+        metrics_token: None,
+        institution: config.site.institution,
+        supervisor: config.site.supervisor,
+    };
+    let packs: Vec<&str> = config.rules.iter().map(|(_, text)| text.as_str()).collect();
+    let deps = web::WebDeps {
+        handle: handle.clone(),
+        limits: Arc::new(web::limits(&packs)),
+        catalogue,
+        deliveries: deliveries.clone(),
+        clock,
+        door: door.clone(),
+        shutdown: CancellationToken::new(),
+    };
+    let listen = config.web.listen;
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .into_diagnostic()
+        .wrap_err_with(|| format!("the pages cannot be served on {listen}; change [web] listen, or stop the program that has the port"))?;
+    let web = Web { address: listener.local_addr().into_diagnostic()?, door, shutdown: deps.shutdown.clone() };
+    let (mut pages_task, closing) = (JoinSet::new(), deps.shutdown.clone());
+    pages_task.spawn(async move {
+        if let Err(e) = web::serve(listener, pages, deps).await
+            && !closing.is_cancelled()
+        {
+            tracing::error!("the pages have ended: {e}");
+        }
+    });
+    Ok(Running { handle, deliveries, mqtt, web, intake, shutdown, tasks, pages: pages_task, pipeline: ended })
 }
 
 impl Running {
@@ -136,7 +174,8 @@ impl Running {
             }
             self.shutdown.cancel();
             while self.tasks.join_next().await.is_some() {}
-            self.web.shutdown().await;
+            self.web.shutdown.cancel();
+            while self.pages.join_next().await.is_some() {}
             match (&mut self.pipeline).await {
                 Ok(result) => result.map_err(miette::Report::from),
                 Err(_) => Ok(()),
@@ -155,12 +194,12 @@ impl Running {
 /// The daemon: runs until SIGTERM or Ctrl-C, then drains.
 pub async fn run(config: Config, clock: Clock) -> Result<()> {
     let site = config.site.name.clone();
-    let mut running = start(config, clock).await?;
+    let mut running = start(config, clock, 1.0).await?;
     if let Some(mqtt) = running.mqtt {
         tracing::info!("MQTT on {mqtt}");
     }
-    tracing::info!("pages of {site} on http://{}", running.web.addr());
-    if let Some(code) = running.web.claim_code() {
+    tracing::info!("pages of {site} on http://{}", running.web.address);
+    if let Some(code) = running.web.door.claim_code() {
         // The one secret that belongs on the console: whoever can read it stands before the box.
         eprintln!("\n  This box is not claimed yet. Open its page and enter the code  {code}\n");
     }
