@@ -97,6 +97,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         silent_after_ms: config.silent_after_ms,
         changes: broadcast::channel(1024).0,
         counters: Arc::new(Counters::default()),
+        on_receipt: config.on_receipt.clone(),
         stop: stop.clone(),
     };
     let router = web::router(app.clone());
