@@ -99,6 +99,7 @@ fn load(source: &Source) -> Result<Config> {
         influx: file.influx,
         clock: Clock::system(),
         silent_after_ms: i64::from(file.silent_after) * 1_000,
+        on_receipt: None,
     };
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(miette!("the configuration cannot be used:\n  {}", problems.join("\n  "))) }
