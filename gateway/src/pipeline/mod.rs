@@ -138,7 +138,8 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         metrics: Arc::clone(&metrics),
         log: recovered.log,
     };
-    let decoders = Decoders::standard(config.mappings);
+    let mut decoders = Decoders::standard(config.mappings);
+    decoders.learn(&state.inventory());
     let runner = run::Runner::new(run::Parts {
         state,
         decoders,
