@@ -39,7 +39,7 @@ impl Rig {
 }
 
 fn platform_sink(url: &str, token: &str) -> Arc<dyn Sink> {
-    Arc::new(Platform::new(&PlatformConfig { url: url.into(), token: Secret::new(token) }, directory()).unwrap())
+    Arc::new(Platform::new(&PlatformConfig { url: url.into(), token: Secret::new(token), receipts: true }, directory()).unwrap())
 }
 
 fn influx_config(url: &str) -> InfluxConfig {
