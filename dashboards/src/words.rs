@@ -74,7 +74,7 @@ pub const WORDS: [(&str, &[&str]); 9] = [
             "occupancy",
             "lock",
             "power",
-            "siren",
+            "siren", "gas_valve",
             "camera",
             "meter",
             "other",
@@ -84,7 +84,7 @@ pub const WORDS: [(&str, &[&str]); 9] = [
     ("supervisor", &["health", "education", "township", "union", "civil_affairs"]),
     (
         "duty",
-        &["health", "fire", "housing", "gas_company", "police", "civil_affairs", "women", "market", "education", "ecology", "township"],
+        &["health", "disease_control", "maternal_child_health", "fire", "housing", "gas", "police", "civil_affairs", "womens_federation", "market", "environment", "education", "township"],
     ),
 ];
 

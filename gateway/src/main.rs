@@ -200,7 +200,7 @@ fn check_rules(files: &[PathBuf]) -> Result<ExitCode> {
             println!("{name}: {p}");
         }
         ok &= report.problems.is_empty();
-        cases += report.cases;
+        cases += report.cases_run;
         count += report.rules;
     }
     println!("{} packs, {count} rules, {cases} test cases: {}", packs.len(), if ok { "all right" } else { "with problems" });

@@ -1,4 +1,5 @@
 //! What the gateway counts, for `/metrics` (Prometheus text format). Names end in their unit; counters count from the start of the process.
+use crate::deliver::status::{self, DeliveryStatus};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -46,7 +47,6 @@ pub struct Metrics {
     /// Records before each sink's cursor.
     pub backlog: Family<LaneLabel, Gauge>,
     pub delivered: Family<LaneLabel, Counter>,
-    pub delivery_failures: Family<LaneLabel, Counter>,
     pub set_aside: Family<LaneLabel, Counter>,
 }
 
@@ -91,8 +91,6 @@ impl Metrics {
         r.register("delivery_backlog_records", "Records before each sink's cursor", Family::clone(&backlog));
         let delivered = Family::default();
         r.register("delivery_records", "Records that a sink has taken", Family::clone(&delivered));
-        let delivery_failures = Family::default();
-        r.register("delivery_failures", "Attempts that a sink did not take", Family::clone(&delivery_failures));
         let set_aside = Family::default();
         r.register("delivery_set_aside", "Records that a sink cannot take", Family::clone(&set_aside));
         Metrics {
@@ -112,8 +110,21 @@ impl Metrics {
             incidents,
             backlog,
             delivered,
-            delivery_failures,
             set_aside,
+        }
+    }
+
+    /// Takes over what delivery counts; its figures since the start only ever grow.
+    pub fn deliveries(&self, lanes: &[DeliveryStatus]) {
+        for lane in lanes {
+            let label = LaneLabel { sink: lane.sink.to_owned(), lane: status::name(lane.lane).to_owned() };
+            self.backlog.get_or_create(&label).set(i64::try_from(lane.queue_messages).unwrap_or(i64::MAX));
+            let raise = |counter: &Family<LaneLabel, Counter>, now: u64| {
+                let counter = counter.get_or_create(&label);
+                counter.inc_by(now.saturating_sub(counter.get()));
+            };
+            raise(&self.delivered, lane.sent);
+            raise(&self.set_aside, lane.set_aside);
         }
     }
 

@@ -89,6 +89,8 @@ pub struct Client {
 pub struct Platform {
     pub url: String,
     pub token: Secret,
+    /// False for a plain CloudEvents receiver, whose 2xx without a receipt counts as taken.
+    pub receipts: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -271,10 +273,8 @@ fn read_rules(files: impl Iterator<Item = PathBuf>, problems: &mut Vec<Problem>)
         };
         let report = rules::check(&text);
         problems.extend(report.problems.iter().map(|p| Problem { key: String::new(), place: place.clone(), text: p.to_string() }));
-        if let Some(name) = report.name {
-            packs.retain(|(n, _)| *n != name);
-            packs.push((name, text));
-        }
+        packs.retain(|(n, _)| *n != report.name);
+        packs.push((report.name, text));
     }
     packs.sort();
     packs
@@ -346,8 +346,9 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     let mut f = Fields::new("platform", dict, problems);
     let url = url(&mut f, &["https://", "http://"], "https://platform.example");
     let token = secret(&mut f, "token", "token_file", base, true);
+    let receipts = f.take("receipts").unwrap_or(true);
     f.finish();
-    Some(Platform { url: url?, token: token? })
+    Some(Platform { url: url?, token: token?, receipts })
 }
 
 fn read_influx(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Influx> {

@@ -93,6 +93,9 @@ impl Zigbee2Mqtt {
             return Ok(Vec::new());
         }
         let (parent, last) = name.rsplit_once('/').unwrap_or(("", name));
+        if last == "availability" && self.groups.contains(parent) {
+            return Ok(Vec::new());
+        }
         if self.devices.contains_key(name) || parent.is_empty() {
             return self.state(name, raw);
         }

@@ -62,6 +62,11 @@ impl Lock {
     }
 }
 
+/// Whether a gateway runs on the directory at this moment.
+pub fn in_use(dir: &Path) -> bool {
+    File::open(dir.join("lock")).is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// A file of real blocks, given up when an alarm finds the disk full, taken again when there is room.
 #[derive(Debug)]
 pub struct Reserve {

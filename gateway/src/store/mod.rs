@@ -11,6 +11,7 @@
 //! | `ring.rs` | the newest entries in memory |
 //! | `reader.rs` | queries, on read-only connections |
 //! | `rows.rs` | what the queries answer |
+//! | `retained.rs` | the embedded broker's retained messages |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
 //! | `error.rs` | what can be wrong, and what to do |
 //!
@@ -30,6 +31,7 @@ mod files;
 mod mailbox;
 pub mod ops;
 pub mod reader;
+pub mod retained;
 mod ring;
 pub mod rows;
 mod schema;
@@ -39,7 +41,7 @@ mod transaction;
 pub mod writer;
 
 pub use error::StoreError;
-pub use files::LOG_FILE;
+pub use files::{LOG_FILE, in_use};
 pub use mailbox::NotTaken;
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;

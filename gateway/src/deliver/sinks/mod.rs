@@ -23,6 +23,13 @@ pub struct PlatformConfig {
     pub url: String,
     /// This site's token.
     pub token: Secret,
+    /// False for a plain CloudEvents receiver: any 2xx then means that it has taken the whole batch.
+    #[serde(default = "yes")]
+    pub receipts: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An InfluxDB v2 API.

@@ -21,6 +21,7 @@ pub struct Platform {
     client: Client,
     events: Url,
     token: Secret,
+    receipts: bool,
     directory: watch::Receiver<Arc<Directory>>,
 }
 
@@ -61,25 +62,28 @@ impl Platform {
     pub fn new(config: &PlatformConfig, directory: watch::Receiver<Arc<Directory>>) -> Result<Self, SinkError> {
         let events = http::endpoint(NAME, &config.url, "v1/events")?;
         let client = http::client(NAME, http::authorization(NAME, "Bearer", &config.token)?)?;
-        Ok(Self { client, events, token: config.token.clone(), directory })
+        Ok(Self { client, events, token: config.token.clone(), receipts: config.receipts, directory })
     }
 
     fn directory(&self) -> Arc<Directory> {
         self.directory.borrow().clone()
     }
 
-    /// Sends events, each with a comma behind it.
-    async fn post(&self, events: &[u8]) -> Result<Answer, SendError> {
+    /// Sends events, each with a comma behind it; what was said of them, or `None` by a receiver that gives no receipts.
+    async fn post(&self, events: &[u8]) -> Result<Option<Answer>, SendError> {
         let events = events.strip_suffix(b",").unwrap_or(events);
         let body = [b"[", events, b"]"].concat();
         let request = self.client.post(self.events.clone()).header(CONTENT_TYPE, cloudevent::BATCH_TYPE).body(body);
         let response = request.send().await.map_err(http::unreached)?;
         let (status, after) = (response.status(), http::retry_after(response.headers()));
         let body = http::body(response).await?;
+        if !self.receipts && status.is_success() {
+            return Ok(None);
+        }
         if status != reqwest::StatusCode::OK {
             return Err(http::refusal(status.as_u16(), &String::from_utf8_lossy(&body), after, &self.token));
         }
-        serde_json::from_slice(&body).map_err(|e| SendError::Retry { reason: format!("the answer is not a platform's: {e}"), after: None })
+        serde_json::from_slice(&body).map(Some).map_err(|e| SendError::Retry { reason: format!("the answer is not a platform's: {e}"), after: None })
     }
 }
 
@@ -107,7 +111,7 @@ impl Sink for Platform {
         }
     }
     async fn send(&self, _lane: Lane, batch: &Batch) -> Result<Sent, SendError> {
-        let answer = self.post(&batch.bytes()).await?;
+        let Some(answer) = self.post(&batch.bytes()).await? else { return Ok(Sent::default()) };
         if !answer.gaps.is_empty() {
             tracing::debug!(gaps = ?answer.gaps.iter().take(5).collect::<Vec<_>>(), "the platform misses events");
         }
