@@ -112,6 +112,14 @@ pub struct Config {
     /// A site that has not been heard for this long cannot be trusted now. Default 135 s: two heartbeats of 60 s and a grace of 15 s.
     pub silent_after_ms: i64,
     pub on_receipt: Option<ReceiptHook>,
+    /// Whose platform it is, beside the brand, e.g. 朝阳区托育安全平台.
+    pub district: String,
+    /// Minutes east of UTC of the times on the pages.
+    pub utc_offset_minutes: i32,
+    /// How fast the clock runs: 1 in life, more in a played day; pages count ages on with it.
+    pub clock_speed: f64,
+    /// The code on the label with which the server is claimed; `None` draws one, which [`crate::Running::claim_code`] tells.
+    pub claim_code: Option<Secret>,
 }
 
 impl Default for Config {
@@ -126,6 +134,10 @@ impl Default for Config {
             clock: Clock::system(),
             silent_after_ms: 135_000,
             on_receipt: None,
+            district: String::new(),
+            utc_offset_minutes: 480,
+            clock_speed: 1.0,
+            claim_code: None,
         }
     }
 }
