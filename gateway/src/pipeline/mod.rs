@@ -139,6 +139,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         log: recovered.log,
     };
     let mut decoders = Decoders::standard(config.mappings);
+    // Or a bridge's device would have another id until its bridge has named it again.
     decoders.learn(&state.inventory());
     let runner = run::Runner::new(run::Parts {
         state,
