@@ -55,7 +55,11 @@ impl Mirror {
 
 impl Retained {
     /// Reads what the store holds.
-    pub(super) async fn load(store: Arc<dyn RetainedStore>, clock: Clock, closing: Arc<AtomicBool>) -> Result<Arc<Retained>, RetainedError> {
+    pub(super) async fn load(
+        store: Arc<dyn RetainedStore>,
+        clock: Clock,
+        closing: Arc<AtomicBool>,
+    ) -> Result<Arc<Retained>, RetainedError> {
         let mut mirror = Mirror::default();
         let now = clock.utc_ms();
         for (topic, message) in store.all().await? {
