@@ -1,6 +1,7 @@
 //! What every request handler shares.
 use crate::auth::Readers;
 use crate::clock::Clock;
+use crate::config::ReceiptHook;
 use crate::db::Db;
 use crate::influx::Store;
 use crate::intake::{Receipt, Status};
@@ -23,6 +24,7 @@ pub struct App {
     pub door: Door,
     pub look: Arc<Look>,
     pub counters: Arc<Counters>,
+    pub on_receipt: Option<ReceiptHook>,
     /// Ends the streams of live pages, which would otherwise hold the server open.
     pub stop: CancellationToken,
 }

@@ -108,6 +108,7 @@ fn load(source: &Source) -> Result<Config> {
         influx: file.influx,
         clock: Clock::system(),
         silent_after_ms: i64::from(file.silent_after) * 1_000,
+        on_receipt: None,
         district: file.district,
         utc_offset_minutes: file.utc_offset_minutes,
         clock_speed: 1.0,

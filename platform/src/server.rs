@@ -128,6 +128,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             clock_speed: config.clock_speed,
         }),
         counters: Arc::new(Counters::default()),
+        on_receipt: config.on_receipt.clone(),
         stop: stop.clone(),
     };
     let router = web::router(app.clone());

@@ -59,6 +59,9 @@ pub async fn post_events(
         return Err(ApiError::too_large(format!("a batch may have at most {MAX_BATCH} events, this one has {}", members.len())));
     }
     let answer = intake::take(&app.db, &site, &members, app.clock.utc_ms()).await?;
+    if let Some(hook) = &app.on_receipt {
+        answer.receipts.iter().filter(|r| r.status == intake::Status::Accepted).for_each(|r| hook.stored(&r.id));
+    }
     app.counters.batches(&answer.receipts);
     app.changed();
     Ok(Json(answer))
