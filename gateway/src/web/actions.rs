@@ -66,7 +66,7 @@ async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: 
         }
         (Some(name), _) => {
             // Not to be able to remember the name is no reason not to act.
-            let _ = web.door.remember_actor(visitor, name).await;
+            let _ = web.deps.door.remember_actor(visitor, name).await;
             tidy(name, ACTOR)
         }
         (None, Some(known)) => known.clone(),

@@ -43,7 +43,7 @@ pub async fn events(State(web): State<Shared>) -> Response {
 impl Listener {
     /// `None` ends the stream: the gateway stops, or its engine has; a page must not take silence for safety.
     async fn next(&mut self) -> Option<Event> {
-        let shutdown = self.web.shutdown.clone();
+        let shutdown = self.web.deps.shutdown.clone();
         if self.first {
             self.first = false;
             return (!self.web.stopped()).then(|| self.version());

@@ -23,20 +23,20 @@ pub mod views;
 use crate::clock::Clock;
 use crate::deliver::Deliveries;
 use crate::engine::rules::Catalogue;
-use crate::engine::site::Site;
+use crate::engine::rules::parse::parse;
 use crate::pipeline::Handle;
 use axum::Router;
 use axum::routing::{get, post};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
+use tuoan_dashboards::door::Door;
+use tuoan_protocol::{Fixed, Quantity, RuleId};
 
 /// Event streams open at once; a browser keeps one for each page it shows.
 const STREAMS: usize = 64;
@@ -45,64 +45,59 @@ const QUERIES: usize = 4;
 /// Open requests get this long to end when the gateway stops.
 const DRAIN: Duration = Duration::from_secs(3);
 
-/// A file of this name in the data directory holds a token; who shows it as a bearer may read `/metrics` from another machine.
-const METRICS_TOKEN: &str = "metrics.token";
-
-/// What the pages say of the site and where they are.
+/// What the pages say of the site and how they are reached.
 #[derive(Debug, Clone)]
 pub struct WebConfig {
-    /// Port 0 takes any.
-    pub listen: SocketAddr,
-    /// Data directory: password and sessions are kept there.
-    pub data: PathBuf,
-    pub site: Site,
+    pub site_name: String,
+    /// Minutes east of UTC.
+    pub utc_offset_minutes: i32,
     /// How fast the clock runs: 1, or the demo's pace. Pages count on at that speed between two messages of the server.
     pub speed: f64,
+    /// Who shows this as a bearer token may read `/metrics` from another machine; `None`: only this machine may.
+    pub metrics_token: Option<String>,
+    /// 机构类型 and 主管部门, as the site file has them.
+    pub institution: tuoan_protocol::InstitutionType,
+    pub supervisor: tuoan_protocol::SupervisingBody,
 }
 
 /// What the pages are made from.
 #[derive(Clone)]
-pub struct Deps {
+pub struct WebDeps {
     pub handle: Handle,
-    pub deliveries: Deliveries,
-    /// Words, clauses and limits of the rules in force.
+    /// Words and clauses of the rules in force.
     pub catalogue: Arc<Catalogue>,
-    /// Of the readings. The door goes by the real time, whatever this shows.
+    /// The one limit that a rule draws, for its chart: see [`limits`].
+    pub limits: Arc<Limits>,
+    pub deliveries: Deliveries,
     pub clock: Clock,
+    pub door: Door,
+    /// Ends event streams and the server.
+    pub shutdown: CancellationToken,
+}
+
+/// By rule: the quantity it judges and its limit.
+pub type Limits = BTreeMap<RuleId, (Quantity, Fixed)>;
+
+/// Of all rules of those packs that draw just one limit. A pack that does not parse gives none.
+pub fn limits<S: AsRef<str>>(packs: &[S]) -> Limits {
+    let rules = packs.iter().filter_map(|text| parse(text.as_ref()).ok()).flat_map(|pack| pack.rules);
+    rules.filter_map(|(rule, _)| Some((rule.id.clone(), story::limit(&rule)?))).collect()
 }
 
 /// What every handler holds.
 pub(crate) struct Web {
     config: WebConfig,
-    deps: Deps,
-    door: Door,
-    metrics_token: Option<String>,
-    /// Ends event streams and the server.
-    shutdown: CancellationToken,
+    deps: WebDeps,
     streams: Arc<Semaphore>,
     queries: Semaphore,
 }
 
 type Shared = Arc<Web>;
 
-/// Opens the door on the keys in `data`. Unreadable keys are an error: they never mean "unclaimed".
-fn open_door(data: &Path) -> io::Result<Door> {
-    let config = DoorConfig { name: "gateway", code: None, now: Box::new(|| Clock::System.utc_ms()) };
-    Door::open(config, FileVault::in_dir(data))
-}
-
 /// All routes, behind the door.
-fn router(config: WebConfig, deps: Deps, door: Door, shutdown: CancellationToken) -> Router {
-    let token = std::fs::read_to_string(config.data.join(METRICS_TOKEN)).ok().map(|t| t.trim().to_owned());
-    let web: Shared = Arc::new(Web {
-        config,
-        deps,
-        door: door.clone(),
-        metrics_token: token.filter(|t| t.len() >= 16),
-        shutdown,
-        streams: Arc::new(Semaphore::new(STREAMS)),
-        queries: Semaphore::new(QUERIES),
-    });
+pub fn router(config: WebConfig, deps: WebDeps) -> Router {
+    let door = deps.door.clone();
+    let web: Shared = Arc::new(Web { config, deps, streams: Arc::new(Semaphore::new(STREAMS)), queries: Semaphore::new(QUERIES) });
     let inside = Router::new()
         .route("/", get(pages::home))
         .route("/fragment/home", get(pages::home_fragment))
@@ -119,50 +114,14 @@ fn router(config: WebConfig, deps: Deps, door: Door, shutdown: CancellationToken
     door.guard(inside, outside)
 }
 
-/// Listens and serves until [`Running::shutdown`].
-pub async fn serve(config: WebConfig, deps: Deps) -> io::Result<Running> {
-    let listener = TcpListener::bind(config.listen).await.map_err(|e| {
-        io::Error::new(e.kind(), format!("the pages cannot listen on {}: {e}; change [web] listen, or stop what is using it", config.listen))
-    })?;
-    let addr = listener.local_addr()?;
-    let door = open_door(&config.data)?;
-    let shutdown = CancellationToken::new();
-    let app = router(config, deps, door.clone(), shutdown.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let stop = shutdown.clone();
-    let task = tokio::spawn(async move {
-        let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tokio::select! {
-            ended = server => if let Err(e) = ended { tracing::error!("the pages' server has ended: {e}") },
-            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => {}
-        }
-    });
-    Ok(Running { addr, door, shutdown, task })
-}
-
-/// The running pages.
-pub struct Running {
-    addr: SocketAddr,
-    door: Door,
-    shutdown: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-    /// To be shown on the console until the box is claimed.
-    pub fn claim_code(&self) -> Option<&str> {
-        self.door.claim_code()
-    }
-    /// A URL path that logs in whoever opens it first, within the hour.
-    pub fn one_time_link(&self) -> String {
-        self.door.one_time_link()
-    }
-    /// Ends event streams at once; other open requests get three seconds.
-    pub async fn shutdown(self) {
-        self.shutdown.cancel();
-        let _ = self.task.await;
+/// Serves until the token of `deps` is cancelled; open requests then get three seconds.
+pub async fn serve(listener: TcpListener, config: WebConfig, deps: WebDeps) -> io::Result<()> {
+    let shutdown = deps.shutdown.clone();
+    let app = router(config, deps).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        ended = server => ended,
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn health(State(web): State<Shared>) -> Response {
 
 pub async fn metrics(State(web): State<Shared>, request: Request) -> Response {
     let local = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some_and(|c| c.0.ip().to_canonical().is_loopback());
-    if !local && !bears(request.headers(), web.metrics_token.as_deref()) {
+    if !local && !bears(request.headers(), web.config.metrics_token.as_deref()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], web.deps.handle.metrics.render()).into_response()

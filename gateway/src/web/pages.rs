@@ -40,7 +40,7 @@ impl Done {
 }
 
 pub(super) fn ui(web: &Shared, visitor: &Visitor) -> Ui {
-    visitor.ui(web.deps.clock.utc_ms(), web.config.site.utc_offset_minutes, web.config.speed, &web.config.site.name)
+    visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name)
 }
 
 pub(super) fn sorry(ui: &Ui, e: &QueryError) -> Response {
@@ -116,7 +116,9 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
         story::read(reader, id.as_str(), now, offset, devices, &sinks)
     };
     let Some(story) = web.query(work).await? else { return Ok(None) };
-    Ok(story::page(story, &view, &web.deps.catalogue, &web.config.site))
+    let rule = story.events.iter().rev().find_map(|e| e.event.as_ref().ok()).map(|e| e.rule.clone());
+    let limit = rule.and_then(|r| web.deps.limits.get(&r).cloned());
+    Ok(story::page(story, &view, &web.deps.catalogue, limit, &web.config))
 }
 
 pub async fn incident(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(done): Query<Done>) -> Response {

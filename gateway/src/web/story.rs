@@ -3,7 +3,6 @@ use super::views;
 use crate::engine::Body;
 use crate::engine::input::Item;
 use crate::engine::rules::{self, Catalogue};
-use crate::engine::site::Site;
 use crate::engine::view::View;
 use crate::store::{Lane, Reader, StoreError, StoredEvent};
 use std::collections::BTreeMap;
@@ -89,13 +88,31 @@ pub fn taker(events: &[StoredEvent]) -> Option<String> {
     events.iter().rev().filter_map(|e| e.event.as_ref().ok()).find(taken).and_then(|e| e.actor.as_ref().map(|a| a.as_str().to_owned()))
 }
 
+/// The limit that a rule draws for its quantity, where it draws just one.
+pub fn limit(rule: &rules::Rule) -> Option<(Quantity, Fixed)> {
+    if !matches!(rule.kind, rules::Kind::Threshold | rules::Kind::Mean) {
+        return None;
+    }
+    let b = &rule.bounds;
+    let bounds: Vec<i64> = [b.above, b.at_least, b.below, b.at_most].into_iter().flatten().collect();
+    match bounds.as_slice() {
+        [one] => Some((rule.quantity.clone()?, Fixed(*one))),
+        _ => None,
+    }
+}
+
 /// The page, in the words of the rules in force.
-pub fn page(story: Story, view: &View, catalogue: &Catalogue, site: &Site) -> Option<IncidentPage> {
+pub fn page(
+    story: Story,
+    view: &View,
+    catalogue: &Catalogue,
+    limit: Option<(Quantity, Fixed)>,
+    config: &super::WebConfig,
+) -> Option<IncidentPage> {
     let events: Vec<&IncidentEvent> = story.events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
     let (first, last) = (*events.first()?, *events.last()?);
     let about = first.place.device.as_ref().or(first.trigger.as_ref().map(|t| &t.device));
     let entry = catalogue.get(&last.rule);
-    let limit = catalogue.limit(&last.rule);
     let words = |w: &rules::Words| Text::new(w.zh.clone(), w.en.clone());
     let zone = view.zones.iter().find(|z| z.id == first.place.zone);
     let incident = Incident {
@@ -119,7 +136,7 @@ pub fn page(story: Story, view: &View, catalogue: &Catalogue, site: &Site) -> Op
     let mut ordered: Vec<_> = story.series.into_iter().filter(|((_, q), points)| !points.is_empty() && is_telling(q)).collect();
     // What decided comes first, then what a rule limits, then numbers before states.
     ordered.sort_by_key(|(key, _)| {
-        (decided.as_ref() != Some(key), limit.is_none_or(|l| l.0 != key.1), key.1.is_state(), key.1.clone(), key.0.clone())
+        (decided.as_ref() != Some(key), limit.as_ref().is_none_or(|l| l.0 != key.1), key.1.is_state(), key.1.clone(), key.0.clone())
     });
     let series = ordered
         .into_iter()
@@ -127,7 +144,7 @@ pub fn page(story: Story, view: &View, catalogue: &Catalogue, site: &Site) -> Op
         .map(|((device, quantity), points)| Series {
             device: views::device_name(&device, view),
             gap_ms: gap(&quantity, &points),
-            threshold: limit.filter(|l| l.0 == quantity).map(|l| l.1),
+            threshold: limit.as_ref().filter(|l| l.0 == quantity).map(|l| l.1),
             quantity,
             points,
         })
@@ -135,7 +152,7 @@ pub fn page(story: Story, view: &View, catalogue: &Catalogue, site: &Site) -> Op
     let deliveries = deliveries(&events, &story.receipts, &story.set_aside, &story.backlog_to);
     Some(IncidentPage {
         entries: events.iter().map(|e| timeline(e)).collect(),
-        site: site.name.clone(),
+        site: config.site_name.clone(),
         from: story.from,
         to: story.to,
         series,
@@ -151,8 +168,8 @@ pub fn page(story: Story, view: &View, catalogue: &Catalogue, site: &Site) -> Op
         },
         found_on_connect: first.found_on_connect,
         clock_trusted: first.clock_trusted,
-        institution: views::institution(site.institution),
-        supervisor: views::supervisor(site.supervisor),
+        institution: views::institution(config.institution),
+        supervisor: views::supervisor(config.supervisor),
         notice: None,
         incident,
     })

@@ -1,7 +1,7 @@
 //! Words, sources and duties by rule: what pages and alerts say about an incident.
 use super::text::Duty;
 use std::collections::BTreeMap;
-use tuoan_protocol::{Fixed, HazardId, Quantity, RuleId, Severity};
+use tuoan_protocol::{HazardId, RuleId, Severity};
 
 /// One text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,7 +40,6 @@ impl Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     entries: BTreeMap<RuleId, Entry>,
-    limits: BTreeMap<RuleId, (Quantity, Fixed)>,
 }
 
 impl Catalogue {
@@ -49,7 +48,6 @@ impl Catalogue {
         let mut c = Catalogue::default();
         for text in packs {
             if let Ok(pack) = super::parse::parse(text.as_ref()) {
-                c.limits.extend(pack.rules.iter().filter_map(|(r, _)| Some((r.id.clone(), r.limit()?))));
                 c.entries.extend(pack.rules.into_iter().map(|(_, e)| (e.rule.clone(), e)));
             }
         }
@@ -60,10 +58,6 @@ impl Catalogue {
     }
     pub fn get(&self, rule: &RuleId) -> Option<&Entry> {
         self.entries.get(rule)
-    }
-    /// The limit that the rule draws for its quantity, where it draws just one: a line in a chart.
-    pub fn limit(&self, rule: &RuleId) -> Option<&(Quantity, Fixed)> {
-        self.limits.get(rule)
     }
     /// The most urgent rule of a hazard.
     pub fn of_hazard(&self, hazard: &HazardId) -> Option<&Entry> {

@@ -8,7 +8,7 @@
 //! | [`catalogue`] | words, sources and duties by rule, for pages and alerts |
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
-use tuoan_protocol::{Basis, EventKind, Fixed, HazardId, Quantity, RuleId, Severity};
+use tuoan_protocol::{Basis, EventKind, HazardId, Quantity, RuleId, Severity};
 
 pub mod case;
 pub mod catalogue;
@@ -151,18 +151,6 @@ pub fn phase_bit(p: Phase) -> u8 {
 }
 
 impl Rule {
-    /// The limit it draws for its quantity, where it draws just one.
-    pub fn limit(&self) -> Option<(Quantity, Fixed)> {
-        if !matches!(self.kind, Kind::Threshold | Kind::Mean) {
-            return None;
-        }
-        let b = &self.bounds;
-        let mut bounds = [b.above, b.at_least, b.below, b.at_most].into_iter().flatten();
-        match (bounds.next(), bounds.next()) {
-            (Some(one), None) => Some((self.quantity.clone()?, Fixed(one))),
-            _ => None,
-        }
-    }
     /// Whether it can ever hold for a device of that role in a zone of that kind and floor.
     pub fn applies(&self, kind: ZoneKind, floor: i8, role: Role) -> bool {
         (self.zones.is_empty() || self.zones.contains(&kind))
