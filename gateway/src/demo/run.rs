@@ -1,11 +1,11 @@
 //! The whole demo: start platform and gateway, play the day, compare both ends, keep serving.
 use super::far_end::{Bucket, FarEnd};
-use super::gateway::{self, Gateway};
 use super::narrate::{Narrator, Titles};
 use super::nursery::Nursery;
 use super::play::{self, Spoken, Stage, blocking};
 use super::report::{self, Evidence, Expected, Key, Report};
 use super::scenario::Wire;
+use crate::app;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Broker, BrokerUser, ClockTrust, Config, Influx, Ingest, Platform, Secret, Store, Web};
 use crate::engine::Body;
@@ -67,17 +67,19 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         .await
         .map_err(|e| miette!("the platform does not start: {e}"))?;
     let config = gateway_config(&nursery, &secrets, &folder.0, &platform.url(), options.headless);
-    let gateway = Gateway::start(config, clock.clone()).await?;
+    let speed = if options.headless { 1.0 } else { nursery.speed(SHOW) };
+    let gateway = app::start(config, clock.clone(), speed).await?;
+    let broker = gateway.mqtt.ok_or_else(|| miette!("the gateway has no broker of its own"))?;
     let narrator = Narrator::new(&nursery, titles(), options.headless);
     if !options.headless {
-        greet(&nursery, &gateway, &platform.url(), &secrets);
+        greet(&nursery, &gateway, &platform, broker);
     }
 
     let bucket = Bucket { org: ORG.to_owned(), bucket: BUCKET.to_owned(), token: secrets.influx.clone() };
     let far_end = FarEnd::new(&platform.url(), nursery.site.id.as_str(), &secrets.reader, bucket).map_err(|e| miette!("{e}"))?;
     let stage = Stage {
-        broker: gateway.broker(),
-        handle: gateway.handle().clone(),
+        broker,
+        handle: gateway.handle.clone(),
         clock,
         passwords: secrets.devices.clone(),
         watch,
@@ -115,7 +117,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         None if options.headless => eprintln!("interrupted"),
         None => code = ExitCode::SUCCESS,
     }
-    gateway.shutdown().await;
+    gateway.stop().await?;
     platform.shutdown().await;
     folder.remove();
     Ok(code)
@@ -125,7 +127,13 @@ pub async fn run(options: Options) -> Result<ExitCode> {
 type Receipts = Arc<Mutex<HashMap<String, Duration>>>;
 
 fn platform_config(
-    nursery: &Nursery, secrets: &Secrets, folder: &Path, clock: &Clock, receipts: &Receipts, watch: Stopwatch, headless: bool,
+    nursery: &Nursery,
+    secrets: &Secrets,
+    folder: &Path,
+    clock: &Clock,
+    receipts: &Receipts,
+    watch: Stopwatch,
+    headless: bool,
 ) -> tuoan_platform::Config {
     let (shown, noted) = (clock.clone(), receipts.clone());
     tuoan_platform::Config {
@@ -144,6 +152,8 @@ fn platform_config(
             ..tuoan_platform::Influx::default()
         },
         clock: tuoan_platform::Clock::from_fn(move || shown.utc_ms()),
+        clock_speed: if headless { 1.0 } else { nursery.speed(SHOW) },
+        district: format!("{}托育安全平台", nursery.site.district),
         // Heartbeats come by real time, the platform's clock shows the day's: hours lie between two of them.
         silent_after_ms: 24 * 3_600_000,
         on_receipt: Some(ReceiptHook::new(move |id| {
@@ -168,7 +178,7 @@ fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platform:
         rules: rules::builtin().into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
         web: Web { listen: loopback(if headless { 0 } else { GATEWAY_PORT }) },
         ingest: Ingest::Embedded(Broker { listen: loopback(0), tls: None, users: users.collect() }),
-        platform: Some(Platform { url: platform.to_owned(), token: Secret::new(secrets.site.clone()) }),
+        platform: Some(Platform { url: platform.to_owned(), token: Secret::new(secrets.site.clone()), receipts: true }),
         influx: Some(Influx {
             url: platform.to_owned(),
             org: ORG.to_owned(),
@@ -219,7 +229,10 @@ async fn arrived(handle: &Handle) -> Result<bool, String> {
     loop {
         let at = *handle.committed.borrow();
         let (alerts, metrics) = blocking(handle, |r| {
-            Ok((r.cursor(crate::deliver::sinks::platform::NAME, Lane::Alerts)?, r.cursor(crate::deliver::sinks::influx::NAME, Lane::Metrics)?))
+            Ok((
+                r.cursor(crate::deliver::sinks::platform::NAME, Lane::Alerts)?,
+                r.cursor(crate::deliver::sinks::influx::NAME, Lane::Metrics)?,
+            ))
         })
         .await?;
         if alerts >= at.sequence && metrics >= at.position {
@@ -282,13 +295,14 @@ fn titles() -> Titles {
     catalogue.iter().map(|e| (e.hazard.clone(), (e.title.zh.clone(), e.title.en.clone()))).collect()
 }
 
-fn greet(nursery: &Nursery, gateway: &Gateway, platform: &str, secrets: &Secrets) {
+fn greet(nursery: &Nursery, gateway: &app::Running, platform: &tuoan_platform::Running, broker: SocketAddr) {
     let site = &nursery.site;
     println!("托安演示：{}（{}{}），{} 个设备，一天约三分钟。", site.name, site.district, site.street, nursery.devices.len());
     println!("Tuoan demo: one day of a nursery in about three minutes, {} simulated devices, recorded air.\n", nursery.devices.len());
-    println!("  机构页面 / institution   {}", gateway.login_url());
-    println!("  区平台 / district        {}", gateway::platform_login(platform, &secrets.reader));
-    println!("  MQTT                     mqtt://{}\n", gateway.broker());
+    println!("  机构页面 / institution   http://{}{}", gateway.web.address, gateway.web.door.one_time_link());
+    println!("  区平台 / district        {}", platform.login_link());
+    println!("  MQTT                     mqtt://{broker}");
+    println!("  每个链接只能打开一次。/ Each link signs in once.\n");
 }
 
 fn summarise(r: &Report, reasons: &[String], took: Duration) {
