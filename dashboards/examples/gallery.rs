@@ -28,7 +28,10 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "quarantine" => page::quarantine(&ui, &sample::quarantine()),
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
-        "claim" => page::claim(&ui, &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() }),
+        "claim" => page::claim(
+            &ui,
+            &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
+        ),
         "login" => page::login(&ui, Some(&ui.t("error-password-wrong")), "/"),
         "name" => page::ask_name(&ui, &page::AskName { action: "/".into(), back: "/".into(), ..Default::default() }),
         "error" => page::error(&ui, &ui.t("error-not-found"), &ui.t("error-not-found-help")),

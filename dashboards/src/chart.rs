@@ -3,14 +3,14 @@ use crate::lang::Ui;
 use crate::view::gateway::Series;
 use tuoan_protocol::Fixed;
 
-pub const WIDTH: f64 = 720.0;
-pub const HEIGHT: f64 = 200.0;
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 12.0;
+pub const WIDTH: f64 = 420.0;
+pub const HEIGHT: f64 = 180.0;
+const LEFT: f64 = 58.0;
+const RIGHT: f64 = 8.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 26.0;
 /// More points than this are thinned to the lowest and highest of each column.
-const COLUMNS: usize = 660;
+const COLUMNS: usize = 400;
 
 /// A line of text at a place.
 #[derive(Debug, Clone, PartialEq)]

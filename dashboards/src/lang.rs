@@ -207,3 +207,40 @@ impl Ui {
         text.get(self.lang)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn keys(lang: Lang) -> BTreeSet<String> {
+        lang.sources()
+            .iter()
+            .flat_map(|source| {
+                let parsed = fluent_bundle::FluentResource::try_new((*source).to_owned());
+                let resource = parsed.unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", lang.tag()));
+                let ids = |line: &&str| line.split(" =").next().is_some_and(|k| line.contains(" =") && !k.contains([' ', '#', '[', '*']));
+                let found: Vec<String> = source.lines().filter(ids).filter_map(|l| l.split(" =").next()).map(str::to_owned).collect();
+                assert_eq!(found.len(), resource.entries().filter(|e| format!("{e:?}").starts_with("Message")).count(), "{}", lang.tag());
+                let distinct: BTreeSet<_> = found.iter().collect();
+                assert_eq!(distinct.len(), found.len(), "a key twice in {}", lang.tag());
+                found
+            })
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_messages() {
+        let (zh, en) = (keys(Lang::Zh), keys(Lang::En));
+        assert!(zh.len() > 300);
+        assert_eq!(zh.symmetric_difference(&en).collect::<Vec<_>>(), Vec::<&String>::new());
+    }
+
+    #[test]
+    fn languages_are_negotiated() {
+        assert_eq!(Lang::accept("fr;q=0.9, en-GB;q=0.8, zh;q=0.3"), Some(Lang::En));
+        assert_eq!(Lang::accept("zh-TW, en"), Some(Lang::Zh));
+        assert_eq!(Lang::accept("en;q=0, de"), None);
+        assert_eq!(Lang::parse("zh-CN"), Some(Lang::Zh));
+    }
+}

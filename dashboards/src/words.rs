@@ -74,7 +74,8 @@ pub const WORDS: [(&str, &[&str]); 9] = [
             "occupancy",
             "lock",
             "power",
-            "siren", "gas_valve",
+            "siren",
+            "gas_valve",
             "camera",
             "meter",
             "other",
@@ -84,7 +85,21 @@ pub const WORDS: [(&str, &[&str]); 9] = [
     ("supervisor", &["health", "education", "township", "union", "civil_affairs"]),
     (
         "duty",
-        &["health", "disease_control", "maternal_child_health", "fire", "housing", "gas", "police", "civil_affairs", "womens_federation", "market", "environment", "education", "township"],
+        &[
+            "health",
+            "disease_control",
+            "maternal_child_health",
+            "fire",
+            "housing",
+            "gas",
+            "police",
+            "civil_affairs",
+            "womens_federation",
+            "market",
+            "environment",
+            "education",
+            "township",
+        ],
     ),
 ];
 

@@ -1,5 +1,6 @@
 # What the pages say.
 
+list-comma = {", "}
 brand = Tuoan
 language-name = English
 skip = Skip to the content
@@ -33,8 +34,8 @@ whole-incidents-text = { $n ->
    *[other] { $n } things need someone.
 }
 whole-blind-text = { $n ->
-    [one] { $n } place is not seen: { $names }.
-   *[other] { $n } places are not seen: { $names }.
+    [one] { $n } place is not fully seen: { $names }.
+   *[other] { $n } places are not fully seen: { $names }.
 }
 whole-unknown-text = Nothing has been received yet.
 whole-disk-text = The storage has failed: new data is not being saved.

@@ -1,5 +1,6 @@
 # 页面文字。
 
+list-comma = 、
 brand = 托安
 language-name = 中文
 skip = 跳到正文
@@ -29,7 +30,7 @@ last-heard = 最后收到
 
 whole-safe-text = 没有未处理的情况，所有区域都看得到。
 whole-incidents-text = { $n } 件事需要处理。
-whole-blind-text = { $n } 处看不到：{ $names }。
+whole-blind-text = { $n } 处看不到或看不全：{ $names }。
 whole-unknown-text = 还没有收到任何数据。
 whole-disk-text = 存储出了问题，新的数据没有保存。
 offline = 连接中断 · 看不到

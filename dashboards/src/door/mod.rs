@@ -181,11 +181,9 @@ impl Door {
             let mut state = self.state();
             state.attempts.begin(address, now).map_err(Refusal::Locked)?;
             let wanted = hash(token);
-            let before = state.links.len();
-            state.links.retain(|(h, end)| *end > now && !same(h, &wanted));
-            if state.links.len() == before {
-                return Err(Refusal::Wrong);
-            }
+            state.links.retain(|(_, end)| *end > now);
+            let Some(found) = state.links.iter().position(|(h, _)| same(h, &wanted)) else { return Err(Refusal::Wrong) };
+            state.links.remove(found);
             state.attempts.succeeded(address);
         }
         self.admit().await

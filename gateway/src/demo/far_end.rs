@@ -134,7 +134,7 @@ impl FarEnd {
     /// # Errors
     /// As [`FarEnd::holding`].
     pub async fn points(&self) -> Result<u64, String> {
-        let flux = format!("from(bucket: {:?}) |> range(start: 0) |> count()", self.influx_bucket);
+        let flux = format!("from(bucket: {:?}) |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> count()", self.influx_bucket);
         let url = self.address("/api/v2/query", &[("org", self.influx_org.clone())])?;
         let request = self
             .http

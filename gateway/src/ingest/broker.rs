@@ -204,7 +204,8 @@ impl Broker {
         if self.closing.load(Ordering::Acquire) {
             return Err(BrokerError::Stopped);
         }
-        let message = CodecPublish { dup: false, retain, qos, topic: topic.into(), packet_id: None, payload, properties: Some(Default::default()) };
+        let message =
+            CodecPublish { dup: false, retain, qos, topic: topic.into(), packet_id: None, payload, properties: Some(Default::default()) };
         let message = Publish::from(message).create_time(rmqtt::utils::timestamp_millis());
         let from = From::from_system(Id::new(NODE, 0, None, None, "tuoan".into(), None));
         SessionState::forwards(&self.context, from, message, false, None)

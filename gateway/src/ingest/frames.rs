@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tuoan_protocol::codec::{CodecError, MAX_MESSAGE};
 use tuoan_protocol::frame::MAX_FRAME;
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{DeviceId, FrameHeader, SiteId};
@@ -12,10 +13,7 @@ use tuoan_protocol::{DeviceId, FrameHeader, SiteId};
 /// Most cameras; frames of further ones are refused.
 pub const MAX_CAMERAS: usize = 64;
 /// Longest header before the picture, in bytes.
-pub const MAX_HEADER: usize = 1024;
-
-/// Takes a frame's payload apart: the header and the number of bytes that it fills. `None`: no header stands there.
-pub type HeaderDecoder = fn(&[u8]) -> Option<(FrameHeader, usize)>;
+const MAX_HEADER: usize = MAX_MESSAGE;
 
 /// Why a frame was not taken. It is acknowledged all the same: sending it again would not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +22,12 @@ pub enum FrameRefused {
     Topic { topic: String },
     #[error("the frame of {device} has {bytes} bytes; the longest picture is {MAX_FRAME}")]
     TooLong { device: DeviceId, bytes: usize },
-    #[error("the frame of {device} is neither a frame header followed by a JPEG nor a JPEG")]
-    NotAFrame { device: DeviceId },
+    #[error("the frame of {device} starts with neither a JPEG nor a frame header: {reason}")]
+    Header { device: DeviceId, reason: CodecError },
+    #[error("what follows the frame header of {device} is no JPEG")]
+    NotAJpeg { device: DeviceId },
     #[error("the frame on the topic of {device} says that it comes from {claimed}")]
-    Foreign { device: DeviceId, claimed: DeviceId },
+    Foreign { device: DeviceId, claimed: String },
     #[error("there are {MAX_CAMERAS} cameras already; {device} is one too many")]
     TooManyCameras { device: DeviceId },
 }
@@ -84,24 +84,23 @@ struct Desk {
 }
 
 /// Where cameras put their frames. Cheap to clone; all clones are the same desk.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct FrameDesk {
     desk: Arc<Mutex<Desk>>,
-    decode: HeaderDecoder,
     /// Most bytes of pictures held; 0: none are.
     room: usize,
 }
 
 impl FrameDesk {
     /// A desk that keeps no picture, only what is known about the newest one.
-    pub fn new(decode: HeaderDecoder) -> FrameDesk {
-        FrameDesk::with_pictures(decode, 0)
+    pub fn new() -> FrameDesk {
+        FrameDesk::default()
     }
 
     /// A desk that keeps the newest picture of each camera until it is taken, `room` bytes at most in all: the picture that has waited
     /// longest goes first.
-    pub fn with_pictures(decode: HeaderDecoder, room: usize) -> FrameDesk {
-        FrameDesk { desk: Arc::default(), decode, room }
+    pub fn with_pictures(room: usize) -> FrameDesk {
+        FrameDesk { desk: Arc::default(), room }
     }
 
     /// Whether a message on `topic` belongs here and not into the log.
@@ -135,20 +134,17 @@ impl FrameDesk {
         if is_jpeg(&payload) {
             return Ok(Frame { site, device, header: None, jpeg: payload, received_at_ms });
         }
-        let Some((header, length)) = (self.decode)(&payload) else {
-            return Err(FrameRefused::NotAFrame { device });
+        let (header, picture) = match FrameHeader::split(&payload) {
+            Ok(parts) => parts,
+            Err(reason) => return Err(FrameRefused::Header { device, reason }),
         };
         if header.device != device || header.site != site {
-            return Err(FrameRefused::Foreign { device, claimed: header.device });
+            return Err(FrameRefused::Foreign { device, claimed: format!("{}/{}", header.site, header.device) });
         }
-        let length_is_right = payload.len().checked_sub(length).is_some_and(|n| u32::try_from(n) == Ok(header.size));
-        if length > MAX_HEADER || !length_is_right || header.size > MAX_FRAME {
-            return Err(FrameRefused::NotAFrame { device });
+        if !is_jpeg(picture) {
+            return Err(FrameRefused::NotAJpeg { device });
         }
-        let jpeg = payload.slice(length..);
-        if !is_jpeg(&jpeg) {
-            return Err(FrameRefused::NotAFrame { device });
-        }
+        let jpeg = payload.slice_ref(picture);
         Ok(Frame { site, device, header: Some(header), jpeg, received_at_ms })
     }
 
@@ -167,8 +163,7 @@ impl FrameDesk {
 
     pub fn counts(&self) -> FrameCounts {
         let desk = self.lock();
-        let mut counts =
-            FrameCounts { accepted: 0, replaced: 0, refused: desk.refused, cameras: desk.cameras.len(), bytes: desk.bytes };
+        let mut counts = FrameCounts { accepted: 0, replaced: 0, refused: desk.refused, cameras: desk.cameras.len(), bytes: desk.bytes };
         for camera in desk.cameras.values() {
             counts.accepted = counts.accepted.saturating_add(camera.status.accepted);
             counts.replaced = counts.replaced.saturating_add(camera.status.replaced);
@@ -236,6 +231,7 @@ fn is_jpeg(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
     use tuoan_protocol::DeviceTime;
+    use tuoan_protocol::codec::Wire;
 
     const TOPIC: &str = "tuoan/v1/xingyuan/cam-1/frame";
 
@@ -245,35 +241,27 @@ mod tests {
         bytes
     }
 
-    /// Stands in for the wire format: `H`, one byte for the camera's number, then the picture.
-    fn decode(bytes: &[u8]) -> Option<(FrameHeader, usize)> {
-        let [b'H', camera, picture @ ..] = bytes else { return None };
-        Some((
-            FrameHeader {
-                site: SiteId::new("xingyuan").ok()?,
-                device: DeviceId::new(&format!("cam-{camera}")).ok()?,
-                boot: 1,
-                seq: 7,
-                time: DeviceTime::Uptime(5),
-                width: 640,
-                height: 480,
-                size: u32::try_from(picture.len()).ok()?,
-            },
-            2,
-        ))
-    }
-
-    fn framed(camera: u8, n: usize) -> Bytes {
-        let mut bytes = vec![b'H', camera];
-        bytes.extend(jpeg(n));
+    fn framed(camera: u8, picture: &[u8]) -> Bytes {
+        let header = FrameHeader {
+            site: SiteId::new("xingyuan").unwrap(),
+            device: DeviceId::new(&format!("cam-{camera}")).unwrap(),
+            boot: 1,
+            seq: 7,
+            time: DeviceTime::Uptime(5),
+            width: 640,
+            height: 480,
+            size: u32::try_from(picture.len()).unwrap(),
+        };
+        let mut bytes = header.to_cbor_vec().unwrap();
+        bytes.extend_from_slice(picture);
         bytes.into()
     }
 
     #[test]
     fn newest_frame_wins_and_is_taken_once() {
-        let desk = FrameDesk::with_pictures(decode, 1000);
-        desk.put(TOPIC, framed(1, 10), 1).unwrap();
-        desk.put(TOPIC, framed(1, 20), 2).unwrap();
+        let desk = FrameDesk::with_pictures(1000);
+        desk.put(TOPIC, framed(1, &jpeg(10)), 1).unwrap();
+        desk.put(TOPIC, framed(1, &jpeg(20)), 2).unwrap();
         let device = DeviceId::new("cam-1").unwrap();
         let frame = desk.take(&device).unwrap();
         assert_eq!((frame.jpeg.len(), frame.received_at_ms, frame.header.unwrap().seq), (20, 2, 7));
@@ -283,7 +271,7 @@ mod tests {
 
     #[test]
     fn bare_jpeg_is_a_frame_and_nothing_is_kept_without_a_taker() {
-        let desk = FrameDesk::new(decode);
+        let desk = FrameDesk::new();
         desk.put(TOPIC, jpeg(30).into(), 5).unwrap();
         let [status] = desk.cameras().try_into().unwrap();
         assert_eq!((status.bytes, status.received_at_ms, status.header), (30, 5, None));
@@ -293,18 +281,18 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_frame() {
-        let desk = FrameDesk::new(decode);
-        assert!(matches!(desk.put(TOPIC, Bytes::new(), 0), Err(FrameRefused::NotAFrame { .. })));
-        assert!(matches!(desk.put(TOPIC, Bytes::from_static(b"H\x01GIF89a"), 0), Err(FrameRefused::NotAFrame { .. })));
-        assert!(matches!(desk.put(TOPIC, framed(2, 9), 0), Err(FrameRefused::Foreign { .. })));
-        assert!(matches!(desk.put("tuoan/v1/xingyuan/cam-1/event", framed(1, 9), 0), Err(FrameRefused::Topic { .. })));
+        let desk = FrameDesk::new();
+        assert!(matches!(desk.put(TOPIC, Bytes::new(), 0), Err(FrameRefused::Header { .. })));
+        assert!(matches!(desk.put(TOPIC, framed(1, b"GIF89a"), 0), Err(FrameRefused::NotAJpeg { .. })));
+        assert!(matches!(desk.put(TOPIC, framed(2, &jpeg(9)), 0), Err(FrameRefused::Foreign { .. })));
+        assert!(matches!(desk.put("tuoan/v1/xingyuan/cam-1/event", framed(1, &jpeg(9)), 0), Err(FrameRefused::Topic { .. })));
         assert!(matches!(desk.put(TOPIC, jpeg(5 << 20).into(), 0), Err(FrameRefused::TooLong { .. })));
         assert_eq!(desk.counts(), FrameCounts { refused: 5, ..FrameCounts::default() });
     }
 
     #[test]
     fn cameras_and_bytes_are_bounded() {
-        let desk = FrameDesk::with_pictures(decode, 100);
+        let desk = FrameDesk::with_pictures(100);
         for camera in 0..MAX_CAMERAS {
             desk.put(&format!("tuoan/v1/xingyuan/c{camera}/frame"), jpeg(40).into(), i64::try_from(camera).unwrap()).unwrap();
         }

@@ -1,5 +1,5 @@
 //! The embedded broker with Mosquitto's programs as foreign clients, MQTT 3.1.1 and 5.
-use crate::support::{Gateway, SOON, mosquitto, password};
+use crate::support::{Gateway, SOON, certificate, mosquitto, password};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -85,23 +85,12 @@ async fn a_killed_client_s_will_arrives() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tls_listener_serves_clients_that_trust_its_certificate() {
     let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
-        .arg(path("key.pem"))
-        .arg("-out")
-        .arg(path("cert.pem"))
-        .output()
-        .await
-        .expect("openssl is needed");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let tls = BrokerTls { listen: ([127, 0, 0, 1], 0).into(), cert: path("cert.pem"), key: path("key.pem") };
+    let (cert, key) = certificate(folder.path()).await;
+    let tls = BrokerTls { listen: ([127, 0, 0, 1], 0).into(), cert: cert.clone(), key };
     let gateway = Gateway::with(Arc::new(MemoryRetained::default()), INBOUND_QUEUE, Some(tls)).await;
     let addr = gateway.broker.tls_addr().unwrap();
     assert_ne!(addr, gateway.addr);
     let (_broker, _, _stored) = gateway.store_all();
-    let cert = path("cert.pem");
     let trusting = ["--cafile", cert.to_str().unwrap(), "-q", "1", "-t", TELEMETRY, "-m", "x"];
     let out = mosquitto("mosquitto_pub", addr, "env", &trusting).await;
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));

@@ -4,5 +4,7 @@
 
 mod broker;
 mod broker_mosquitto;
+mod client;
 mod hostile;
+mod mosquitto;
 mod support;

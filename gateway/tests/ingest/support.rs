@@ -2,6 +2,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,9 @@ pub fn password(user: &str) -> String {
     format!("{user}-secret")
 }
 
+/// Topics and payloads in the order in which they came.
+pub type Seen = tokio::task::JoinHandle<Vec<(String, Bytes)>>;
+
 /// An embedded broker and the pipeline's end of its queue.
 pub struct Gateway {
     pub broker: Arc<Broker>,
@@ -53,13 +57,10 @@ impl Gateway {
     pub async fn with(retained: Arc<dyn RetainedStore>, queue: usize, tls: Option<BrokerTls>) -> Gateway {
         crypto();
         let (sender, inbound) = mpsc::channel(queue);
-        let users = vec![
-            user("env", &["env-1"], &[], &[]),
-            user("cam", &["cam-1"], &[], &[]),
-            user("lab", &[], &["lab/#"], &["lab/#", "tuoan/#"]),
-        ];
+        let users =
+            vec![user("env", &["env-1"], &[], &[]), user("cam", &["cam-1"], &[], &[]), user("lab", &[], &["lab/#"], &["lab/#", "tuoan/#"])];
         let config = BrokerConfig { site: SiteId::new("xingyuan").unwrap(), listen: ([127, 0, 0, 1], 0).into(), tls, users };
-        let frames = FrameDesk::new(|_| None);
+        let frames = FrameDesk::new();
         let broker = Broker::start(config, sender, frames.clone(), retained, Clock::System).await.unwrap();
         let addr = broker.local_addr();
         Gateway { broker: Arc::new(broker), inbound, frames, addr }
@@ -82,7 +83,7 @@ impl Gateway {
     }
 
     /// Answers everything with yes from now on; returns what came once the task is joined after the gateway is gone.
-    pub fn store_all(self) -> (Arc<Broker>, SocketAddr, tokio::task::JoinHandle<Vec<(String, Bytes)>>) {
+    pub fn store_all(self) -> (Arc<Broker>, SocketAddr, Seen) {
         let Gateway { broker, mut inbound, addr, .. } = self;
         let task = tokio::spawn(async move {
             let mut seen = Vec::new();
@@ -145,10 +146,23 @@ impl Raw {
         (raw, body[1])
     }
 
+    /// Connects as a device does that tries again while its former session is still being closed (return code 3).
     pub async fn connect(addr: SocketAddr, user: &str) -> Raw {
-        let (raw, code) = Raw::hello(addr, Hello { user, client: user, ..Hello::default() }).await;
-        assert_eq!(code, 0, "{user} should be let in");
-        raw
+        Raw::reconnect(addr, Hello { user, client: user, ..Hello::default() }).await
+    }
+
+    pub async fn reconnect(addr: SocketAddr, hello: Hello<'_>) -> Raw {
+        let attempts = async {
+            loop {
+                let (raw, code) = Raw::hello(addr, hello).await;
+                match code {
+                    0 => return raw,
+                    3 => tokio::time::sleep(Duration::from_millis(20)).await,
+                    _ => panic!("{} should be let in, not refused with {code}", hello.user),
+                }
+            }
+        };
+        tokio::time::timeout(SOON, attempts).await.expect("the session should be free")
     }
 
     pub async fn send(&mut self, kind: u8, body: &[u8]) {
@@ -163,7 +177,8 @@ impl Raw {
             }
         }
         packet.extend(body);
-        self.0.write_all(&packet).await.unwrap();
+        // A broker that refuses the packet may close before all of it is written; the answer tells.
+        let _ = self.0.write_all(&packet).await;
     }
 
     /// `packet_id` 0 means QoS 0.
@@ -239,4 +254,33 @@ pub async fn until(what: &str, mut done: impl FnMut() -> bool) {
         }
     };
     assert!(tokio::time::timeout(SOON, wait).await.is_ok(), "never happened: {what}");
+}
+
+/// Makes a self-signed certificate for localhost: `cert.pem` and `key.pem` in `folder`.
+pub async fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&cert)
+        .output()
+        .await
+        .expect("openssl is needed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (cert, key)
 }

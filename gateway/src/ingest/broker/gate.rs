@@ -185,7 +185,9 @@ impl Gate {
         let refused = self.counters.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let (code, reason) = match refusal {
             Refusal::Topic => (PublishAckReason::TopicNameInvalid, "the topic is no topic name".to_owned()),
-            Refusal::NotAllowed => (PublishAckReason::NotAuthorized, "the topic is not among the user's `publish` and `devices`".to_owned()),
+            Refusal::NotAllowed => {
+                (PublishAckReason::NotAuthorized, "the topic is not among the user's `publish` and `devices`".to_owned())
+            }
             Refusal::TooLong(bytes) => {
                 (PublishAckReason::QuotaExceeded, format!("{bytes} bytes are more than the {MAX_PAYLOAD} that a message may have"))
             }

@@ -1,11 +1,10 @@
 //! The API from outside, each scenario on SQLite and on PostgreSQL.
-mod common;
 
-use common::*;
+use super::common::*;
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// Runs every scenario on a database of its own: SQLite, and one PostgreSQL for all, because a cluster takes seconds to make.
+/// Runs every scenario twice, each time on a database of its own.
 macro_rules! on_both {
     ($($name:ident)*) => { $(
         mod $name {
@@ -57,7 +56,7 @@ async fn gaps_and_tombstones(w: World) {
     let gaps = async |events: &[Value]| w.send(SITE_A, events).await.1["gaps"].clone();
     assert_eq!(gaps(&[e(3)]).await, json!([[1, 2]]));
     assert_eq!(gaps(&[e(10)]).await, json!([[1, 2], [4, 9]]));
-    assert_eq!(gaps(&[e(6), tombstone("a", 7, "T7")]).await, json!([[1, 2], [4, 5], [8, 9]]));
+    assert_eq!(gaps(&[e(6), tombstone("a", 7, "01HZY0000000000000000000LG-7")]).await, json!([[1, 2], [4, 5], [8, 9]]));
     assert_eq!(gaps(&[e(1)]).await, json!([[2, 2], [4, 5], [8, 9]]));
     assert_eq!(w.site("a").await["logs"][0]["gaps"], json!([[2, 2], [4, 5], [8, 9]]));
     assert_eq!(gaps(&[e(9), e(8), e(2), e(2), e(4), e(5)]).await, json!([]));
@@ -113,6 +112,17 @@ async fn conflicts_and_unrecorded_copies(w: World) {
     differs["data"]["event"]["hazard"] = json!("gas.leak");
     assert_eq!(w.statuses(SITE_A, &[lost, differs]).await, ["accepted", "accepted"]);
     assert_eq!(w.get("/v1/incidents/E3", READER).await.1["incident"]["hazard"], "gas.leak");
+    assert_eq!(w.site("a").await["conflicts"], 3);
+
+    // A tombstone settles the number of an unrecorded alarm and leaves the alarm; the mended event replaces its tombstone.
+    let mut alarm = event("a", 4, "E4", "E4", "opened");
+    alarm["data"]["unrecorded"] = json!(true);
+    assert_eq!(w.statuses(SITE_A, &[alarm, tombstone("a", 4, "E4"), tombstone("a", 5, "E5")]).await, ["accepted"; 3]);
+    assert_eq!(w.get("/v1/incidents/E4", READER).await.1["incident"]["hazard"], "fire.smoke");
+    assert_eq!(w.site("a").await["logs"][0], json!({"log": "L1", "highest": 5, "gaps": []}));
+    assert_eq!(w.statuses(SITE_A, &[event("a", 5, "E5", "E5", "opened"), event("a", 4, "E4", "E4", "opened")]).await, ["accepted"; 2]);
+    assert_eq!(w.get("/v1/incidents/E5", READER).await.0, 200);
+    assert_eq!(w.get("/v1/incidents/E4", READER).await.1["incident"]["unrecorded"], false);
     assert_eq!(w.site("a").await["conflicts"], 3);
 }
 
