@@ -336,10 +336,10 @@ impl Run<'_> {
     pub(super) fn inventory(&mut self, info: &DeviceInfo) {
         let Some(id) = &info.device else { return };
         if info.removed {
-            if !self.compiled.by_device.contains_key(id) {
-                if let Some(d) = self.state.devices.get_mut(id) {
-                    d.info = Info::default();
-                }
+            if !self.compiled.by_device.contains_key(id)
+                && let Some(d) = self.state.devices.get_mut(id)
+            {
+                d.info = Info::default();
             }
             return;
         }
