@@ -118,13 +118,15 @@ async fn act(State(app): State<App>, mut visitor: Visitor, Path(id): Path<String
         match app.door.remember_actor(&visitor, &name).await {
             Ok(name) => visitor.actor = Some(name),
             Err(_) => {
-                return (StatusCode::SERVICE_UNAVAILABLE, Html(page::error(&ui, &ui.t("error-save"), &ui.t("error-server-help"))))
+                return (StatusCode::SERVICE_UNAVAILABLE, Html(page::error(&ui, &ui.t("error-refused"), &ui.t("error-server-help"))))
                     .into_response();
             }
         }
     }
     let Some(actor) = visitor.actor.clone() else {
-        let ask = page::AskName { action, back, ..page::AskName::default() };
+        // Sent empty, not only absent: say so beside the field.
+        let error = form.name.is_some().then(|| ui.t("error-name"));
+        let ask = page::AskName { action, back, error, ..page::AskName::default() };
         return Html(page::ask_name(&ui, &ask)).into_response();
     };
     let incident = match one(&app, &person(&visitor), id.clone(), None).await {

@@ -18,7 +18,7 @@ macro_rules! on_both {
 
 on_both! { receipts_and_duplicates gaps_and_tombstones order_does_not_matter conflicts_and_unrecorded_copies bad_members_do_not_spoil_the_batch
 hostile_requests concurrent_copies_are_stored_once list_order_and_pages claims_and_acknowledgements silence sees_its_own_site_only
-influx_write_and_query influx_refusals influx_rate }
+influx_write_and_query influx_refusals influx_retention influx_rate }
 
 async fn receipts_and_duplicates(mut w: World) {
     let batch = [event("a", 1, "E1", "E1", "opened"), event("a", 2, "E2", "E1", "acknowledged"), heartbeat("a", "H1")];
@@ -64,7 +64,7 @@ async fn gaps_and_tombstones(w: World) {
 }
 
 async fn order_does_not_matter(w: World) {
-    let mut events = vec![
+    let mut events = [
         event("a", 1, "E1", "E1", "opened"),
         event("a", 2, "E2", "E1", "raised"),
         event("a", 3, "E3", "E1", "returned"),
@@ -322,6 +322,21 @@ async fn influx_write_and_query(mut w: World) {
         (r.status(), r.text().await.unwrap())
     };
     assert!(csv.contains(r#""a, ""b""""#), "{csv}");
+}
+
+async fn influx_retention(mut w: World) {
+    let day = 86_400_000i64;
+    assert_eq!(w.write("&precision=ms", &format!("m f=1 {T0}\nm f=2 {}", T0 + 2 * day)).await.0, 204);
+    w.at(31 * day);
+    // Old points are removed at the start and then each hour.
+    w.restart().await;
+    for _ in 0..200 {
+        if w.platform.as_ref().unwrap().points_count().await.unwrap() == 1 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the point of 31 days ago is still here");
 }
 
 async fn influx_refusals(w: World) {
