@@ -66,7 +66,7 @@
     tick();
   }
 
-  let wanted = false, running = false;
+  let wanted = false, running = false, seen = "";
   async function refresh() {
     wanted = true;
     if (running || !live) return;
@@ -76,10 +76,10 @@
       wanted = false;
       try {
         const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(8000) });
-        if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
+        if (answer.status === 401 || answer.status === 403) { running = false; location.reload(); return; }
         if (answer.ok) { swap(await answer.text()); heard(); }
       } catch { /* the silence below tells */ }
-      await new Promise((r) => setTimeout(r, 400));
+      await new Promise((r) => setTimeout(r, Number(live.dataset.pace) || 400));
     }
     running = false;
   }
@@ -105,10 +105,12 @@
     source = new EventSource("/events");
     source.addEventListener("open", () => { retry = 0; heard(); refresh(); });
     source.addEventListener("beat", (e) => { heard(); settle(Number(e.data)); });
-    source.addEventListener("view", (e) => { heard(); const [version, at] = e.data.split(" "); settle(Number(at)); if (version !== live.dataset.version) refresh(); });
+    source.addEventListener("view", (e) => { heard(); const [version, at] = e.data.split(" "); settle(Number(at)); if (version !== seen) { seen = version; if (version !== live.dataset.version) refresh(); } });
     source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) { retry = Math.min(retry + 1, 5); setTimeout(connect, 1000 * retry); } });
   }
   setInterval(() => { tick(); watch(); }, 1000);
+  // Queues and receipts change without a new version.
+  setInterval(() => { if (!document.hidden) refresh(); }, 15000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { refresh(); if (!source || source.readyState === EventSource.CLOSED) connect(); } });
   connect();
 })();

@@ -5,8 +5,9 @@ use axum::extract::{Path, Query};
 use axum::response::Html;
 use axum::routing::get;
 use std::collections::HashMap;
+use tuoan_dashboards::door::{Door, DoorConfig, MemoryVault};
 use tuoan_dashboards::view::gateway::Home;
-use tuoan_dashboards::{Lang, Theme, Ui, assets, page, sample};
+use tuoan_dashboards::{Lang, Theme, Ui, page, sample};
 
 async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, String>>) -> Html<String> {
     let lang = query.get("lang").and_then(|l| Lang::parse(l)).unwrap_or_default();
@@ -45,9 +46,11 @@ async fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).and_then(|p| p.parse().ok()).unwrap_or(0u16);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}/busy", listener.local_addr()?);
-    let app = Router::new()
-        .route("/assets/{hash}/{name}", get(assets::serve))
-        .route("/", get(|q: Query<HashMap<String, String>>| show(None, q)))
+    // Behind the door's headers, without its lock.
+    let config = DoorConfig { name: "gallery", code: None, now: Box::new(|| sample::NOW) };
+    let pages = Router::new()
+        .route("/fragment/{name}", get(|| show(Some(Path("busy".to_owned())), Query(HashMap::new()))))
         .route("/{name}", get(|p: Path<String>, q: Query<HashMap<String, String>>| show(Some(p), q)));
+    let app = Door::open(config, MemoryVault::default())?.guard(Router::new(), pages);
     axum::serve(listener, app).await
 }

@@ -142,7 +142,7 @@ site = Institution
 printed = printed { $time }
 print = Print
 
-claim-title = Claim this gateway
+claim-title = Claim this box
 claim-intro = First use: please set a password.
 claim-code = One-time code
 claim-code-help = On the label of the box, or on its screen when it starts.

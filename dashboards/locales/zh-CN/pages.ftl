@@ -133,7 +133,7 @@ site = 机构
 printed = 打印于 { $time }
 print = 打印
 
-claim-title = 认领这台网关
+claim-title = 认领这台设备
 claim-intro = 第一次使用，请先设置密码。
 claim-code = 一次性代码
 claim-code-help = 在设备标签上，或启动时显示在屏幕上。

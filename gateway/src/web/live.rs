@@ -1,6 +1,7 @@
 //! Server-sent events: versions only. A page that hears of a new one fetches its fragment again, so that language, session and escaping are
 //! those of any page. Whoever reconnects is told the present version at once, so `Last-Event-ID` need not be looked at.
-use super::Shared;
+use super::{Shared, views};
+use crate::store::Health;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
@@ -22,6 +23,7 @@ const LIFE: Duration = Duration::from_secs(600);
 struct Listener {
     web: Shared,
     view: watch::Receiver<Arc<crate::engine::view::View>>,
+    health: watch::Receiver<Health>,
     first: bool,
     next: Instant,
     ends: Instant,
@@ -32,7 +34,8 @@ pub async fn events(State(web): State<Shared>) -> Response {
     let Ok(permit) = web.streams.clone().try_acquire_owned() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     let now = Instant::now();
     let view = web.deps.handle.view.clone();
-    let listener = Listener { web, view, first: true, next: now, ends: now + LIFE, _permit: permit };
+    let health = web.deps.handle.health.clone();
+    let listener = Listener { web, view, health, first: true, next: now, ends: now + LIFE, _permit: permit };
     let events = stream::unfold(listener, |mut l| async move {
         let event = l.next().await?;
         Some((Ok::<_, Infallible>(event), l))
@@ -53,7 +56,10 @@ impl Listener {
             () = shutdown.cancelled() => None,
             () = tokio::time::sleep_until(self.ends) => None,
             changed = async {
-                let changed = self.view.changed().await;
+                let changed = tokio::select! {
+                    changed = self.view.changed() => changed,
+                    changed = self.health.changed() => changed,
+                };
                 tokio::time::sleep_until(self.next).await;
                 changed
             } => {
@@ -68,7 +74,7 @@ impl Listener {
         }
     }
     fn version(&mut self) -> Event {
-        let version = self.view.borrow_and_update().version;
+        let version = views::stamp(&self.view.borrow_and_update(), &self.health.borrow_and_update());
         Event::default().event("view").id(version.to_string()).data(format!("{version} {}", self.web.deps.clock.utc_ms()))
     }
 }

@@ -35,13 +35,33 @@ pub fn home(
         Health::Degraded { since, reason } => (Some(reason.clone()), Some(*since)),
     };
     page::Home {
-        version: view.version,
+        version: stamp(view, health),
         zones: view.zones.iter().map(|z| zone(z, view)).collect(),
         unplaced: view.unplaced.iter().map(device).collect(),
         strip: page::Strip { clock_trusted: view.clock_trusted, disk_fault, disk_fault_since, sinks: sinks(lanes), quarantined },
         incidents,
         notice: None,
     }
+}
+
+/// Changes whenever a page would look otherwise: also when a value grows old or the disk fails, which no input of the engine says.
+pub fn stamp(view: &View, health: &Health) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut h = DefaultHasher::new();
+    (view.version, view.clock_trusted, matches!(health, Health::Healthy)).hash(&mut h);
+    for z in &view.zones {
+        (z.phase, z.not_watched).hash(&mut h);
+        for s in &z.sensors {
+            match s.freshness {
+                Freshness::Fresh => 0,
+                Freshness::Late => 1,
+                Freshness::Lost { since } => since,
+            }
+            .hash(&mut h);
+        }
+        z.devices.iter().for_each(|d| d.lost.hash(&mut h));
+    }
+    h.finish()
 }
 
 /// One open incident as a card.
