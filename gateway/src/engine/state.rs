@@ -103,10 +103,6 @@ impl State {
         state.rearm();
         Ok(state)
     }
-    /// Every device heard of or described, for the decoders to know again at a start.
-    pub fn inventory(&self) -> Vec<DeviceInfo> {
-        self.devices.iter().map(|(id, d)| DeviceInfo { device: Some(id.clone()), name: d.info.name.clone(), ..DeviceInfo::default() }).collect()
-    }
     /// Inputs accepted so far: the position of the last one.
     pub fn position(&self) -> u64 {
         self.position
