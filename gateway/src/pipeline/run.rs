@@ -104,7 +104,14 @@ impl Runner {
     /// How long the loop may sleep.
     fn pause(&mut self) -> Duration {
         let now = self.parts.time.now();
-        let timer = self.parts.state.next_due().map(|due| Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0)));
+        // By a manual clock nothing becomes due until it is set, and who sets it asks for a tick.
+        let runs = matches!(self.parts.clock, Clock::System);
+        let timer = self
+            .parts
+            .state
+            .next_due()
+            .filter(|_| runs)
+            .map(|due| Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0)));
         // A timer that is due by now has fired in the step before, so a pause of nothing does not repeat.
         [timer, self.alarms.due()].into_iter().flatten().fold(IDLE, Duration::min)
     }
