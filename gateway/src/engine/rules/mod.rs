@@ -176,3 +176,22 @@ impl Rule {
         !self.latch.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_pack_is_sound_and_all_its_cases_come_out_as_told() {
+        let mut problems = Vec::new();
+        for (name, text) in builtin() {
+            let report = check(text);
+            problems.extend(report.problems.iter().map(|p| format!("{name}.toml {p}")));
+            assert_eq!(report.name, name);
+            assert!(report.cases_run >= report.rules, "{name}: a rule without a case");
+        }
+        assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+        let names: Vec<_> = builtin().iter().map(|(n, _)| *n).collect();
+        assert!(names.is_sorted(), "the order of the packs is part of the hash");
+    }
+}
