@@ -1,1 +1,303 @@
+//! The routes over a real pipeline and store, by a clock that is set.
+use super::*;
+use crate::ingest::{Ack, Inbound, Stored};
+use crate::pipeline::{self, Control, Pipeline, PipelineConfig, Trust};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use tokio::sync::oneshot;
+use tower::ServiceExt;
+use tuoan_dashboards::door::{DoorConfig, MemoryVault};
+use tuoan_protocol::{InstitutionType, SupervisingBody};
 
+/// 2026-11-24 10:00 in China, a Tuesday.
+const NOW: i64 = 1_795_485_600_000;
+
+const SITE: &str = r#"
+id = "xingyuan"
+name = "杏园<b>托育"
+district = "上虞区"
+street = "百官街道"
+institution = "community"
+supervisor = "health"
+staff_hours = "06:30-19:30"
+[[classes]]
+id = "t2"
+name = "托小班2"
+care = "full_day"
+age_group = "toddler"
+care_hours = ["07:30-18:00"]
+[[zones]]
+id = "toddler-2"
+name = "托小班2<script>alert(1)</script>"
+kind = "activity"
+classes = ["t2"]
+[[devices]]
+id = "env-2"
+zone = "toddler-2"
+name = "<img src=x onerror=alert(2)>"
+role = "climate"
+period_s = 60
+"#;
+
+const PACK: &str = r#"
+name = "test"
+version = 1
+[[rule]]
+id = "hot"
+hazard = "climate.temp"
+kind = "threshold"
+quantity = "temperature"
+unit = "°C"
+above = 40
+hysteresis = 1
+severity = 1
+basis = "confirmed"
+source = "测试标准"
+clause = "第 7 条"
+verified = false
+duty = ["health"]
+title = { zh = "温度<i>过高", en = "Too <i>hot" }
+advice = { zh = "请降温。", en = "Cool the room." }
+[[rule.case]]
+name = "hot"
+zone = "activity"
+steps = ["10:00 temperature 41", "10:00 expect opened 1"]
+
+[[rule]]
+id = "concern"
+hazard = "concern.report"
+kind = "report"
+severity = 1
+basis = "confirmed"
+source = "测试标准"
+clause = "第 8 条"
+verified = true
+duty = ["police"]
+latch = ["district"]
+title = { zh = "疑似伤害报告", en = "Concern reported" }
+advice = { zh = "请保护孩子。", en = "Protect the child." }
+[[rule.case]]
+name = "reported"
+steps = ["10:00 report", "10:00 expect opened 1"]
+"#;
+
+struct Box_ {
+    app: Router,
+    pipeline: Pipeline,
+    clock: Clock,
+    door: Door,
+    shutdown: CancellationToken,
+    session: String,
+    _dir: tempfile::TempDir,
+}
+
+async fn gateway() -> Box_ {
+    let checked = crate::engine::rules::check(PACK);
+    assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(NOW);
+    let config = PipelineConfig {
+        data: dir.path().join("data"),
+        site: toml::from_str(SITE).unwrap(),
+        rules: vec![PACK.to_owned()],
+        mappings: Vec::new(),
+        clock: clock.clone(),
+        trust: Trust::Always,
+        store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
+    };
+    let pipeline = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
+    let door = Door::open(DoorConfig { name: "gateway", code: None, now: Box::new(|| NOW) }, MemoryVault::default()).unwrap();
+    let shutdown = CancellationToken::new();
+    let deps = WebDeps {
+        handle: pipeline.handle.clone(),
+        catalogue: Arc::new(Catalogue::new(&[PACK])),
+        limits: Arc::new(limits(&[PACK])),
+        deliveries: Deliveries::default(),
+        clock: clock.clone(),
+        door: door.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let config = WebConfig {
+        site_name: "杏园<b>托育".into(),
+        utc_offset_minutes: 480,
+        speed: 1.0,
+        metrics_token: Some("a-long-enough-token".into()),
+        institution: InstitutionType::Community,
+        supervisor: SupervisingBody::Health,
+    };
+    let mut it = Box_ { app: router(config, deps), pipeline, clock, door, shutdown, session: String::new(), _dir: dir };
+    let link = it.door.one_time_link();
+    let (_, headers, _) = it.get(&link).await;
+    let session = headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap()).find(|c| c.starts_with("tuoan_gateway="));
+    it.session = session.unwrap().split(';').next().unwrap().to_owned();
+    it
+}
+
+impl Box_ {
+    async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+        let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
+        let text = to_bytes(body, 1 << 22).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8_lossy(&text).into_owned())
+    }
+    async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
+        self.send(Request::get(path).header(header::COOKIE, &self.session).body(Body::empty()).unwrap()).await
+    }
+    async fn post(&self, path: &str, form: &str) -> (StatusCode, HeaderMap, String) {
+        let page = self.get("/").await.2;
+        let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let request = Request::post(path)
+            .header(header::COOKIE, &self.session)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(format!("csrf={csrf}&{form}")))
+            .unwrap();
+        self.send(request).await
+    }
+    /// A temperature from the device, once it is stored and the view shows it.
+    async fn hear(&self, seq: u64, temperature: f64) {
+        let before = self.pipeline.handle.view.borrow().version;
+        let at = self.clock.utc_ms();
+        let payload = format!(
+            r#"{{"v":1,"site":"xingyuan","device":"env-2","boot":1,"seq":{seq},"time":{at},"readings":{{"temperature":{temperature}}}}}"#
+        );
+        let (ack, stored) = Ack::channel();
+        let topic = "tuoan/v1/xingyuan/env-2/telemetry".into();
+        let inbound = Inbound { topic, payload: payload.into(), retained: false, qos: 1, sender: None, ack };
+        self.pipeline.handle.inbound.send(inbound).await.unwrap();
+        assert_eq!(stored.await.unwrap(), Stored::Yes);
+        self.seen(before).await;
+    }
+    /// Views come at most four times a second by the gateway's clock, which only we move.
+    async fn seen(&self, before: u64) {
+        let mut view = self.pipeline.handle.view.clone();
+        for _ in 0..20 {
+            self.clock.set(self.clock.utc_ms() + 300);
+            let (reply, done) = oneshot::channel();
+            self.pipeline.handle.control.send(Control::Tick { reply }).await.unwrap();
+            done.await.unwrap();
+            if view.borrow_and_update().version > before {
+                return;
+            }
+        }
+        panic!("the view does not change");
+    }
+    fn incident(&self) -> String {
+        self.pipeline.handle.view.borrow().incidents.first().unwrap().id.as_str().to_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incident_from_reading_to_acknowledgement() {
+    let it = gateway().await;
+    it.hear(1, 23.4).await;
+    let (status, headers, calm) = it.get("/").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'self';"));
+    assert!(calm.contains("23.4") && calm.contains("一切正常"), "{calm}");
+    assert!(!calm.contains("<script>alert") && !calm.contains("<img src=x") && !calm.contains("杏园<b>"), "names are escaped");
+    it.hear(2, 45.6).await;
+    let busy = it.get("/fragment/home").await.2;
+    for says in ["请立即处理", "温度&#60;i&#62;过高", "请降温。", "45.6 °C", "紧急", "已确认"] {
+        assert!(busy.contains(says), "{says}: {busy}");
+    }
+    let english = it.get("/?lang=en").await.2;
+    assert!(english.contains("Act now") && english.contains("Cool the room."));
+
+    let id = it.incident();
+    let action = format!("/incidents/{id}/acknowledge");
+    // The name is asked once ...
+    let (status, _, ask) = it.post(&action, "").await;
+    assert!(status == StatusCode::OK && ask.contains("name=\"name\"") && ask.contains(&action), "{ask}");
+    assert_eq!(it.post(&action, "name=%20").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let before = it.pipeline.handle.view.borrow().version;
+    let (status, headers, _) = it.post(&action, "name=%E7%8E%8B%E8%80%81%E5%B8%88&back=https://evil.example/").await;
+    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/?done=acknowledged"));
+    it.seen(before).await;
+    assert!(it.get("/").await.2.contains("王老师 正在处理"));
+    // ... and remembered.
+    let (status, headers, _) = it.post("/zones/toddler-2/concern", "note=%3Cb%3Ebruise").await;
+    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/?done=concern"));
+
+    let page = it.get(&format!("/incidents/{id}")).await.2;
+    for says in ["发现", "有人处理", "王老师", "测试标准 第 7 条", "条款尚未核对", "限值 40.0 °C", "<svg", "class=\"curve\""] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    assert!(it.get(&format!("/fragment/incidents/{id}")).await.2.contains("id=\"live\""));
+    assert_eq!(it.get("/incidents/01JZ0000000000000000000000").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(it.post("/incidents/01JZ0000000000000000000000/acknowledge", "").await.0, StatusCode::CONFLICT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_understood_is_shown() {
+    let it = gateway().await;
+    for (topic, payload) in [("kit/x/env", "<script>hi</script>\u{7}"), ("tuoan/v1/xingyuan/env-2/telemetry", "{")] {
+        let (ack, stored) = Ack::channel();
+        let inbound = Inbound { topic: topic.into(), payload: payload.into(), retained: false, qos: 1, sender: None, ack };
+        it.pipeline.handle.inbound.send(inbound).await.unwrap();
+        stored.await.unwrap();
+    }
+    let page = it.get("/quarantine").await.2;
+    assert!(page.contains("kit/x/env") && page.contains("&#60;script&#62;hi"), "{page}");
+    assert!(it.get("/").await.2.contains("/quarantine"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interfaces_for_machines() {
+    let it = gateway().await;
+    it.hear(1, 23.4).await;
+    let view: serde_json::Value = serde_json::from_str(&it.get("/api/v1/view").await.2).unwrap();
+    assert_eq!(view["zones"][0]["sensors"][0]["value"], 23.4);
+    assert_eq!(it.get("/healthz").await.0, StatusCode::OK);
+    assert_eq!(it.get("/metrics").await.0, StatusCode::UNAUTHORIZED, "only this machine, or with the token");
+    let bearer = Request::get("/metrics").header(header::AUTHORIZATION, "Bearer a-long-enough-token").body(Body::empty()).unwrap();
+    let (status, _, text) = it.send(bearer).await;
+    assert!(status == StatusCode::OK && text.contains("tuoan_messages_stored_total 1"), "{text}");
+    for path in ["/", "/api/v1/view", "/events", "/fragment/home", "/quarantine"] {
+        let anonymous = Request::get(path).body(Body::empty()).unwrap();
+        let (_, _, text) = it.send(anonymous).await;
+        assert!(!text.contains("23.4") && !text.contains("env-2"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_carry_versions_only_and_streams_are_bounded() {
+    use futures::StreamExt;
+    let it = gateway().await;
+    it.hear(1, 23.4).await;
+    let open = || async {
+        let request = Request::get("/events").header(header::COOKIE, &it.session).header("last-event-id", "nonsense").body(Body::empty());
+        it.app.clone().oneshot(request.unwrap()).await.unwrap()
+    };
+    let response = open().await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let mut body = response.into_body().into_data_stream();
+    let first = body.next().await.unwrap().unwrap();
+    let version = it.pipeline.handle.view.borrow().version;
+    assert_eq!(String::from_utf8_lossy(&first), format!("event: view\nid: {version}\ndata: {version} {}\n\n", it.clock.utc_ms()));
+    it.hear(2, 23.5).await;
+    let second = String::from_utf8_lossy(&body.next().await.unwrap().unwrap()).into_owned();
+    assert!(second.starts_with("event: view") && !second.contains("23.5"), "{second}");
+    let mut others = Vec::new();
+    for _ in 1..STREAMS {
+        others.push(open().await);
+    }
+    assert_eq!(open().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(others);
+    assert_eq!(open().await.status(), StatusCode::OK);
+    // The gateway stops: streams end, pages say so.
+    it.shutdown.cancel();
+    while body.next().await.is_some() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_engine_is_never_well() {
+    let it = gateway().await;
+    it.hear(1, 23.4).await;
+    let (reply, drained) = oneshot::channel();
+    it.pipeline.handle.control.send(Control::Drain { reply }).await.unwrap();
+    drained.await.unwrap();
+    it.pipeline.handle.control.closed().await;
+    let page = it.get("/").await.2;
+    assert!(page.contains("网关内部已停止") && !page.contains("一切正常"), "{page}");
+    assert_eq!(it.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(it.get("/api/v1/view").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
