@@ -10,7 +10,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const PAGE: usize = 500;
 /// Longest list that is read: far above any day, so that a server that repeats itself does not keep us for ever.
 const MOST: usize = 100_000;
-const OPENED: &str = "cn.tuoan.incident.opened.v1";
+/// As the platform names the transition that opens an incident.
+const OPENED: &str = "opened";
 
 /// How to reach it.
 #[derive(Clone)]

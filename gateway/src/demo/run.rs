@@ -292,7 +292,7 @@ fn expected(nursery: &Nursery) -> (Vec<Expected>, Vec<Expected>) {
 
 fn titles() -> Titles {
     let catalogue = Catalogue::builtin();
-    catalogue.iter().map(|e| (e.hazard.clone(), (e.title.zh.clone(), e.title.en.clone()))).collect()
+    catalogue.iter().map(|e| (e.rule.clone(), (e.title.zh.clone(), e.title.en.clone()))).collect()
 }
 
 fn greet(nursery: &Nursery, gateway: &app::Running, platform: &tuoan_platform::Running, broker: SocketAddr) {
