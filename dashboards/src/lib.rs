@@ -1,0 +1,26 @@
+//! Both web UIs' shared half: templates, assets, message bundles, the structs that pages are made of, and the door (who may come in).
+//!
+//! Nothing here knows the engine or a database: a server fills the structs of [`view`], calls a function of [`page`] and sends the text.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`lang`] | message bundles, language and theme of one request |
+//! | [`words`] | names of hazards, quantities, severities ... and how numbers and times are written |
+//! | [`view`] | what pages show: plain structs of gateway and platform |
+//! | [`chart`] | a quantity over time as SVG geometry |
+//! | [`page`] | the pages themselves |
+//! | [`assets`] | style, script and icon, with their hashes |
+//! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
+
+pub mod assets;
+pub mod chart;
+pub mod door;
+pub mod icon;
+pub mod lang;
+pub mod page;
+#[doc(hidden)]
+pub mod sample;
+pub mod view;
+pub mod words;
+
+pub use lang::{Lang, Theme, Ui};

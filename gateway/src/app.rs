@@ -1,0 +1,396 @@
+//! The gateway put together: config -> build -> run -> drain.
+//!
+//! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
+use crate::clock::Clock;
+use crate::config::{self, ClockTrust, Config};
+use crate::decode::mapping::Mapping;
+use crate::deliver::{
+    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, StoreLog, Timing, sinks,
+};
+use crate::engine::rules::Catalogue;
+use crate::engine::site::Site;
+use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
+use crate::ingest::client::{Client, ClientConfig};
+use crate::ingest::frames::FrameDesk;
+use crate::ingest::{Ack, Inbound, Stored};
+use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
+use crate::store::retained::SqliteRetained;
+use crate::store::{IncidentRow, Options};
+use crate::web;
+use async_trait::async_trait;
+use miette::{Context, IntoDiagnostic, Result, miette};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
+use tuoan_protocol::{DeviceId, LogId};
+
+/// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
+const DELIVERY_BUDGET: u64 = 2 << 30;
+/// How long a stop may take before the process ends anyway; everything acknowledged is on disk by then.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where messages come from and orders go to.
+enum Intake {
+    Embedded(Broker),
+    Outside(Client),
+}
+
+#[async_trait]
+impl CommandLink for Intake {
+    async fn publish(&self, topic: &str, payload: &[u8]) -> std::result::Result<(), LinkError> {
+        let payload = bytes::Bytes::copy_from_slice(payload);
+        match self {
+            Intake::Embedded(b) => b.publish(topic, payload, 1, false).await.map_err(|e| LinkError(e.to_string())),
+            Intake::Outside(c) => c.publish(topic, payload, 1, false).await.map_err(|e| LinkError(e.to_string())),
+        }
+    }
+}
+
+/// Where the pages are, and who is let in.
+pub struct Web {
+    pub address: SocketAddr,
+    pub door: Door,
+    shutdown: CancellationToken,
+}
+
+/// A running gateway.
+pub struct Running {
+    pub handle: Handle,
+    pub deliveries: Deliveries,
+    /// Of the embedded broker.
+    pub mqtt: Option<SocketAddr>,
+    pub web: Web,
+    intake: Arc<Intake>,
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+    pages: JoinSet<()>,
+    /// The pipeline's end, whatever ends it.
+    pipeline: oneshot::Receiver<std::result::Result<(), PipelineError>>,
+}
+
+/// Builds and starts every part. `speed` is how fast the clock runs: 1, or the demo's pace.
+pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> {
+    let pipeline = spawn_pipeline(&config, clock.clone()).await?;
+    let handle = pipeline.handle;
+    let (ended_tx, ended) = oneshot::channel();
+    let thread = pipeline.thread;
+    tokio::task::spawn_blocking(move || {
+        let result = thread.join().unwrap_or_else(|_| Err(PipelineError::Engine { detail: "its thread panicked".into() }));
+        let _ = ended_tx.send(result);
+    });
+
+    let frames = FrameDesk::new();
+    let intake = Arc::new(match &config.ingest {
+        config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
+        config::Ingest::Outside(c) => Intake::Outside(start_client(c, &handle, frames.clone(), clock.clone())?),
+    });
+    let mqtt = match &*intake {
+        Intake::Embedded(b) => Some(b.local_addr()),
+        Intake::Outside(_) => None,
+    };
+
+    let catalogue = Arc::new(Catalogue::new(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()));
+    let (_directory, directory) = watch::channel(Arc::new(directory(&config.site, handle.log.clone(), &catalogue)));
+    let list = sinks::build(platform(&config).as_ref(), influx(&config).as_ref(), &directory).map_err(|problems| {
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        miette!("the sinks cannot be built:\n  - {}", text.join("\n  - "))
+    })?;
+    let shutdown = CancellationToken::new();
+    let delivery = Delivery {
+        log: Arc::new(StoreLog { reader: handle.reader.clone(), ops: handle.ops.clone(), committed: handle.committed.clone() }),
+        clock: clock.clone(),
+        timing: Timing::default(),
+        budget: DELIVERY_BUDGET,
+        shutdown: shutdown.clone(),
+    };
+    let mut tasks = JoinSet::new();
+    let deliveries = delivery.start(&list, handle.health.clone(), &mut tasks);
+    let link: Arc<dyn CommandLink> = intake.clone();
+    delivery.start_emergency(pipeline.emergency, &list, link.clone(), config.site.id.clone(), &mut tasks);
+    tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
+    tasks.spawn(watch_metrics(handle.clone(), deliveries.clone(), intake.clone(), frames.clone(), shutdown.clone()));
+
+    let wall = Clock::System;
+    let door = DoorConfig { name: "gateway", code: std::env::var("TUOAN_CLAIM_CODE").ok(), now: Box::new(move || wall.utc_ms()) };
+    let door = Door::open(door, FileVault::in_dir(&config.data)).into_diagnostic().wrap_err("the passwords' file cannot be used")?;
+    let pages = web::WebConfig {
+        site_name: config.site.name.clone(),
+        utc_offset_minutes: config.site.utc_offset_minutes,
+        speed,
+        metrics_token: None,
+        institution: config.site.institution,
+        supervisor: config.site.supervisor,
+    };
+    let packs: Vec<&str> = config.rules.iter().map(|(_, text)| text.as_str()).collect();
+    let deps = web::WebDeps {
+        handle: handle.clone(),
+        limits: Arc::new(web::limits(&packs)),
+        catalogue,
+        deliveries: deliveries.clone(),
+        clock,
+        door: door.clone(),
+        shutdown: CancellationToken::new(),
+    };
+    let listen = config.web.listen;
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .into_diagnostic()
+        .wrap_err_with(|| format!("the pages cannot be served on {listen}; change [web] listen, or stop the program that has the port"))?;
+    let web = Web { address: listener.local_addr().into_diagnostic()?, door, shutdown: deps.shutdown.clone() };
+    let (mut pages_task, closing) = (JoinSet::new(), deps.shutdown.clone());
+    pages_task.spawn(async move {
+        if let Err(e) = web::serve(listener, pages, deps).await
+            && !closing.is_cancelled()
+        {
+            tracing::error!("the pages have ended: {e}");
+        }
+    });
+    Ok(Running { handle, deliveries, mqtt, web, intake, shutdown, tasks, pages: pages_task, pipeline: ended })
+}
+
+impl Running {
+    /// Until the pipeline ends by itself, which it does only when it cannot go on.
+    pub async fn failed(&mut self) -> miette::Report {
+        match (&mut self.pipeline).await {
+            Ok(Err(e)) => e.into(),
+            Ok(Ok(())) | Err(_) => miette!("the pipeline has ended"),
+        }
+    }
+
+    /// Intake first, then what was taken in, then the sinks' last word, then the pages.
+    pub async fn stop(mut self) -> Result<()> {
+        let ordered = async {
+            match &*self.intake {
+                Intake::Embedded(b) => b.shutdown().await,
+                Intake::Outside(c) => c.shutdown().await,
+            }
+            let (reply, drained) = oneshot::channel();
+            if self.handle.control.send(Control::Drain { reply }).await.is_ok() {
+                let _ = drained.await;
+            }
+            self.shutdown.cancel();
+            while self.tasks.join_next().await.is_some() {}
+            self.web.shutdown.cancel();
+            while self.pages.join_next().await.is_some() {}
+            match (&mut self.pipeline).await {
+                Ok(result) => result.map_err(miette::Report::from),
+                Err(_) => Ok(()),
+            }
+        };
+        match tokio::time::timeout(STOP_LIMIT, ordered).await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!("stopping took longer than {} s; what was acknowledged is on disk", STOP_LIMIT.as_secs());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The daemon: runs until SIGTERM or Ctrl-C, then drains.
+pub async fn run(config: Config, clock: Clock) -> Result<()> {
+    let site = config.site.name.clone();
+    let mut running = start(config, clock, 1.0).await?;
+    if let Some(mqtt) = running.mqtt {
+        tracing::info!("MQTT on {mqtt}");
+    }
+    tracing::info!("pages of {site} on http://{}", running.web.address);
+    if let Some(code) = running.web.door.claim_code() {
+        // The one secret that belongs on the console: whoever can read it stands before the box.
+        eprintln!("\n  This box is not claimed yet. Open its page and enter the code  {code}\n");
+    }
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
+    let failure = tokio::select! {
+        report = running.failed() => Some(report),
+        _ = terminate.recv() => None,
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    tracing::info!("stopping");
+    let stopped = running.stop().await;
+    match failure {
+        Some(report) => Err(report),
+        None => stopped,
+    }
+}
+
+async fn spawn_pipeline(config: &Config, clock: Clock) -> Result<pipeline::Pipeline> {
+    let mut mappings = Vec::new();
+    for spec in &config.mappings {
+        mappings.push(Mapping::compile(spec.clone()).map_err(|list| miette!("mapping {}: {}", spec.name, list.join("; ")))?);
+    }
+    let settings = PipelineConfig {
+        data: config.data.clone(),
+        site: config.site.clone(),
+        rules: config.rules.iter().map(|(_, text)| text.clone()).collect(),
+        mappings,
+        clock,
+        trust: match config.clock_trust {
+            ClockTrust::Kernel => Trust::Kernel,
+            ClockTrust::Always => Trust::Always,
+        },
+        store: Options { wear_mode: config.store.wear_mode, reserve_mb: config.store.reserve_mb },
+    };
+    Ok(tokio::task::spawn_blocking(move || pipeline::spawn(settings)).await.into_diagnostic()??)
+}
+
+async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Broker> {
+    let mut users = Vec::new();
+    for u in &b.users {
+        let devices = u.devices.iter().map(|d| DeviceId::new(d)).collect::<std::result::Result<Vec<_>, _>>();
+        users.push(User {
+            name: u.name.clone(),
+            password_sha256: u.password_sha256,
+            devices: devices.map_err(|e| miette!("broker user {}: devices: {e}", u.name))?,
+            publish: u.publish.clone(),
+            subscribe: u.subscribe.clone(),
+        });
+    }
+    let settings = BrokerConfig {
+        site: config.site.id.clone(),
+        listen: b.listen,
+        tls: b.tls.as_ref().map(|t| BrokerTls { listen: t.listen, cert: t.cert.clone(), key: t.key.clone() }),
+        users,
+    };
+    let retained = Arc::new(SqliteRetained { ops: handle.ops.clone(), reader: handle.reader.clone(), clock: clock.clone() });
+    Broker::start(settings, handle.inbound.clone(), frames, retained, clock).await.into_diagnostic().wrap_err("the embedded broker does not start")
+}
+
+fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Client> {
+    let settings = ClientConfig {
+        url: c.url.clone(),
+        client_id: c.client_id.clone(),
+        username: c.username.clone(),
+        password: c.password.as_ref().map(|p| p.reveal().to_owned()),
+        topics: c.topics.clone(),
+        max_packet_bytes: c.max_packet_bytes,
+        ca: c.ca.clone(),
+    };
+    Client::start(&settings, handle.inbound.clone(), frames, clock).into_diagnostic().wrap_err("the connection to the outside broker cannot be set up")
+}
+
+fn directory(site: &Site, log: LogId, catalogue: &Catalogue) -> Directory {
+    let words = |w: &crate::engine::rules::Words| Bilingual { zh: w.zh.clone(), en: w.en.clone() };
+    let rules = catalogue.iter().map(|e| {
+        let text = RuleText {
+            title: words(&e.title),
+            advice: words(&e.advice),
+            clause: e.citation(),
+            duty: e.duty.iter().map(|d| d.as_str().to_owned()).collect(),
+        };
+        (e.rule.clone(), text)
+    });
+    Directory::new(site, log, rules)
+}
+
+fn platform(config: &Config) -> Option<PlatformConfig> {
+    let p = config.platform.as_ref()?;
+    Some(PlatformConfig { url: p.url.clone(), token: Secret::new(p.token.reveal()), receipts: p.receipts })
+}
+
+fn influx(config: &Config) -> Option<InfluxConfig> {
+    let i = config.influx.as_ref()?;
+    Some(InfluxConfig {
+        url: i.url.clone(),
+        org: i.org.clone(),
+        bucket: i.bucket.clone(),
+        token: Secret::new(i.token.reveal()),
+        measurement: i.measurement.clone(),
+    })
+}
+
+/// What the quarantine's replay did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    pub tried: usize,
+    pub understood: usize,
+}
+
+/// Puts quarantined messages (all, when `ids` is empty) through today's decoders, with the gateway stopped. What is understood now is stored
+/// and leaves the quarantine; what is not stays.
+pub async fn replay_quarantine(config: Config, ids: Vec<u64>) -> Result<Replayed> {
+    let pipeline = spawn_pipeline(&config, Clock::System).await?;
+    let handle = pipeline.handle;
+    let replayed = replay(&handle, &ids).await;
+    let (reply, drained) = oneshot::channel();
+    if handle.control.send(Control::Drain { reply }).await.is_ok() {
+        let _ = drained.await;
+    }
+    tokio::task::spawn_blocking(move || pipeline.thread.join()).await.into_diagnostic()?.map_err(|_| miette!("the pipeline's thread panicked"))??;
+    replayed
+}
+
+/// As [`replay_quarantine`], through the running pipeline.
+pub async fn replay(handle: &Handle, ids: &[u64]) -> Result<Replayed> {
+    const ALL: usize = 100_000;
+    let reader = handle.reader.clone();
+    let rows = tokio::task::spawn_blocking(move || reader.quarantine(ALL)).await.into_diagnostic()?.into_diagnostic()?;
+    let mut result = Replayed { tried: 0, understood: 0 };
+    // Oldest first, as they came.
+    for row in rows.into_iter().rev().filter(|r| ids.is_empty() || ids.contains(&r.id)) {
+        result.tried += 1;
+        let (quarantined, id) = (handle.metrics.quarantined.get(), row.id);
+        let (ack, stored) = Ack::channel();
+        let m = row.message;
+        // As if retained: what it says is old.
+        let inbound = Inbound { topic: m.topic.into(), payload: m.payload.into(), retained: true, qos: 1, sender: None, ack };
+        handle.inbound.send(inbound).await.map_err(|_| miette!("the pipeline has stopped"))?;
+        if stored.await != Ok(Stored::Yes) {
+            return Err(miette!("message {id} could not be stored; it stays in the quarantine"));
+        }
+        result.understood += usize::from(handle.metrics.quarantined.get() == quarantined);
+        // Either it was understood, or it is in the quarantine again under a new number.
+        handle.ops.release(id).map_err(|e| miette!("{e}"))?;
+    }
+    handle.ops.settled().await.map_err(|e| miette!("{e}"))?;
+    Ok(result)
+}
+
+/// One incident for `tuoan incidents list --json`.
+pub fn incident_json(i: &IncidentRow) -> serde_json::Value {
+    serde_json::json!({
+        "id": i.id, "hazard": i.hazard, "zone": i.place.zone, "device": i.place.device, "severity": i.severity, "basis": i.basis,
+        "active": i.state.active, "acknowledged": i.state.acknowledged, "closed": i.state.closed, "rule": i.rule,
+        "activations": i.activations, "opened_at": i.opened_at, "changed_at": i.changed_at, "sequence": i.sequence,
+    })
+}
+
+/// Copies what the parts count into the metrics, once a second.
+async fn watch_metrics(handle: Handle, deliveries: Deliveries, intake: Arc<Intake>, frames: FrameDesk, shutdown: CancellationToken) {
+    let mut seen = Seen::default();
+    loop {
+        let refused = match &*intake {
+            Intake::Embedded(b) => b.stats().refused,
+            Intake::Outside(c) => c.stats().oversize,
+        };
+        let f = frames.counts();
+        let m = &handle.metrics;
+        Seen::raise(&mut seen.refused, refused, &m.refused);
+        Seen::raise(&mut seen.frames, f.accepted, &m.frames);
+        Seen::raise(&mut seen.frames_dropped, f.replaced.saturating_add(f.refused), &m.frames_dropped);
+        m.deliveries(&deliveries.status());
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// What has been copied into counters, which only ever grow.
+#[derive(Default)]
+struct Seen {
+    refused: u64,
+    frames: u64,
+    frames_dropped: u64,
+}
+impl Seen {
+    fn raise(seen: &mut u64, now: u64, counter: &prometheus_client::metrics::counter::Counter) {
+        counter.inc_by(now.saturating_sub(*seen));
+        *seen = now.max(*seen);
+    }
+}
+
+

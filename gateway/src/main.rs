@@ -1,1 +1,234 @@
-fn main() {}
+//! The command line of the gateway.
+use clap::{Parser, Subcommand};
+use miette::{IntoDiagnostic, Result, miette};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tuoan::clock::Clock;
+use tuoan::engine::rules;
+use tuoan::store::{IncidentFilter, Reader};
+use tuoan::{app, config, demo, doctor};
+
+#[derive(Parser)]
+#[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Plays a nursery's day on recorded data: broker, gateway, district platform and devices in one process.
+    Demo(demo::Options),
+    /// Runs the gateway until SIGTERM or Ctrl-C.
+    Run {
+        #[arg(long)]
+        config: PathBuf,
+        /// Folder of the database, instead of the configuration's.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Says what is wrong and how to mend it.
+    Doctor {
+        #[arg(long)]
+        config: PathBuf,
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Rule packs.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Messages that nobody understood.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Incidents in the database.
+    #[command(subcommand)]
+    Incidents(Incidents),
+    /// Devices of the embedded broker.
+    #[command(subcommand)]
+    Device(Device),
+}
+
+#[derive(Subcommand)]
+enum Rules {
+    /// Checks rule packs and runs the test cases inside them; without files, the built-in packs.
+    Check { files: Vec<PathBuf> },
+}
+
+#[derive(Subcommand)]
+enum Quarantine {
+    /// One line each, newest first.
+    List {
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// One message whole.
+    Show {
+        id: u64,
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Puts messages through the decoders again; those that are understood now are stored and leave the quarantine. The gateway must not be running.
+    Replay {
+        /// Numbers; without any, all of them.
+        ids: Vec<u64>,
+        #[arg(long)]
+        config: PathBuf,
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Incidents {
+    /// Newest first.
+    List {
+        #[arg(long)]
+        data: PathBuf,
+        /// Only those not yet closed.
+        #[arg(long)]
+        open: bool,
+        #[arg(long)]
+        json: bool,
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+    },
+}
+
+#[derive(Subcommand)]
+enum Device {
+    /// Draws a password and prints it once, with the entry for the configuration.
+    Add { name: String },
+}
+
+fn main() -> ExitCode {
+    // Two TLS providers are linked (rmqtt brings a second one); rustls asks which before its first use.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let cli = Cli::parse();
+    let quiet = matches!(cli.command, Command::Demo(_));
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("TUOAN_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if quiet { "error" } else { "info,rmqtt=warn" })),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(report) => {
+            eprintln!("{report:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(options) => runtime()?.block_on(demo::run(options)),
+        Command::Run { config, data } => {
+            let config = config::load(&config, data.as_deref())?;
+            runtime()?.block_on(app::run(config, Clock::System))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Doctor { config, data } => {
+            let findings = runtime()?.block_on(doctor::examine(&config, data.as_deref()));
+            findings.iter().for_each(|f| println!("{f}"));
+            Ok(code(!findings.iter().any(|f| f.state == doctor::State::Wrong)))
+        }
+        Command::Rules(Rules::Check { files }) => check_rules(&files),
+        Command::Quarantine(Quarantine::List { data, limit }) => {
+            for row in reader(&data)?.quarantine(limit).into_diagnostic()? {
+                let m = &row.message;
+                println!("{}\t{}\t{}\t{} bytes\t{}", row.id, time(m.at), printable(&m.topic), m.payload.len(), m.reason);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Quarantine(Quarantine::Show { id, data }) => {
+            let row = reader(&data)?.quarantined(id).into_diagnostic()?.ok_or_else(|| miette!("there is no message {id} in the quarantine"))?;
+            let m = &row.message;
+            println!("topic    {}\ntime     {}\nretained {}\ndecoder  {}\nreason   {}", printable(&m.topic), time(m.at), m.retained, m.decoder.as_deref().unwrap_or("none"), m.reason);
+            match std::str::from_utf8(&m.payload) {
+                Ok(text) => println!("payload  {}", printable(text)),
+                Err(_) => println!("payload  {} (hex)", hex::encode(&m.payload)),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Quarantine(Quarantine::Replay { ids, config, data }) => {
+            let config = config::load(&config, data.as_deref())?;
+            let replayed = runtime()?.block_on(app::replay_quarantine(config, ids))?;
+            println!("{} of {} understood and stored; {} are still in the quarantine", replayed.understood, replayed.tried, replayed.tried - replayed.understood);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Incidents(Incidents::List { data, open, json, limit }) => {
+            let filter = IncidentFilter { open, ..IncidentFilter::default() };
+            let list = reader(&data)?.incidents(&filter, limit).into_diagnostic()?;
+            if json {
+                let list: Vec<_> = list.iter().map(app::incident_json).collect();
+                println!("{}", serde_json::to_string_pretty(&list).into_diagnostic()?);
+            } else {
+                for i in list {
+                    let s = u8::from(i.severity);
+                    let state = if i.state.closed { "closed" } else if i.state.active { "active" } else { "returned" };
+                    println!("{}\t{}\t{s}\t{}\t{}\t{state}", i.id, time(i.opened_at), i.hazard, i.place.zone);
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Device(Device::Add { name }) => {
+            let id = tuoan_protocol::DeviceId::new(&name).map_err(|e| miette!("{name:?} is no device name: {e}"))?;
+            let password = hex::encode(rand::random::<[u8; 16]>());
+            let hash = <sha2::Sha256 as sha2::Digest>::digest(password.as_bytes());
+            println!("# Password of {id}, shown only now: {password}\n[[broker.user]]\nname = \"{id}\"\npassword_sha256 = \"{}\"\ndevices = [\"{id}\"]", hex::encode(hash));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn check_rules(files: &[PathBuf]) -> Result<ExitCode> {
+    let mut packs: Vec<(String, String)> = Vec::new();
+    for f in files {
+        packs.push((f.display().to_string(), std::fs::read_to_string(f).map_err(|e| miette!("{}: {e}", f.display()))?));
+    }
+    if files.is_empty() {
+        packs.extend(rules::builtin().into_iter().map(|(n, t)| (n.to_owned(), t.to_owned())));
+    }
+    let (mut ok, mut cases, mut count) = (true, 0, 0);
+    for (name, text) in &packs {
+        let report = rules::check(text);
+        for p in &report.problems {
+            println!("{name}: {p}");
+        }
+        ok &= report.problems.is_empty();
+        cases += report.cases_run;
+        count += report.rules;
+    }
+    println!("{} packs, {count} rules, {cases} test cases: {}", packs.len(), if ok { "all right" } else { "with problems" });
+    Ok(code(ok))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()
+}
+
+fn reader(data: &Path) -> Result<Reader> {
+    if !data.exists() {
+        return Err(miette!("{} does not exist; name the gateway's data folder with --data", data.display()));
+    }
+    Reader::open(data).map_err(|e| miette!("{e}"))
+}
+
+fn code(ok: bool) -> ExitCode {
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// UTC, to the second.
+fn time(ms: i64) -> String {
+    let t = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+    t.ok().and_then(|t| t.replace_nanosecond(0).ok()).and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok()).unwrap_or_else(|| ms.to_string())
+}
+
+/// Control characters of a stranger's text must not reach the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}

@@ -88,3 +88,22 @@ pub struct Place {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_safe_everywhere() {
+        for good in ["xingyuan", "托小班2", "z2m.0x00158d0001234567", "a$", "a-b_c.d~e"] {
+            assert_eq!(SiteId::new(good).unwrap().as_str(), good);
+        }
+        assert_eq!(SiteId::new(""), Err(NameError::Empty));
+        assert_eq!(SiteId::new(&"x".repeat(49)), Err(NameError::TooLong));
+        // The limit is in bytes: 17 Chinese characters are 51.
+        assert_eq!(SiteId::new(&"托".repeat(17)), Err(NameError::TooLong));
+        for bad in ["a b", "a\u{3000}b", "a/b", "+", "#", "a\"", "a\\b", "a\n", "a\u{7f}", "$SYS"] {
+            assert!(matches!(SiteId::new(bad), Err(NameError::Forbidden(_))), "{bad:?}");
+        }
+    }
+}

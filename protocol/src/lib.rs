@@ -8,12 +8,16 @@
 //! | [`event`] | momentary device events (button press, test) |
 //! | [`status`] | birth and will |
 //! | [`frame`] | header before a camera's JPEG |
+//! | [`command`] | what the gateway asks of a device |
 //! | [`incident`] | what happened at a place, as an append-only log of events |
+//! | [`decimal`] | exact decimal text <-> fixed point |
 //! | [`topic`] | the MQTT topics `tuoan/v1/<site>/<device>/<kind>` |
 //! | [`codec`] | JSON and CBOR of all of them, versioned |
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod codec;
+pub mod command;
+pub mod decimal;
 pub mod event;
 pub mod frame;
 pub mod id;
@@ -23,6 +27,8 @@ pub mod reading;
 pub mod status;
 pub mod topic;
 
+pub use codec::{CodecError, Wire};
+pub use command::{DeviceAction, DeviceCommand};
 pub use event::{DeviceEvent, EventKind};
 pub use frame::FrameHeader;
 pub use id::{DeviceId, EventId, HazardId, IncidentId, LogId, OtherName, Place, RuleId, SiteId, ZoneId};

@@ -1,4 +1,5 @@
 //! Quantities and their units. One table; everything else (wire names, scale, rule packs, pages) reads it.
+use crate::decimal::{Decimal, Exact};
 use crate::id::OtherName;
 
 /// A value in fixed point: the quantity's unit divided by `10^decimals`. From decoding on there is no floating point, so that a
@@ -140,12 +141,20 @@ impl Quantity {
         }
         self.checked(Fixed(rounded as i64))
     }
+    /// The number that `text` holds (JSON syntax, in the quantity's unit), exactly; rounded half away from zero to the decimals kept.
+    pub fn parse(&self, text: &str) -> Result<Fixed, ValueError> {
+        self.checked(Decimal::parse(text)?.to_fixed(self.decimals())?)
+    }
+    /// `value` in the quantity's unit, displayed exactly: `23.4`.
+    pub fn exact(&self, value: Fixed) -> Exact {
+        Exact { value, decimals: self.decimals() }
+    }
     /// `value` if it may be a value of this quantity.
     pub fn checked(&self, value: Fixed) -> Result<Fixed, ValueError> {
         if self.is_state() && !(0..=1).contains(&value.0) {
             return Err(ValueError::NotAState);
         }
-        if value.0.abs() > FIXED_MAX { Err(ValueError::OutOfRange) } else { Ok(value) }
+        if value.0.unsigned_abs() > FIXED_MAX.unsigned_abs() { Err(ValueError::OutOfRange) } else { Ok(value) }
     }
     /// For display and for InfluxDB only; decisions use [`Fixed`].
     pub fn float(&self, value: Fixed) -> f64 {
@@ -171,5 +180,37 @@ impl<'de> serde::Deserialize<'de> for Quantity {
             }
         }
         d.deserialize_str(V)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for (i, q) in Quantity::ALL.iter().enumerate() {
+            assert_eq!(Quantity::from_name(q.name()).as_ref(), Ok(q));
+            assert!(Quantity::ALL.iter().skip(i + 1).all(|other| other.name() != q.name()), "{}", q.name());
+            assert_eq!(q.is_state(), q.unit() == "bool", "{}", q.name());
+            assert!(!q.is_state() || q.decimals() == 0, "{}", q.name());
+        }
+        assert!(matches!(Quantity::from_name("radon"), Ok(Quantity::Other(_))));
+        assert!(Quantity::from_name("no spaces").is_err());
+    }
+
+    #[test]
+    fn values_are_checked() {
+        assert_eq!(Quantity::Temperature.parse("23.456"), Ok(Fixed(2346)));
+        assert_eq!(Quantity::Smoke.parse("1"), Ok(Fixed(1)));
+        assert_eq!(Quantity::Smoke.parse("2"), Err(ValueError::NotAState));
+        assert_eq!(Quantity::Smoke.checked(Fixed(-1)), Err(ValueError::NotAState));
+        assert_eq!(Quantity::Co2.parse("abc"), Err(ValueError::NotFinite));
+        assert_eq!(Quantity::Co2.checked(Fixed(FIXED_MAX + 1)), Err(ValueError::OutOfRange));
+        assert_eq!(Quantity::Co2.checked(Fixed(i64::MIN)), Err(ValueError::OutOfRange));
+        assert_eq!(Quantity::Temperature.fixed(-0.005), Ok(Fixed(-1)));
+        assert_eq!(Quantity::Temperature.fixed(f64::NAN), Err(ValueError::NotFinite));
+        assert_eq!(Quantity::Co2.fixed(1e300), Err(ValueError::OutOfRange));
+        assert_eq!(Quantity::Temperature.exact(Fixed(-5)).to_string(), "-0.05");
     }
 }

@@ -62,3 +62,33 @@ impl core::fmt::Display for Topic {
         write!(f, "tuoan/v1/{}/{}/{}", self.site, self.device, self.kind.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_what_it_displays() {
+        for kind in [TopicKind::Telemetry, TopicKind::Event, TopicKind::Status, TopicKind::Frame, TopicKind::Command] {
+            let topic = Topic { site: SiteId::new("星源").unwrap(), device: DeviceId::new("th-1").unwrap(), kind };
+            assert_eq!(Topic::parse(&topic.to_string()), Some(topic));
+        }
+    }
+
+    #[test]
+    fn other_topics_are_none() {
+        for topic in [
+            "",
+            "tuoan/v1/s/d",
+            "tuoan/v1/s/d/telemetry/more",
+            "tuoan/v2/s/d/telemetry",
+            "other/v1/s/d/telemetry",
+            "tuoan/v1//d/telemetry",
+            "tuoan/v1/$s/d/telemetry",
+            "tuoan/v1/s/d/Telemetry",
+            "/tuoan/v1/s/d/telemetry",
+        ] {
+            assert_eq!(Topic::parse(topic), None, "{topic}");
+        }
+    }
+}

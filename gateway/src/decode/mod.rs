@@ -1,8 +1,10 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
-use crate::engine::input::Body;
+use crate::engine::input::{Body, DeviceInfo};
 
 pub mod mapping;
 pub mod native;
+mod scalar;
+mod units;
 pub mod zigbee2mqtt;
 
 /// A message as a decoder sees it.
@@ -29,6 +31,10 @@ pub trait Decoder: Send {
     /// Short name, shown in the quarantine and by `tuoan decode`.
     fn name(&self) -> &'static str;
     fn decode(&mut self, raw: Raw<'_>) -> Decoded;
+    /// What earlier runs put into the inventory, so that a device keeps its id before its bridge has spoken again.
+    fn learn(&mut self, inventory: &[DeviceInfo]) {
+        let _ = inventory;
+    }
 }
 
 /// All decoders, asked in order.
@@ -40,6 +46,10 @@ impl Decoders {
         let mut list: Vec<Box<dyn Decoder>> = vec![Box::new(native::Native::default()), Box::new(zigbee2mqtt::Zigbee2Mqtt::default())];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
         Decoders(list)
+    }
+    /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
+    pub fn learn(&mut self, inventory: &[DeviceInfo]) {
+        self.0.iter_mut().for_each(|d| d.learn(inventory));
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
@@ -59,4 +69,77 @@ impl Decoders {
 pub struct Rejected {
     pub decoder: Option<&'static str>,
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all() -> Decoders {
+        let toml = r#"
+            name = "kit"
+            topic = "kit/{device}/#"
+            device = "{device}"
+            time = { pointer = "/ts", unit = "iso8601" }
+            seq = "/seq"
+            boot = "/boot"
+            readings = [
+              { pointer = "/t", quantity = "temperature", unit = "°F" },
+              { pointer = "/list/1/x", quantity = "smoke" },
+              { pointer = "", quantity = "open" },
+            ]
+        "#;
+        Decoders::standard(vec![mapping::Mapping::compile(toml::from_str(toml).unwrap()).unwrap()])
+    }
+
+    #[test]
+    fn the_first_decoder_that_knows_the_topic_takes_it() {
+        let raw = |topic, payload| Raw { topic, payload, retained: false };
+        assert_eq!(all().decode(raw("kit/a/b", br#"{"t":50}"#)).unwrap().0, "mapping");
+        assert_eq!(all().decode(raw("zigbee2mqtt/a", b"{}")).unwrap().0, "zigbee2mqtt");
+        assert_eq!(all().decode(raw("tuoan/v1/s/d/telemetry", b"{")).unwrap_err().decoder, Some("native"));
+        let unknown = all().decode(raw("elsewhere", b"{}")).unwrap_err();
+        assert!(unknown.decoder.is_none() && unknown.reason.contains("[[mapping]]"), "{unknown:?}");
+    }
+
+    fn topic() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "\\PC{0,40}",
+            "(tuoan/v1/s/d|zigbee2mqtt|zigbee2mqtt/bridge|kit)/(telemetry|event|status|frame|command|devices|groups|state|event|a|a/b|a/availability|a/set|\\PC{0,8})",
+        ]
+    }
+
+    fn payload() -> impl Strategy<Value = Vec<u8>> {
+        let json = r#"[{"\[\]}:,0-9a-z. -]{0,80}"#;
+        let plausible = prop::sample::select(vec![
+            r#"{"v":1,"site":"s","device":"d","boot":1,"seq":1,"time":1,"readings":{"co2":1}}"#,
+            r#"{"t":"1e99","list":[0,{"x":"on"}],"seq":-1,"boot":1e3,"ts":"2024-01-01T00:00:00+99:99"}"#,
+            r#"[{"ieee_address":"0x00158d0000000001","friendly_name":"\u0000 ","definition":{"model":"x"}}]"#,
+            r#"{"contact":null,"voltage":1e9,"battery":"","action":"","last_seen":-1}"#,
+            r#"{"type":"device_leave","data":{"ieee_address":"0x"}}"#,
+        ]);
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..120),
+            json.prop_map(String::into_bytes),
+            (plausible, any::<prop::sample::Index>(), any::<u8>()).prop_map(|(text, at, byte)| {
+                let mut bytes = text.as_bytes().to_vec();
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                bytes
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_makes_a_decoder_panic(messages in prop::collection::vec((topic(), payload(), any::<bool>()), 1..8)) {
+            let mut decoders = all();
+            for (topic, payload, retained) in &messages {
+                if let Err(rejected) = decoders.decode(Raw { topic, payload, retained: *retained }) {
+                    prop_assert!(!rejected.reason.is_empty());
+                }
+            }
+        }
+    }
 }

@@ -2,13 +2,42 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `scheduler.rs` | cursors, backoff with jitter, poison records set aside |
+//! | `scheduler.rs` | one task per sink and lane: read, encode, send, split, set aside, move the cursor |
+//! | `backoff.rs` | how long to wait after a failure |
+//! | `batch.rs` | encoded records on their way, and how to take a part of them |
 //! | `cloudevent.rs` | an incident event as CloudEvents 1.0 JSON |
-//! | `line.rs` | a reading as InfluxDB line protocol, refused when it cannot be said safely |
+//! | `directory.rs` | names and texts that are not in the log: zones, rules |
+//! | `emergency.rs` | events that cannot be stored now and must go out all the same |
+//! | `line.rs` | a message as InfluxDB line protocol, refused when it cannot be said safely |
+//! | `log.rs` | what delivery needs of the store |
 //! | `outbox.rs` | orders to devices, repeated until confirmed |
+//! | `secret.rs` | a token that no log line shows |
 //! | `sinks/` | one file per sink |
+//! | `status.rs` | how each lane is: queue, last error, set aside |
+//!
+//! What must hold: a cursor moves only after the receiver has said yes to, or the record was set aside at, every record before it; so a
+//! crash repeats and never skips. Repeats are harmless: the platform knows an event by its id, InfluxDB a point by series and time.
+pub mod backoff;
+pub mod batch;
 pub mod cloudevent;
+pub mod directory;
+pub mod emergency;
 pub mod line;
+pub mod log;
 pub mod outbox;
+#[cfg(test)]
+mod scenarios;
 pub mod scheduler;
+pub mod secret;
 pub mod sinks;
+pub mod status;
+#[cfg(test)]
+mod testing;
+
+pub use directory::{Bilingual, Directory, RuleText};
+pub use log::{Log, LogError, Progress, StoreLog};
+pub use outbox::{CommandLink, LinkError};
+pub use scheduler::{Delivery, Timing};
+pub use secret::Secret;
+pub use sinks::{InfluxConfig, PlatformConfig, SendError, Sent, Sink, SinkError};
+pub use status::{Deliveries, DeliveryStatus, LaneState};

@@ -1,0 +1,489 @@
+//! One task per sink and lane: read committed records, encode, send, move the cursor. Each lane has its own task and connection, so a
+//! backlog of metrics never stands before an alert. One request is in flight per lane; whatever is committed meanwhile goes into the next.
+use super::backoff::Backoff;
+use super::batch::{Batch, Builder};
+use super::log::{Log, LogError, Progress, Record, Records};
+use super::sinks::{Absent, Heartbeat, Rejection, SendError, Sent, Sink};
+use super::status::{Deliveries, Gauge, LaneState, head, name};
+use crate::clock::Clock;
+use crate::engine::Body;
+use crate::store::{Health, Lane, Receipt, SetAside};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// All waits of delivery, so that tests can shorten them.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Ceiling of the first wait after a failure; doubled with each further one.
+    pub backoff_base: Duration,
+    pub backoff_cap: Duration,
+    /// The metric lane's cursor is written at most this often: each write is a commit, and a repeat of metrics does no harm.
+    pub save_metrics: Duration,
+    pub heartbeat: Duration,
+    /// Between two sendings of one order to a device.
+    pub repeat: Duration,
+    /// How long a request in flight may still take at shutdown.
+    pub grace: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            backoff_base: Duration::from_millis(500),
+            backoff_cap: Duration::from_secs(60),
+            save_metrics: Duration::from_secs(1),
+            heartbeat: Duration::from_secs(60),
+            repeat: Duration::from_secs(5),
+            grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Records in one request at most.
+pub fn batch_limit(lane: Lane) -> usize {
+    match lane {
+        Lane::Alerts => 500,
+        Lane::Metrics => 5_000,
+    }
+}
+
+/// Bytes in one request at most; a single longer record still goes, alone.
+pub const BATCH_BYTES: usize = 1 << 20;
+
+/// What delivery works with.
+#[derive(Clone)]
+pub struct Delivery {
+    pub log: Arc<dyn Log>,
+    pub clock: Clock,
+    pub timing: Timing,
+    /// Bytes on disk that undelivered records may take: for the hours left.
+    pub budget: u64,
+    pub shutdown: CancellationToken,
+}
+
+impl Delivery {
+    /// Starts a task for each lane of each sink, and the heartbeat. They end after `shutdown`, when their progress is handed to the store.
+    pub fn start(&self, sinks: &[Arc<dyn Sink>], health: watch::Receiver<Health>, tasks: &mut JoinSet<()>) -> Deliveries {
+        let mut gauges = Vec::new();
+        for sink in sinks {
+            for &lane in sink.lanes() {
+                let gauge = Arc::new(Gauge::new(sink.name(), lane, self.budget, self.log.committed()));
+                gauges.push(gauge.clone());
+                tasks.spawn(LaneTask::new(self.clone(), sink.clone(), lane, gauge).run());
+            }
+        }
+        let deliveries = Deliveries(gauges.into());
+        for sink in sinks.iter().filter(|s| s.lanes().contains(&Lane::Alerts)) {
+            tasks.spawn(self.clone().hearten(sink.clone(), deliveries.clone(), health.clone()));
+        }
+        tasks.spawn(self.clone().measure(deliveries.clone()));
+        deliveries
+    }
+
+    /// A missed heartbeat is not repeated: the next one says more.
+    async fn hearten(self, sink: Arc<dyn Sink>, deliveries: Deliveries, health: watch::Receiver<Health>) {
+        let committed = self.log.committed();
+        loop {
+            let beat = Heartbeat {
+                at: self.clock.utc_ms(),
+                position: committed.borrow().position,
+                queue_alerts: deliveries.queued(Lane::Alerts),
+                queue_metrics: deliveries.queued(Lane::Metrics),
+                healthy: Heartbeat::healthy(&health.borrow()),
+                clock_trusted: self.clock.trusted(),
+            };
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                sent = sink.heartbeat(&beat) => if let Err(e) = sent {
+                    tracing::debug!(sink = sink.name(), error = %e, "heartbeat not delivered");
+                }
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = sleep(self.timing.heartbeat) => {}
+            }
+        }
+    }
+
+    async fn measure(self, deliveries: Deliveries) {
+        const EVERY: Duration = Duration::from_secs(10);
+        loop {
+            deliveries.sample(EVERY);
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = sleep(EVERY) => {}
+            }
+        }
+    }
+}
+
+/// Shutdown has been asked for; what is not done stays for the next start.
+struct Stopped;
+
+/// A step of the delivery of one batch.
+enum Work {
+    /// These parcels of the batch.
+    Send(Range<usize>),
+    /// This one is refused for that reason: its place must be filled.
+    Bury(usize, String),
+}
+
+/// What came of a batch.
+#[derive(Default)]
+struct Done {
+    receipts: Vec<Receipt>,
+    set_aside: Vec<SetAside>,
+    sent: u64,
+}
+
+struct LaneTask {
+    env: Delivery,
+    sink: Arc<dyn Sink>,
+    lane: Lane,
+    gauge: Arc<Gauge>,
+    backoff: Backoff,
+    /// Records in one request at present: less than the lane's limit after the receiver found one too large.
+    limit: usize,
+    /// The last failure was the store's, not the receiver's.
+    store_down: bool,
+    cursor: u64,
+    /// UTC minus engine time at the cursor.
+    utc_offset: i64,
+}
+
+impl LaneTask {
+    fn new(env: Delivery, sink: Arc<dyn Sink>, lane: Lane, gauge: Arc<Gauge>) -> Self {
+        let backoff = Backoff::new(env.timing.backoff_base, env.timing.backoff_cap);
+        Self { env, sink, lane, gauge, backoff, limit: batch_limit(lane), store_down: false, cursor: 0, utc_offset: 0 }
+    }
+
+    async fn run(mut self) {
+        if let Err(Stopped) = self.work().await {
+            tracing::debug!(sink = self.sink.name(), lane = name(self.lane), cursor = self.cursor, "lane stopped");
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), Stopped> {
+        let (cursor, set_aside) = loop {
+            match self.env.log.cursor(self.sink.name(), self.lane).await {
+                Ok(found) => break found,
+                Err(e) => self.store_failed(e).await?,
+            }
+        };
+        self.store_answered();
+        self.cursor = cursor;
+        self.gauge.started(cursor, set_aside);
+        let mut committed = self.env.log.committed();
+        // Clock steps are in the log and followed as they pass; before the first of them the present offset is the best guess.
+        self.utc_offset = committed.borrow().utc_offset;
+        let mut saved = cursor;
+        let mut save_at = Instant::now();
+        loop {
+            let end = head(&committed.borrow_and_update(), self.lane);
+            if self.env.shutdown.is_cancelled() {
+                if saved < self.cursor {
+                    self.save(Done::default()).await?;
+                }
+                return Err(Stopped);
+            }
+            if self.cursor >= end {
+                let unsaved = saved < self.cursor;
+                tokio::select! {
+                    () = self.env.shutdown.cancelled() => {}
+                    changed = committed.changed() => if changed.is_err() {
+                        if unsaved { self.save(Done::default()).await?; }
+                        return Err(Stopped);
+                    },
+                    () = sleep_until(save_at), if unsaved => {
+                        self.save(Done::default()).await?;
+                        saved = self.cursor;
+                        save_at = Instant::now() + self.env.timing.save_metrics;
+                    }
+                }
+                continue;
+            }
+            let records = match self.env.log.after(self.lane, self.cursor, self.limit).await {
+                Ok(records) => {
+                    self.store_answered();
+                    records
+                }
+                Err(e) => {
+                    self.store_failed(e).await?;
+                    continue;
+                }
+            };
+            let mut done = Done::default();
+            let (batch, upto) = self.assemble(&records, &mut done);
+            let Some(upto) = upto else {
+                // Committed, but not to be read yet.
+                self.pause(Duration::from_millis(20)).await?;
+                continue;
+            };
+            let delivered = self.deliver(&batch, &records, &mut done).await;
+            if delivered.is_err() {
+                if saved < self.cursor {
+                    self.save(Done::default()).await?;
+                }
+                return Err(Stopped);
+            }
+            self.cursor = upto;
+            self.gauge.delivered(upto, done.sent, done.set_aside.len() as u64);
+            let now = Instant::now();
+            if self.lane == Lane::Alerts || !done.set_aside.is_empty() || now >= save_at {
+                self.save(done).await?;
+                saved = self.cursor;
+                save_at = now + self.env.timing.save_metrics;
+            }
+        }
+    }
+
+    /// Encodes records until the batch is full. What cannot be encoded is set aside at once and its tombstone put in its place.
+    fn assemble(&mut self, records: &Records, done: &mut Done) -> (Batch, Option<u64>) {
+        let mut builder = Builder::default();
+        let (mut upto, mut count) = (None, 0u64);
+        match records {
+            Records::Alerts(events) => {
+                for stored in events {
+                    if builder.bytes() >= BATCH_BYTES {
+                        break;
+                    }
+                    let encoded = match &stored.event {
+                        Ok(event) => builder
+                            .push(stored.sequence, Some(event.id.clone()), |to| {
+                                self.sink.encode(Record::Event { event, unrecorded: false }, to)
+                            })
+                            .map_err(|e| e.to_string()),
+                        Err(unreadable) => Err(unreadable.clone()),
+                    };
+                    if let Err(reason) = encoded {
+                        let id = stored.event.as_ref().ok().map(|e| &e.id);
+                        let at = stored.event.as_ref().map_or(stored.at.saturating_add(self.utc_offset), |e| e.at);
+                        let absent = Absent { sequence: stored.sequence, id, at, reason: &reason };
+                        // Writing a tombstone cannot fail.
+                        let _ = builder.push(stored.sequence, id.cloned(), |to| {
+                            self.sink.tombstone(absent, to);
+                            Ok::<_, std::convert::Infallible>(())
+                        });
+                        done.set_aside.push(self.aside(stored.sequence, reason));
+                    }
+                    (upto, count) = (Some(stored.sequence), count + 1);
+                }
+            }
+            Records::Metrics(entries) => {
+                for entry in entries.iter() {
+                    if builder.bytes() >= BATCH_BYTES {
+                        break;
+                    }
+                    if let Body::Clock { offset_ms, .. } = entry.body {
+                        self.utc_offset = offset_ms;
+                    }
+                    let utc_ms = entry.at.saturating_add(self.utc_offset);
+                    let encoded = builder.push(entry.position, None, |to| self.sink.encode(Record::Entry { entry, utc_ms }, to));
+                    if let Err(e) = encoded {
+                        done.set_aside.push(self.aside(entry.position, e.to_string()));
+                    }
+                    (upto, count) = (Some(entry.position), count + 1);
+                }
+            }
+        }
+        self.gauge.encoded(count, builder.bytes() as u64);
+        (builder.finish(), upto)
+    }
+
+    /// Until the receiver has answered for every parcel. A refused batch is halved until the record at fault stands alone; order is kept.
+    async fn deliver(&mut self, batch: &Batch, records: &Records, done: &mut Done) -> Result<(), Stopped> {
+        // Last in, first out.
+        let mut work = Vec::new();
+        if !batch.is_empty() {
+            work.push(Work::Send(0..batch.len()));
+        }
+        while let Some(step) = work.pop() {
+            match step {
+                Work::Send(range) => {
+                    let part = batch.part(range.clone());
+                    match self.send(&part).await? {
+                        Ok(sent) => {
+                            self.succeeded(part.len());
+                            self.accept(&part, sent, range.start, &mut work, done);
+                        }
+                        Err(SendError::Poison { index, reason }) => self.divide(range, index, reason, &mut work),
+                        Err(SendError::TooLarge { reason }) => {
+                            self.limit = (range.len() / 2).max(1);
+                            self.divide(range, None, reason, &mut work);
+                        }
+                        Err(SendError::Retry { reason, after }) => {
+                            self.failed(LaneState::Retrying, &reason, after).await?;
+                            work.push(Work::Send(range));
+                        }
+                        Err(SendError::Refused { reason }) => {
+                            self.failed(LaneState::Refused, &reason, None).await?;
+                            work.push(Work::Send(range));
+                        }
+                    }
+                }
+                Work::Bury(index, reason) => self.bury(batch, index, reason, records, &mut work, done).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Books an answer. Rejected parcels are buried before anything else is sent.
+    fn accept(&self, part: &Batch, sent: Sent, offset: usize, work: &mut Vec<Work>, done: &mut Done) {
+        for receipt in &sent.receipts {
+            if let Some(parcel) = part.parcels().get(receipt.index) {
+                let (sink, at) = (self.sink.name().to_owned(), receipt.received_at);
+                done.receipts.push(Receipt { sink, sequence: parcel.key, receipt: receipt.receipt.clone(), at });
+            }
+        }
+        done.sent = done.sent.saturating_add((part.len().saturating_sub(sent.rejected.len())) as u64);
+        for Rejection { index, reason, held } in sent.rejected.into_iter().rev() {
+            match part.parcels().get(index) {
+                Some(parcel) if held => done.set_aside.push(self.aside(parcel.key, reason)),
+                Some(_) => work.push(Work::Bury(offset.saturating_add(index), reason)),
+                None => {}
+            }
+        }
+    }
+
+    /// Cuts a refused range: around the parcel that the receiver suspects, or in the middle. A parcel that was refused alone is at fault.
+    fn divide(&self, range: Range<usize>, suspect: Option<usize>, reason: String, work: &mut Vec<Work>) {
+        if range.len() <= 1 {
+            work.push(Work::Bury(range.start, reason));
+            return;
+        }
+        let cuts = match suspect.map(|s| range.start.saturating_add(s)).filter(|s| range.contains(s)) {
+            Some(s) => [range.start..s, s..s + 1, s + 1..range.end],
+            None => {
+                let middle = range.start + range.len() / 2;
+                [range.start..middle, middle..range.end, range.end..range.end]
+            }
+        };
+        work.extend(cuts.into_iter().rev().filter(|r| !r.is_empty()).map(Work::Send));
+    }
+
+    /// Sets a parcel aside. Where the receiver counts, it must take a tombstone first: a receiver that refuses even that refuses everything
+    /// (a proxy in the way, say), and an alert must not be given up for it.
+    async fn bury(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        reason: String,
+        records: &Records,
+        work: &mut Vec<Work>,
+        done: &mut Done,
+    ) -> Result<(), Stopped> {
+        let Some(parcel) = batch.parcels().get(index) else { return Ok(()) };
+        let mut builder = Builder::default();
+        let event = match records {
+            Records::Alerts(events) => events.iter().find(|e| e.sequence == parcel.key).and_then(|e| e.event.as_ref().ok()),
+            Records::Metrics(_) => None,
+        };
+        if let Some(event) = event {
+            let absent = Absent { sequence: event.sequence, id: Some(&event.id), at: event.at, reason: &reason };
+            let _ = builder.push(event.sequence, Some(event.id.clone()), |to| {
+                self.sink.tombstone(absent, to);
+                Ok::<_, std::convert::Infallible>(())
+            });
+        }
+        let tombstone = builder.finish();
+        if tombstone.is_empty() {
+            self.gauge.flowing();
+        } else {
+            match self.send(&tombstone).await? {
+                Ok(sent) => {
+                    self.succeeded(1);
+                    let refused = sent.rejected.first().map(|r| format!("{reason}; so is its tombstone: {}", r.reason));
+                    self.accept(&tombstone, Sent { rejected: Vec::new(), ..sent }, index, work, done);
+                    // The tombstone went out, the record did not.
+                    done.sent = done.sent.saturating_sub(1);
+                    done.set_aside.push(self.aside(parcel.key, refused.unwrap_or(reason)));
+                    return Ok(());
+                }
+                Err(e) => {
+                    let (state, after) = match &e {
+                        SendError::Retry { after, .. } => (LaneState::Retrying, *after),
+                        SendError::Poison { .. } | SendError::TooLarge { .. } | SendError::Refused { .. } => (LaneState::Refused, None),
+                    };
+                    self.failed(state, &e.to_string(), after).await?;
+                    work.push(Work::Send(index..index.saturating_add(1)));
+                    return Ok(());
+                }
+            }
+        }
+        done.set_aside.push(self.aside(parcel.key, reason));
+        Ok(())
+    }
+
+    fn aside(&self, key: u64, reason: String) -> SetAside {
+        let (sink, lane) = (self.sink.name(), self.lane);
+        tracing::warn!(sink, lane = name(lane), record = key, reason, "record set aside");
+        SetAside { sink: sink.to_owned(), lane, at: key, reason, when: self.env.clock.utc_ms() }
+    }
+
+    /// One request. A request in flight at shutdown has a moment to come back, so that it need not be repeated.
+    async fn send(&self, part: &Batch) -> Result<Result<Sent, SendError>, Stopped> {
+        let request = self.sink.send(self.lane, part);
+        tokio::pin!(request);
+        tokio::select! {
+            biased;
+            answer = &mut request => return Ok(answer),
+            () = self.env.shutdown.cancelled() => {}
+        }
+        timeout(self.env.timing.grace, request).await.map_err(|_| Stopped)
+    }
+
+    fn succeeded(&mut self, parcels: usize) {
+        self.backoff.reset();
+        self.gauge.flowing();
+        // Grow back slowly after a receiver found a batch too large.
+        if parcels >= self.limit {
+            self.limit = self.limit.saturating_mul(2).min(batch_limit(self.lane));
+        }
+    }
+
+    async fn failed(&mut self, state: LaneState, reason: &str, after: Option<Duration>) -> Result<(), Stopped> {
+        let wait = self.backoff.next(rand::random(), after);
+        let (sink, lane) = (self.sink.name(), name(self.lane));
+        if self.gauge.failing(state, reason, self.env.clock.utc_ms()) {
+            tracing::warn!(sink, lane, reason, "delivery fails; records wait in the log");
+        } else {
+            tracing::debug!(sink, lane, reason, ?wait, "delivery still fails");
+        }
+        self.pause(wait).await
+    }
+
+    async fn store_failed(&mut self, e: LogError) -> Result<(), Stopped> {
+        self.store_down = true;
+        self.failed(LaneState::Retrying, &format!("the store: {e}"), None).await
+    }
+
+    fn store_answered(&mut self) {
+        if std::mem::take(&mut self.store_down) {
+            self.backoff.reset();
+            self.gauge.flowing();
+        }
+    }
+
+    async fn pause(&self, wait: Duration) -> Result<(), Stopped> {
+        tokio::select! {
+            () = self.env.shutdown.cancelled() => Err(Stopped),
+            () = sleep(wait) => Ok(()),
+        }
+    }
+
+    /// Hands the progress to the store; insists, because the receipts are known nowhere else.
+    async fn save(&mut self, done: Done) -> Result<(), Stopped> {
+        let progress =
+            Progress { sink: self.sink.name(), lane: self.lane, to: self.cursor, receipts: done.receipts, set_aside: done.set_aside };
+        while let Err(e) = self.env.log.advance(progress.clone()) {
+            self.store_failed(e).await?;
+        }
+        self.store_answered();
+        Ok(())
+    }
+}

@@ -37,7 +37,7 @@ mod site_check;
 pub mod state;
 pub mod step;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod timer;

@@ -8,7 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 
 pub mod broker;
 pub mod client;
+pub mod filter;
 pub mod frames;
+pub mod retained;
+
+pub use frames::FrameDesk;
+pub use retained::{MemoryRetained, RetainedMessage, RetainedStore};
 
 /// One MQTT message on its way in.
 #[derive(Debug)]

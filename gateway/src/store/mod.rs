@@ -3,9 +3,17 @@
 //! | file | holds |
 //! |---|---|
 //! | `schema.rs` | tables and migrations |
-//! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, reserve file, wear mode |
+//! | `body.rs` | bodies of log entries as compact bytes |
+//! | `files.rs` | lock and reserve file |
+//! | `mailbox.rs` | the way from the pipeline to the writer: bounded, coalescing |
+//! | `transaction.rs` | what one commit writes |
+//! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, full disk, wear mode |
+//! | `ring.rs` | the newest entries in memory |
 //! | `reader.rs` | queries, on read-only connections |
+//! | `rows.rs` | what the queries answer |
 //! | `retained.rs` | the embedded broker's retained messages |
+//! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
+//! | `error.rs` | what can be wrong, and what to do |
 //!
 //! What must hold: everything a [`Batch`] says lands in ONE transaction; its acks are answered only after the commit; a failed commit is
 //! retried with the SAME batch; nothing is kept in memory instead.
@@ -17,13 +25,55 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tuoan_protocol::IncidentEvent;
 
+mod body;
+pub mod error;
+mod files;
+mod mailbox;
+pub mod ops;
 pub mod reader;
 pub mod retained;
-pub mod schema;
+mod ring;
+pub mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod transaction;
 pub mod writer;
 
+pub use error::StoreError;
+pub use files::{LOG_FILE, in_use};
+pub use mailbox::NotTaken;
+pub use ops::{Ops, OpsError};
 pub use reader::Reader;
-pub use writer::{Recovered, Store};
+pub use rows::{
+    Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, QuarantineRow, Receipt, Recount, Retained, SetAside, StoredEvent,
+};
+pub use transaction::{MAX_RETAINED, QUARANTINE_BYTES, QUARANTINE_ROWS};
+pub use writer::{Deps, Fault, Moment, Recovered, Store, Timing};
+
+/// How the store behaves; from `[store]` of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// For SD cards: what does not matter to safety may wait up to 2 s for company, so that there are fewer commits.
+    pub wear_mode: bool,
+    /// Mebibytes kept free for alarms on a full disk; 0 keeps none.
+    pub reserve_mb: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { wear_mode: false, reserve_mb: 16 }
+    }
+}
+
+/// Goes out although the disk does not take it: a full disk never silences a fire. Each is said once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Emergency {
+    /// A severity 1 event, to be delivered marked as unrecorded.
+    Event(Box<IncidentEvent>),
+    /// An order that came with it.
+    Command(DeviceCommand),
+}
 
 /// One accepted engine input at its place in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,15 +110,79 @@ pub struct Batch {
     pub commands: Vec<DeviceCommand>,
     pub confirmed: Vec<u64>,
     pub quarantine: Vec<Quarantined>,
-    /// Encoded engine state after this batch.
-    pub snapshot: Option<Vec<u8>>,
+    /// Redeliveries recognised in this step: only counted.
+    pub duplicates: u64,
+    pub snapshot: Option<Snapshot>,
     /// Answered after the commit.
     pub acks: Vec<Ack>,
-    pub replies: Vec<oneshot::Sender<()>>,
+    pub replies: Vec<Reply>,
     /// Published after the commit.
     pub view: Option<Arc<View>>,
     /// Holds something that matters to safety: commit at once even in wear mode.
     pub urgent: bool,
+}
+
+impl Batch {
+    /// Nothing in it needs the disk: what it answers was settled by the commits before it.
+    fn is_silent(&self) -> bool {
+        self.entries.is_empty()
+            && self.events.is_empty()
+            && self.commands.is_empty()
+            && self.confirmed.is_empty()
+            && self.quarantine.is_empty()
+            && self.snapshot.is_none()
+    }
+    /// There is nothing to store, and nobody to tell.
+    pub fn says_nothing(&self) -> bool {
+        self.is_silent() && self.acks.is_empty() && self.replies.is_empty() && self.view.is_none() && self.duplicates == 0
+    }
+    /// A measure of the memory it takes, in entries.
+    fn weight(&self) -> usize {
+        let payloads: usize = self.quarantine.iter().map(|q| q.payload.len() / 256 + 1).sum();
+        (self.entries.len() + payloads).max(self.acks.len()) + self.events.len() + self.commands.len()
+    }
+    /// Adds the batch that follows: both land in one transaction.
+    fn absorb(&mut self, later: Batch) {
+        self.now = later.now;
+        self.utc_offset = later.utc_offset;
+        self.entries.extend(later.entries);
+        self.events.extend(later.events);
+        self.commands.extend(later.commands);
+        self.confirmed.extend(later.confirmed);
+        self.quarantine.extend(later.quarantine);
+        self.duplicates += later.duplicates;
+        self.snapshot = later.snapshot.or(self.snapshot.take());
+        self.acks.extend(later.acks);
+        self.replies.extend(later.replies);
+        self.view = later.view.or(self.view.take());
+        self.urgent |= later.urgent;
+    }
+}
+
+/// The engine's encoded state at a place in the log: a short cut for the replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    pub position: u64,
+    /// Of the last incident event by then.
+    pub sequence: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// Somebody who waits for a batch to be on disk.
+#[derive(Debug)]
+pub enum Reply {
+    Done(oneshot::Sender<()>),
+    /// A command and the position it took.
+    Position(oneshot::Sender<Result<u64, &'static str>>, u64),
+}
+
+impl Reply {
+    fn send(self) {
+        match self {
+            Reply::Done(to) => drop(to.send(())),
+            Reply::Position(to, position) => drop(to.send(Ok(position))),
+        }
+    }
 }
 
 /// What has been committed; sinks and pages wait on it.
@@ -78,6 +192,8 @@ pub struct Committed {
     pub position: u64,
     /// Highest incident event sequence.
     pub sequence: u64,
+    /// UTC minus engine time at that commit, milliseconds.
+    pub utc_offset: i64,
 }
 
 /// Lanes of a sink, each with its own cursor.
@@ -87,6 +203,26 @@ pub enum Lane {
     Alerts,
     /// Cursor over the input log, by position.
     Metrics,
+}
+
+impl Lane {
+    /// As it stands in the tables.
+    fn number(self) -> i64 {
+        match self {
+            Lane::Alerts => 0,
+            Lane::Metrics => 1,
+        }
+    }
+    fn from_number(n: i64) -> Lane {
+        if n == 0 { Lane::Alerts } else { Lane::Metrics }
+    }
+    /// For labels and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Alerts => "alerts",
+            Lane::Metrics => "metrics",
+        }
+    }
 }
 
 /// How the disk is. Anything but `Healthy` is shown on every page and raised as an advisory.

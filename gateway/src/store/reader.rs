@@ -1,4 +1,264 @@
-//! Queries, on read-only connections.
+//! Queries, on read-only connections. All of them block on the disk: async callers go through `spawn_blocking`.
+use super::ring::Ring;
+use super::rows::{incident_row, outbox_row};
+use super::transaction::int;
+use super::{
+    Backlog, Counts, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, OutboxRow, QuarantineRow, Quarantined, Receipt, Recount,
+    Retained, SetAside, StoreError, StoredEvent, body, schema,
+};
+use crate::engine::Body;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tuoan_protocol::IncidentEvent;
+use tuoan_protocol::codec::Wire;
 
+/// Idle connections kept. More queries at once open more; those are closed again.
+const IDLE: usize = 3;
+
+/// Cheap to clone.
 #[derive(Clone)]
-pub struct Reader {}
+pub struct Reader(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    ring: Option<Arc<Ring>>,
+    idle: Mutex<Vec<Connection>>,
+    /// Names of devices and quantities by their number; reloaded when an entry holds a newer one.
+    names: Mutex<Arc<Vec<String>>>,
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Reader {
+    /// Reads the store in `dir` beside or without a running gateway (command line).
+    pub fn open(dir: &Path) -> Result<Reader> {
+        Reader::new(dir.join(LOG_FILE), None)
+    }
+    pub(super) fn new(path: PathBuf, ring: Option<Arc<Ring>>) -> Result<Reader> {
+        let first = schema::open_reader(&path)?;
+        Ok(Reader(Arc::new(Inner { path, ring, idle: Mutex::new(vec![first]), names: Mutex::default() })))
+    }
+    /// The SQLite file.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Incident events with a higher sequence, ascending.
+    pub fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<StoredEvent>> {
+        self.list(
+            "SELECT sequence, at, bytes FROM event WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+            params![int(sequence), int(limit as u64)],
+            stored_event,
+        )
+    }
+    /// Entries with a higher position, ascending; recent ones come from memory.
+    pub fn entries_after(&self, position: u64, limit: usize) -> Result<Entries> {
+        match self.0.ring.as_ref().and_then(|r| r.after(position, limit)) {
+            Some(entries) => Ok(entries),
+            None => self.read_entries(int(position).saturating_add(1), i64::MAX, i64::MAX, limit),
+        }
+    }
+    /// Entries whose engine time lies in `from..to`, ascending, at most `limit`.
+    pub fn entries_between(&self, from: i64, to: i64, limit: usize) -> Result<Entries> {
+        let first = self.with(|db| first_at(db, from))?;
+        self.read_entries(first, i64::MAX, to, limit)
+    }
+    /// Where a sink stands: the last sequence or position it is done with; 0 at first.
+    pub fn cursor(&self, sink: &str, lane: Lane) -> Result<u64> {
+        let sql = "SELECT at FROM cursor WHERE sink = ?1 AND lane = ?2";
+        Ok(self.one(sql, params![sink, lane.number()], unsigned(0))?.unwrap_or(0))
+    }
+    pub fn backlog(&self, sink: &str, lane: Lane) -> Result<Backlog> {
+        let cursor = self.cursor(sink, lane)?;
+        let (last, bytes, records) = match lane {
+            Lane::Alerts => {
+                ("SELECT coalesce(max(sequence), 0) FROM event", "SELECT 512 * events FROM progress", "SELECT events FROM progress")
+            }
+            Lane::Metrics => {
+                ("SELECT coalesce(max(position), 0) FROM log", "SELECT body_bytes FROM progress", "SELECT entries FROM progress")
+            }
+        };
+        let number = |sql| self.one(sql, [], unsigned(0)).map(Option::unwrap_or_default);
+        let left = number(last)?.saturating_sub(cursor);
+        let mean = number(bytes)? / number(records)?.max(1);
+        Ok(Backlog { records: left, bytes: left.saturating_mul(mean) })
+    }
+    pub fn incident(&self, id: &str) -> Result<Option<IncidentRow>> {
+        self.one("SELECT * FROM incident WHERE id = ?1", [id], |r| Ok(incident_row(r)))?.transpose().map_err(|e| self.record(e))
+    }
+    /// Newest change first.
+    pub fn incidents(&self, filter: &IncidentFilter, limit: usize) -> Result<Vec<IncidentRow>> {
+        let rows = self.list(
+            "SELECT * FROM incident WHERE (?1 = 0 OR closed = 0) AND (?2 IS NULL OR zone = ?2) AND (?3 IS NULL OR hazard = ?3) \
+             AND (?4 IS NULL OR changed_at >= ?4) ORDER BY changed_at DESC, sequence DESC LIMIT ?5",
+            params![filter.open, filter.zone, filter.hazard, filter.since, int(limit as u64)],
+            |r| Ok(incident_row(r)),
+        )?;
+        rows.into_iter().collect::<std::result::Result<_, _>>().map_err(|e| self.record(e))
+    }
+    /// All events of one incident, ascending.
+    pub fn events_of(&self, incident: &str) -> Result<Vec<StoredEvent>> {
+        self.list("SELECT sequence, at, bytes FROM event WHERE incident = ?1 ORDER BY sequence", [incident], stored_event)
+    }
+    /// What the sinks have said of the events of one incident, in the order of the events.
+    pub fn receipts_of(&self, incident: &str) -> Result<Vec<Receipt>> {
+        let sql = "SELECT r.sink, r.sequence, r.receipt, r.utc FROM event e JOIN receipt r USING(sequence) WHERE e.incident = ?1 \
+                   ORDER BY r.sequence, r.sink";
+        self.list(sql, [incident], |r| Ok(Receipt { sink: r.get(0)?, sequence: unsigned(1)(r)?, receipt: r.get(2)?, at: r.get(3)? }))
+    }
+    /// Newest first.
+    pub fn set_aside(&self, limit: usize) -> Result<Vec<SetAside>> {
+        let sql = "SELECT sink, lane, at, reason, utc FROM set_aside ORDER BY utc DESC, at DESC LIMIT ?1";
+        self.list(sql, [int(limit as u64)], |r| {
+            Ok(SetAside { sink: r.get(0)?, lane: Lane::from_number(r.get(1)?), at: unsigned(2)(r)?, reason: r.get(3)?, when: r.get(4)? })
+        })
+    }
+    pub fn set_aside_count(&self) -> Result<u64> {
+        Ok(self.one("SELECT count(*) FROM set_aside", [], unsigned(0))?.unwrap_or(0))
+    }
+    /// Newest first.
+    pub fn quarantine(&self, limit: usize) -> Result<Vec<QuarantineRow>> {
+        let sql = "SELECT id, utc, topic, payload, retained, decoder, reason FROM quarantine ORDER BY id DESC LIMIT ?1";
+        self.list(sql, [int(limit as u64)], quarantine_row)
+    }
+    pub fn quarantined(&self, id: u64) -> Result<Option<QuarantineRow>> {
+        let sql = "SELECT id, utc, topic, payload, retained, decoder, reason FROM quarantine WHERE id = ?1";
+        self.one(sql, [int(id)], quarantine_row)
+    }
+    /// Orders neither confirmed nor expired at engine time `now`, oldest first.
+    pub fn outbox_open(&self, now: i64) -> Result<Vec<OutboxRow>> {
+        let rows = self.list(
+            "SELECT id, device, action, expires, created, attempts, attempted FROM outbox WHERE confirmed IS NULL AND expires > ?1 ORDER BY id",
+            [now],
+            |r| Ok(outbox_row(r)),
+        )?;
+        rows.into_iter().collect::<std::result::Result<_, _>>().map_err(|e| self.record(e))
+    }
+    pub fn retained_all(&self) -> Result<Vec<Retained>> {
+        let sql = "SELECT topic, payload, qos, sender, utc, expires FROM retained ORDER BY topic";
+        self.list(sql, [], |r| {
+            Ok(Retained { topic: r.get(0)?, payload: r.get(1)?, qos: r.get(2)?, sender: r.get(3)?, at: r.get(4)?, expires: r.get(5)? })
+        })
+    }
+    pub fn counts(&self) -> Result<Counts> {
+        let sql = "SELECT messages, entries, duplicates, quarantined, quarantine_dropped, events, body_bytes FROM progress";
+        let counts = self.one(sql, [], |r| {
+            Ok(Counts {
+                messages: unsigned(0)(r)?,
+                entries: unsigned(1)(r)?,
+                duplicates: unsigned(2)(r)?,
+                quarantined: unsigned(3)(r)?,
+                quarantine_dropped: unsigned(4)(r)?,
+                events: unsigned(5)(r)?,
+                body_bytes: unsigned(6)(r)?,
+            })
+        })?;
+        Ok(counts.unwrap_or_default())
+    }
+    /// Reads the whole log (seconds for millions of entries).
+    pub fn recount(&self) -> Result<Recount> {
+        let (mut after, mut seen, mut count) = (0, HashSet::new(), Recount::default());
+        loop {
+            let entries = self.read_entries(int(after) + 1, i64::MAX, i64::MAX, 4096)?;
+            let Some(last) = entries.last_position() else { return Ok(count) };
+            for entry in entries.iter().filter(|e| e.message) {
+                count.messages += 1;
+                if let Body::Message(m) = &entry.body
+                    && let (Some(boot), Some(seq)) = (m.boot, m.seq)
+                {
+                    count.numbered += 1;
+                    count.distinct += u64::from(seen.insert((m.device.clone(), boot, seq)));
+                }
+            }
+            after = last;
+        }
+    }
+
+    /// Entries from position `first`, up to `last`, earlier than `before`.
+    fn read_entries(&self, first: i64, last: i64, before: i64, limit: usize) -> Result<Entries> {
+        let sql = "SELECT position, at, message, body FROM log WHERE position BETWEEN ?1 AND ?2 ORDER BY position LIMIT ?3";
+        let rows = self.list(sql, params![first, last, int(limit as u64)], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, bool>(2)?, r.get::<_, Vec<u8>>(3)?))
+        })?;
+        // Read after the rows: it knows every name they can hold.
+        let names = self.names(&rows.iter().map(|r| r.3.as_slice()).collect::<Vec<_>>())?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for (position, at, message, bytes) in rows.into_iter().take_while(|r| r.1 < before) {
+            let body = body::decode(&bytes, at, |n| names.get(n as usize).map(String::as_str))
+                .map_err(|e| self.record(format!("log entry {position}: {e}")))?;
+            entries.push(Entry { position: position.unsigned_abs(), at, message, body });
+        }
+        let range = 0..entries.len();
+        Ok(if entries.is_empty() { Entries::default() } else { Entries { chunks: vec![(Arc::new(entries), range)] } })
+    }
+
+    /// The dictionary, read again if it has grown since.
+    fn names(&self, rows: &[&[u8]]) -> Result<Arc<Vec<String>>> {
+        let mut names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rows.is_empty() {
+            let newer: Vec<String> =
+                self.list("SELECT text FROM name WHERE id >= ?1 ORDER BY id", [int(names.len() as u64)], |r| r.get(0))?;
+            if !newer.is_empty() {
+                *names = Arc::new(names.iter().cloned().chain(newer).collect());
+            }
+        }
+        Ok(Arc::clone(&names))
+    }
+
+    fn with<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let db = match idle {
+            Some(db) => db,
+            None => schema::open_reader(&self.0.path)?,
+        };
+        let result = query(&db).map_err(|e| schema::classify(&self.0.path, "reading", &e))?;
+        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(db);
+        }
+        Ok(result)
+    }
+    fn list<T>(&self, sql: &str, params: impl Params, row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
+        self.with(|db| db.prepare_cached(sql)?.query_map(params, row)?.collect())
+    }
+    fn one<T>(&self, sql: &str, params: impl Params, row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>> {
+        self.with(|db| db.prepare_cached(sql)?.query_row(params, row).optional())
+    }
+    fn record(&self, detail: String) -> StoreError {
+        StoreError::Record { path: self.0.path.clone(), detail }
+    }
+}
+
+/// Position of the first entry at or after engine time `from`, by bisection: `at` grows with the position, positions have no gaps.
+fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
+    let last: i64 = db.query_row("SELECT coalesce(max(position), 0) FROM log", [], |r| r.get(0))?;
+    let mut at = db.prepare_cached("SELECT at FROM log WHERE position = ?1")?;
+    let (mut low, mut high) = (1, last + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if at.query_row([middle], |r| r.get::<_, i64>(0))? < from {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+fn unsigned(column: usize) -> impl Fn(&Row<'_>) -> rusqlite::Result<u64> {
+    move |r| r.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0))
+}
+
+fn stored_event(r: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    let bytes: Vec<u8> = r.get(2)?;
+    let event = IncidentEvent::from_cbor(&bytes).map_err(|e| e.to_string());
+    Ok(StoredEvent { sequence: unsigned(0)(r)?, at: r.get(1)?, event, bytes })
+}
+
+fn quarantine_row(r: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+    let message =
+        Quarantined { at: r.get(1)?, topic: r.get(2)?, payload: r.get(3)?, retained: r.get(4)?, decoder: r.get(5)?, reason: r.get(6)? };
+    Ok(QuarantineRow { id: unsigned(0)(r)?, message })
+}

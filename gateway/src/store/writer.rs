@@ -1,4 +1,406 @@
-//! The writer thread.
+//! The writer thread: what the mailbox holds -> one transaction -> acknowledgements.
+//!
+//! A commit that fails is tried again with the same content until it succeeds, waiting longer each time; meanwhile nothing is
+//! acknowledged, and intake stands still when the mailbox is full.
+use super::body::Names;
+use super::files::{self, LOG_FILE, Lock, Reserve};
+use super::mailbox::{Gathered, Mailbox, NotTaken, Patience, Work};
+use super::ops::Ops;
+use super::reader::Reader;
+use super::ring::Ring;
+use super::transaction::{self, Progress};
+use super::{Batch, Committed, Health, Options, Snapshot, StoreError, schema};
+use crate::clock::{Clock, Stopwatch};
+use crate::engine::view::View;
+use crate::metrics::Metrics;
+use miette::Diagnostic;
+use rusqlite::{Connection, OptionalExtension};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+use tuoan_protocol::LogId;
 
-pub struct Store {}
-pub struct Recovered {}
+/// Asked around each COMMIT with the path of the file; an error before it stands for a disk that does not take it. For tests.
+pub type Fault = Arc<dyn Fn(Moment, &Path) -> rusqlite::Result<()> + Send + Sync>;
+
+/// When a [`Fault`] is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    BeforeCommit,
+    /// On disk, nobody has been told yet.
+    AfterCommit,
+}
+
+/// Real time spans of the writer.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Cursors and the like wait this long for a batch to ride along with.
+    pub ops: Duration,
+    /// In wear mode everything that is not urgent waits this long for company.
+    pub wear: Duration,
+    /// First and longest pause after a commit that failed.
+    pub retry: (Duration, Duration),
+    /// Pause between attempts to take the reserve again.
+    pub reserve: Duration,
+    /// `now` is written at least this often (engine time, milliseconds) while the engine steps without anything to store.
+    pub now_ms: i64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            ops: Duration::from_millis(100),
+            wear: Duration::from_secs(2),
+            retry: (Duration::from_millis(100), Duration::from_secs(2)),
+            reserve: Duration::from_secs(10),
+            now_ms: 60_000,
+        }
+    }
+}
+
+/// What the store needs from the rest of the gateway.
+#[derive(Clone)]
+pub struct Deps {
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub timing: Timing,
+    pub fault: Option<Fault>,
+}
+
+impl Deps {
+    pub fn new(clock: Clock, metrics: Arc<Metrics>) -> Deps {
+        Deps { clock, metrics, timing: Timing::default(), fault: None }
+    }
+}
+
+/// An open store with its writer thread. Dropped without [`Store::close`], it stops at once: what is not committed stays unacknowledged.
+pub struct Store {
+    mailbox: Arc<Mailbox>,
+    thread: Option<JoinHandle<()>>,
+    pub reader: Reader,
+    pub ops: Ops,
+    pub committed: watch::Receiver<Committed>,
+    pub health: watch::Receiver<Health>,
+    pub view: watch::Receiver<Arc<View>>,
+}
+
+/// Where the log stood when it was opened. Its tail is read with [`Reader::entries_after`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    pub log: LogId,
+    /// True when the log was created just now.
+    pub fresh: bool,
+    /// Engine time and UTC minus engine time of the last commit.
+    pub now: i64,
+    pub utc_offset: i64,
+    pub position: u64,
+    pub sequence: u64,
+    /// Newest first; the next one is for when the first cannot be read.
+    pub snapshots: Vec<Snapshot>,
+}
+
+impl Store {
+    /// Opens the store in `dir`, creating it if need be, and starts its writer.
+    ///
+    /// # Errors
+    /// Another gateway runs on the directory; it cannot be written; the file is damaged, of a newer version, or none of ours.
+    pub fn open(dir: &Path, options: Options, deps: Deps) -> Result<(Store, Recovered), StoreError> {
+        files::create(dir)?;
+        let lock = Lock::take(dir)?;
+        let path = dir.join(LOG_FILE);
+        let db = schema::open_writer(&path, lock.unclean)?;
+        let read = |e: rusqlite::Error| schema::classify(&path, "reading", &e);
+        let recovered = recover(&db, &deps.clock).map_err(read)?;
+        let progress = Progress::load(&db).map_err(read)?;
+        let names = Names::load(load_names(&db).map_err(read)?);
+        let reserve = Reserve::new(dir, options.reserve_mb);
+        reserve.restore();
+
+        let (mailbox, ring) = (Arc::new(Mailbox::default()), Arc::new(Ring::default()));
+        let at = Committed { position: recovered.position, sequence: recovered.sequence, utc_offset: recovered.utc_offset };
+        let (committed_tx, committed) = watch::channel(at);
+        let (health_tx, health) = watch::channel(Health::Healthy);
+        let (view_tx, view) = watch::channel(Arc::new(View::default()));
+        let reader = Reader::new(path.clone(), Some(Arc::clone(&ring)))?;
+        let writer = Writer {
+            path: path.clone(),
+            db,
+            names,
+            progress,
+            reserve,
+            reserve_tried: Stopwatch::start(),
+            lock,
+            mailbox: Arc::clone(&mailbox),
+            ring,
+            options,
+            deps,
+            at,
+            failures: 0,
+            committed: committed_tx,
+            health: health_tx,
+            view: view_tx,
+        };
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run()).map_err(|e| StoreError::Io {
+            path,
+            operation: "starting the writer thread",
+            detail: e.to_string(),
+        })?;
+        let ops = Ops(Arc::clone(&mailbox));
+        Ok((Store { mailbox, thread: Some(thread), reader, ops, committed, health, view }, recovered))
+    }
+
+    /// Hands a batch to the writer, waiting at most `wait` for room.
+    pub fn submit(&self, batch: Box<Batch>, wait: Duration) -> Result<(), NotTaken> {
+        self.mailbox.submit(batch, wait)
+    }
+
+    /// Writes what was handed over, folds the write-ahead log into the file and stops. Waits for a disk that does not answer.
+    pub fn close(mut self) {
+        self.mailbox.finish();
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread has panicked");
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.mailbox.stop();
+        self.join();
+    }
+}
+
+fn load_names(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    db.prepare("SELECT text FROM name ORDER BY id")?.query_map([], |r| r.get(0))?.collect()
+}
+
+fn recover(db: &Connection, clock: &Clock) -> rusqlite::Result<Recovered> {
+    let stored: Option<String> = db.query_row("SELECT value FROM meta WHERE key = 'log'", [], |r| r.get(0)).optional()?;
+    let (log, fresh) = match stored.as_deref().map(LogId::new) {
+        Some(Ok(log)) => (log, false),
+        // A fresh file, or one whose creation was cut short before its first entry.
+        _ => {
+            let log = draw_log_id(clock.utc_ms());
+            db.execute("INSERT OR REPLACE INTO meta VALUES('log', ?1)", [log.as_str()])?;
+            (log, true)
+        }
+    };
+    let number = |sql: &str| db.query_row(sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
+    let (now, utc_offset) = db.query_row("SELECT now, utc_offset FROM progress", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let snapshots = db
+        .prepare("SELECT position, sequence, bytes FROM snapshot ORDER BY position DESC")?
+        .query_map([], |r| {
+            Ok(Snapshot { position: r.get::<_, i64>(0)?.unsigned_abs(), sequence: r.get::<_, i64>(1)?.unsigned_abs(), bytes: r.get(2)? })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Recovered {
+        log,
+        fresh,
+        now,
+        utc_offset,
+        position: number("SELECT coalesce(max(position), 0) FROM log")?,
+        sequence: number("SELECT coalesce(max(sequence), 0) FROM event")?,
+        snapshots,
+    })
+}
+
+/// ULID: 48 bits of UTC milliseconds and 80 drawn at random, in Crockford base 32.
+fn draw_log_id(utc_ms: i64) -> LogId {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let bits = u128::from(utc_ms.unsigned_abs() & 0xffff_ffff_ffff) << 80 | (rand::random::<u128>() >> 48);
+    let text: String = (0..26).rev().map(|i| char::from(DIGITS[(bits >> (5 * i) & 31) as usize])).collect();
+    // 26 letters and digits are always a name.
+    LogId::new(&text).unwrap_or_else(|_| draw_log_id(utc_ms))
+}
+
+struct Writer {
+    path: PathBuf,
+    db: Connection,
+    names: Names,
+    progress: Progress,
+    reserve: Reserve,
+    reserve_tried: Stopwatch,
+    lock: Lock,
+    mailbox: Arc<Mailbox>,
+    ring: Arc<Ring>,
+    options: Options,
+    deps: Deps,
+    at: Committed,
+    /// Consecutive ones.
+    failures: u32,
+    committed: watch::Sender<Committed>,
+    health: watch::Sender<Health>,
+    view: watch::Sender<Arc<View>>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut work = Work::default();
+        while self.mailbox.gather(&mut work, self.patience()) == Gathered::Ripe {
+            match self.write(&work) {
+                Ok(()) => {
+                    self.recovered();
+                    self.mailbox.finished(false);
+                    self.publish(std::mem::take(&mut work));
+                    self.mend_reserve();
+                }
+                Err(e) => {
+                    self.failed(&e);
+                    self.mailbox.finished(true);
+                    work.postpone();
+                }
+            }
+        }
+        if self.failures == 0 {
+            if let Err(e) = self.db.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
+                tracing::debug!("the write-ahead log stays for the next start: {e}");
+            }
+            self.lock.mark_clean();
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        let timing = &self.deps.timing;
+        if self.failures > 0 {
+            let (first, longest) = timing.retry;
+            let pause = first.saturating_mul(1 << (self.failures - 1).min(16)).min(longest);
+            return Patience { batch: pause, ops: pause };
+        }
+        if self.options.wear_mode {
+            return Patience { batch: timing.wear, ops: timing.wear };
+        }
+        Patience { batch: Duration::ZERO, ops: timing.ops }
+    }
+
+    /// One transaction; on a full disk a second one in the room of the reserve, if an alarm is among it.
+    fn write(&mut self, work: &Work) -> rusqlite::Result<()> {
+        if let Some(batch) = &work.batch
+            && batch.is_silent()
+            && !work.ops.has_changes()
+            && batch.now.saturating_sub(self.progress.now) < self.deps.timing.now_ms
+        {
+            self.progress.duplicates = self.progress.duplicates.saturating_add_unsigned(batch.duplicates);
+            return Ok(());
+        }
+        if work.batch.is_none() && !work.ops.has_changes() {
+            return Ok(());
+        }
+        match self.commit(work) {
+            Err(e) if is_full(&e) && work.batch.as_ref().is_some_and(|b| b.urgent) && self.reserve.release() => {
+                tracing::warn!("the disk is full: the reserve makes room for an alarm");
+                let again = self.commit(work);
+                // What the alarm did not need is kept for the next one.
+                self.reserve.restore();
+                self.reserve_tried = Stopwatch::start();
+                again
+            }
+            other => other,
+        }
+    }
+
+    fn commit(&mut self, work: &Work) -> rusqlite::Result<()> {
+        let begun = Stopwatch::start();
+        let (fault, path) = (&self.deps.fault, &self.path);
+        transaction::commit(&mut self.db, work.batch.as_ref(), &work.ops, &mut self.names, &mut self.progress, || match fault {
+            Some(fault) => fault(Moment::BeforeCommit, path),
+            None => Ok(()),
+        })?;
+        if let Some(fault) = fault {
+            // The commit stands, whatever is said of it now.
+            let _ = fault(Moment::AfterCommit, path);
+        }
+        self.deps.metrics.commits.inc();
+        self.deps.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Tells everybody, after the commit.
+    fn publish(&mut self, work: Work) {
+        for waiter in work.ops.waiters {
+            let _ = waiter.send(());
+        }
+        let Some(batch) = work.batch else { return };
+        let metrics = &self.deps.metrics;
+        metrics.stored.inc_by(batch.entries.iter().filter(|e| e.message).count() as u64);
+        metrics.quarantined.inc_by(batch.quarantine.len() as u64);
+        metrics.duplicate.inc_by(batch.duplicates);
+        for ack in batch.acks {
+            ack.done(crate::ingest::Stored::Yes);
+        }
+        let before = self.at;
+        self.at.position = batch.entries.last().map_or(before.position, |e| e.position);
+        self.at.sequence = batch.events.last().map_or(before.sequence, |e| e.sequence);
+        self.at.utc_offset = batch.utc_offset;
+        self.ring.push(batch.entries);
+        if self.at != before {
+            self.committed.send_replace(self.at);
+        }
+        if let Some(view) = batch.view {
+            self.view.send_replace(view);
+        }
+        for reply in batch.replies {
+            reply.send();
+        }
+    }
+
+    fn failed(&mut self, e: &rusqlite::Error) {
+        self.failures = self.failures.saturating_add(1);
+        self.deps.metrics.commit_failures.inc();
+        self.deps.metrics.disk_healthy.set(0);
+        let error = schema::classify(&self.path, "writing", e);
+        let help = error.help().map(|h| h.to_string()).unwrap_or_default();
+        let now = self.deps.clock.utc_ms();
+        let reason = format!("{error}. {help}");
+        self.health.send_if_modified(|health| {
+            let since = match health {
+                Health::Degraded { since, .. } => *since,
+                Health::Healthy => now,
+            };
+            let next = Health::Degraded { since, reason };
+            let changed = *health != next;
+            if changed {
+                tracing::error!("nothing can be stored, intake stands still: {error} ({e})");
+                *health = next;
+            }
+            changed
+        });
+    }
+
+    fn recovered(&mut self) {
+        if self.failures > 0 {
+            tracing::info!("stored again, after {} failed attempts", self.failures);
+            self.failures = 0;
+            self.deps.metrics.disk_healthy.set(1);
+            self.health.send_replace(Health::Healthy);
+        }
+    }
+
+    /// Takes the reserve again when there is room, without asking the disk at every commit.
+    fn mend_reserve(&mut self) {
+        if self.reserve_tried.elapsed() >= self.deps.timing.reserve {
+            self.reserve_tried = Stopwatch::start();
+            if !self.reserve.is_whole() {
+                self.reserve.restore();
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Nobody may wait for a writer that is gone, however it went.
+    fn drop(&mut self) {
+        self.mailbox.stop();
+    }
+}
+
+fn is_full(e: &rusqlite::Error) -> bool {
+    e.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}

@@ -1,0 +1,154 @@
+//! The institution's web UI and its small interfaces.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`views`] | engine view -> the structs that pages are made of |
+//! | [`story`] | one incident from the store: events, readings around it, deliveries |
+//! | `pages` | the pages and their live fragments |
+//! | `actions` | what a person does: acknowledge, swept, report a concern |
+//! | `live` | server-sent events: ids and versions only |
+//! | `outside` | health and metrics |
+//!
+//! What must hold: nothing is shown as well when the engine or the disk is not; queries never run on the async threads; whoever asks is
+//! let in by [`Door`] alone.
+mod actions;
+mod live;
+mod outside;
+mod pages;
+pub mod story;
+#[cfg(test)]
+mod tests;
+pub mod views;
+
+use crate::clock::Clock;
+use crate::deliver::Deliveries;
+use crate::engine::rules::Catalogue;
+use crate::engine::rules::parse::parse;
+use crate::pipeline::Handle;
+use axum::Router;
+use axum::routing::{get, post};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tuoan_dashboards::door::Door;
+use tuoan_protocol::{Fixed, Quantity, RuleId};
+
+/// Event streams open at once; a browser keeps one for each page it shows.
+const STREAMS: usize = 64;
+/// Queries of the store at once.
+const QUERIES: usize = 4;
+/// Open requests get this long to end when the gateway stops.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// What the pages say of the site and how they are reached.
+#[derive(Debug, Clone)]
+pub struct WebConfig {
+    pub site_name: String,
+    /// Minutes east of UTC.
+    pub utc_offset_minutes: i32,
+    /// How fast the clock runs: 1, or the demo's pace. Pages count on at that speed between two messages of the server.
+    pub speed: f64,
+    /// Who shows this as a bearer token may read `/metrics` from another machine; `None`: only this machine may.
+    pub metrics_token: Option<String>,
+    /// 机构类型 and 主管部门, as the site file has them.
+    pub institution: tuoan_protocol::InstitutionType,
+    pub supervisor: tuoan_protocol::SupervisingBody,
+}
+
+/// What the pages are made from.
+#[derive(Clone)]
+pub struct WebDeps {
+    pub handle: Handle,
+    /// Words and clauses of the rules in force.
+    pub catalogue: Arc<Catalogue>,
+    /// The one limit that a rule draws, for its chart: see [`limits`].
+    pub limits: Arc<Limits>,
+    pub deliveries: Deliveries,
+    pub clock: Clock,
+    pub door: Door,
+    /// Ends event streams and the server.
+    pub shutdown: CancellationToken,
+}
+
+/// By rule: the quantity it judges and its limit.
+pub type Limits = BTreeMap<RuleId, (Quantity, Fixed)>;
+
+/// Of all rules of those packs that draw just one limit. A pack that does not parse gives none.
+pub fn limits<S: AsRef<str>>(packs: &[S]) -> Limits {
+    let rules = packs.iter().filter_map(|text| parse(text.as_ref()).ok()).flat_map(|pack| pack.rules);
+    rules.filter_map(|(rule, _)| Some((rule.id.clone(), story::limit(&rule)?))).collect()
+}
+
+/// What every handler holds.
+pub(crate) struct Web {
+    config: WebConfig,
+    deps: WebDeps,
+    streams: Arc<Semaphore>,
+    queries: Semaphore,
+}
+
+type Shared = Arc<Web>;
+
+/// All routes, behind the door.
+pub fn router(config: WebConfig, deps: WebDeps) -> Router {
+    let door = deps.door.clone();
+    let web: Shared = Arc::new(Web { config, deps, streams: Arc::new(Semaphore::new(STREAMS)), queries: Semaphore::new(QUERIES) });
+    let inside = Router::new()
+        .route("/", get(pages::home))
+        .route("/fragment/home", get(pages::home_fragment))
+        .route("/incidents/{id}", get(pages::incident))
+        .route("/fragment/incidents/{id}", get(pages::incident_fragment))
+        .route("/incidents/{id}/acknowledge", post(actions::acknowledge))
+        .route("/zones/{id}/swept", post(actions::swept))
+        .route("/zones/{id}/concern", post(actions::concern))
+        .route("/quarantine", get(pages::quarantine))
+        .route("/api/v1/view", get(pages::view_json))
+        .route("/events", get(live::events))
+        .with_state(web.clone());
+    let outside = Router::new().route("/healthz", get(outside::health)).route("/metrics", get(outside::metrics)).with_state(web);
+    door.guard(inside, outside)
+}
+
+/// Serves until the token of `deps` is cancelled; open requests then get three seconds.
+pub async fn serve(listener: TcpListener, config: WebConfig, deps: WebDeps) -> io::Result<()> {
+    let shutdown = deps.shutdown.clone();
+    let app = router(config, deps).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        ended = server => ended,
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+    }
+}
+
+/// Why a query gave no answer.
+#[derive(Debug)]
+pub(crate) enum QueryError {
+    Busy,
+    Store(String),
+}
+
+impl Web {
+    /// Runs a query where it may block; at most a few at once.
+    async fn query<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&crate::store::Reader) -> Result<T, crate::store::StoreError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let _permit =
+            tokio::time::timeout(Duration::from_secs(5), self.queries.acquire()).await.ok().and_then(Result::ok).ok_or(QueryError::Busy)?;
+        let reader = self.deps.handle.reader.clone();
+        match tokio::task::spawn_blocking(move || work(&reader)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(e)) => Err(QueryError::Store(e.to_string())),
+            Err(e) => Err(QueryError::Store(e.to_string())),
+        }
+    }
+    /// The engine's thread has ended: its view is the last it will ever give.
+    fn stopped(&self) -> bool {
+        self.deps.handle.view.has_changed().is_err() || self.deps.handle.control.is_closed()
+    }
+}

@@ -1,0 +1,114 @@
+// Keeps a page true: ages count on, news are fetched, a lost connection is said aloud. Pages work without it, only not live.
+"use strict";
+(() => {
+  const body = document.body, data = body.dataset, offline = document.getElementById("offline"), announce = document.getElementById("announce");
+  const speed = Number(data.speed) || 1;
+  let base = Number(data.now), from = performance.now();
+  // The server's clock, carried on at its speed: the browser's own may be wrong, and the demo's runs fast.
+  const now = () => base + (performance.now() - from) * speed;
+  const settle = (ms) => { if (Number.isFinite(ms)) { base = ms; from = performance.now(); } };
+  const fill = (pattern, values) => pattern.replace(/\{(\w)\}/g, (_, k) => values[k]);
+  const units = (ms) => { const t = Math.max(0, Math.floor(ms / 1000)); return { t, d: Math.floor(t / 86400) }; };
+  function age(ms) {
+    const { t, d } = units(ms);
+    if (t < 60) return fill(data.ageS, { s: t });
+    if (t < 3600) return fill(data.ageM, { m: Math.floor(t / 60) });
+    if (t < 86400) return fill(data.ageH, { h: Math.floor(t / 3600) });
+    return fill(data.ageD, { d });
+  }
+  function span(ms) {
+    const { t, d } = units(ms);
+    if (t < 60) return fill(data.spanS, { s: t });
+    if (t < 3600) return fill(data.spanMs, { m: Math.floor(t / 60), s: t % 60 });
+    if (t < 86400) return fill(data.spanHm, { h: Math.floor(t / 3600), m: Math.floor(t % 3600 / 60) });
+    return fill(data.spanDh, { d, h: Math.floor(t % 86400 / 3600) });
+  }
+  const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+  const wall = (ms, offset) => new Date(ms + offset * 60000).toISOString().slice(11, 16);
+  const clock = document.querySelector("[data-clock]");
+  const offset = clock ? Number(clock.dataset.offset) : 480;
+  function tick() {
+    const at = now();
+    for (const n of document.querySelectorAll("[data-age]")) put(n, age(at - Number(n.dataset.age)));
+    for (const n of document.querySelectorAll("[data-since]")) put(n, span(at - Number(n.dataset.since)));
+    if (clock && !body.classList.contains("offline")) put(clock, wall(at, offset));
+  }
+
+  document.addEventListener("click", (e) => {
+    if (e.target.closest("[data-print]")) window.print();
+    const menu = document.querySelector(".menu[open]");
+    if (menu && !menu.contains(e.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (e) => { const menu = document.querySelector(".menu[open]"); if (e.key === "Escape" && menu) { menu.open = false; menu.querySelector("summary").focus(); } });
+  // One tap is one action.
+  document.addEventListener("submit", (e) => { for (const b of e.target.querySelectorAll("button")) setTimeout(() => { b.disabled = true; }, 0); });
+  addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+
+  let live = document.getElementById("live"), said = new Set();
+  const cards = (root) => [...root.querySelectorAll("[data-announce]")];
+  if (live) for (const c of cards(live)) said.add(c.id);
+  const busy = () => { const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA)$/.test(a.tagName); };
+
+  function swap(html) {
+    const box = new DOMParser().parseFromString(html, "text/html"), next = box.getElementById("live");
+    if (!next) return;
+    const open = new Set([...live.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key));
+    for (const d of next.querySelectorAll("details[data-key]")) d.open = open.has(d.dataset.key);
+    const focus = document.activeElement, kept = focus && live.contains(focus) && focus.closest("[id]") ? focus.closest("[id]").id : null, index = kept ? [...document.getElementById(kept).querySelectorAll("a,button,summary")].indexOf(focus) : -1;
+    live.replaceWith(next);
+    live = next;
+    settle(Number(live.dataset.now));
+    const present = new Set(), fresh = [];
+    for (const c of cards(live)) { present.add(c.id); if (!said.has(c.id)) { fresh.push(c.dataset.announce); c.classList.add("fresh"); } }
+    said = present;
+    if (fresh.length) announce.textContent = fresh.join("\n");
+    if (kept) { const again = document.getElementById(kept); const target = again && (again.querySelectorAll("a,button,summary")[index] || again); if (target && target.focus) target.focus({ preventScroll: true }); }
+    tick();
+  }
+
+  let wanted = false, running = false;
+  async function refresh() {
+    wanted = true;
+    if (running || !live) return;
+    running = true;
+    while (wanted) {
+      if (busy()) { await new Promise((r) => setTimeout(r, 1000)); continue; }
+      wanted = false;
+      try {
+        const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(8000) });
+        if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
+        if (answer.ok) { swap(await answer.text()); heard(); }
+      } catch { /* the silence below tells */ }
+      await new Promise((r) => setTimeout(r, 400));
+    }
+    running = false;
+  }
+
+  // Silence for ten seconds is blindness, and is shown as such: never a stale "safe".
+  const QUIET = 10000;
+  let last = performance.now(), lastNow = now(), source = null, retry = 0;
+  const template = offline.querySelector("p").textContent;
+  offline.querySelector("p").textContent = "";
+  function heard() {
+    last = performance.now(); lastNow = now();
+    if (body.classList.contains("offline")) { body.classList.remove("offline"); offline.hidden = true; refresh(); }
+  }
+  function watch() {
+    if (!live || performance.now() - last < QUIET || body.classList.contains("offline")) return;
+    offline.querySelector("p").textContent = template.replace("{time}", wall(lastNow, offset));
+    body.classList.add("offline"); offline.hidden = false;
+    document.title = offline.querySelector("b").textContent;
+  }
+  function connect() {
+    if (!live) return;
+    if (source) source.close();
+    source = new EventSource("/events");
+    source.addEventListener("open", () => { retry = 0; heard(); refresh(); });
+    source.addEventListener("beat", (e) => { heard(); settle(Number(e.data)); });
+    source.addEventListener("view", (e) => { heard(); const [version, at] = e.data.split(" "); settle(Number(at)); if (version !== live.dataset.version) refresh(); });
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) { retry = Math.min(retry + 1, 5); setTimeout(connect, 1000 * retry); } });
+  }
+  setInterval(() => { tick(); watch(); }, 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { refresh(); if (!source || source.readyState === EventSource.CLOSED) connect(); } });
+  connect();
+})();

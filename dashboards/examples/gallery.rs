@@ -1,0 +1,53 @@
+//! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
+//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, live, platform-incident, claim, login, name, error.
+use axum::Router;
+use axum::extract::{Path, Query};
+use axum::response::Html;
+use axum::routing::get;
+use std::collections::HashMap;
+use tuoan_dashboards::view::gateway::Home;
+use tuoan_dashboards::{Lang, Theme, Ui, assets, page, sample};
+
+async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, String>>) -> Html<String> {
+    let lang = query.get("lang").and_then(|l| Lang::parse(l)).unwrap_or_default();
+    let mut ui = Ui::plain(lang, sample::NOW);
+    ui.theme = query.get("theme").and_then(|t| Theme::parse(t)).unwrap_or_default();
+    ui.signed_in = true;
+    ui.whose = "杏园托育".into();
+    ui.actor = query.get("actor").cloned();
+    let name = name.map_or_else(|| "busy".into(), |n| n.0);
+    let mut blind = sample::busy();
+    blind.incidents.clear();
+    blind.notice = None;
+    let text = match name.as_str() {
+        "calm" => page::home(&ui, &sample::calm()),
+        "blind" => page::home(&ui, &blind),
+        "empty" => page::home(&ui, &Home::default()),
+        "evil" => page::home(&ui, &sample::evil()),
+        "incident" => page::incident(&ui, &sample::incident_page()),
+        "quarantine" => page::quarantine(&ui, &sample::quarantine()),
+        "live" => page::platform_live(&ui, &sample::live()),
+        "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
+        "claim" => page::claim(
+            &ui,
+            &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
+        ),
+        "login" => page::login(&ui, Some(&ui.t("error-password-wrong")), "/"),
+        "name" => page::ask_name(&ui, &page::AskName { action: "/".into(), back: "/".into(), ..Default::default() }),
+        "error" => page::error(&ui, &ui.t("error-not-found"), &ui.t("error-not-found-help")),
+        _ => page::home(&ui, &sample::busy()),
+    };
+    Html(text)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    let port = std::env::args().nth(1).and_then(|p| p.parse().ok()).unwrap_or(0u16);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("http://{}/busy", listener.local_addr()?);
+    let app = Router::new()
+        .route("/assets/{hash}/{name}", get(assets::serve))
+        .route("/", get(|q: Query<HashMap<String, String>>| show(None, q)))
+        .route("/{name}", get(|p: Path<String>, q: Query<HashMap<String, String>>| show(Some(p), q)));
+    axum::serve(listener, app).await
+}

@@ -1,0 +1,161 @@
+//! The middleware around a server's routes.
+use super::visitor::Visitor;
+use super::{Door, forms, same};
+use crate::{assets, page};
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Form, FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+
+/// Longest form, in bytes.
+const FORM: usize = 64 * 1024;
+
+impl Door {
+    /// Puts `inside` behind the door. `outside` answers without a session, by rules of its own: health, machine interfaces with their own
+    /// tokens. Security headers go on everything.
+    pub fn guard(&self, inside: Router, outside: Router) -> Router {
+        let inside = inside.fallback(not_found).layer(from_fn_with_state(self.clone(), require_session));
+        inside
+            .merge(forms::routes(self.clone()))
+            .layer(from_fn_with_state(self.clone(), screen))
+            .merge(outside.route("/assets/{hash}/{name}", get(assets::serve)))
+            .layer(from_fn(security_headers))
+    }
+}
+
+async fn not_found(visitor: Visitor) -> Response {
+    let ui = visitor.plain_ui(0);
+    (StatusCode::NOT_FOUND, Html(page::error(&ui, &ui.t("error-not-found"), &ui.t("error-not-found-help")))).into_response()
+}
+
+/// Finds out who asks, and refuses what another website or an old page sends.
+async fn screen(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visitor = Visitor::of(&door, &parts);
+    let cookies = visitor.cookies.clone();
+    if let Some(session) = &visitor.session {
+        door.refresh(session).await;
+    }
+    parts.extensions.insert(visitor.clone());
+    let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let request = if safe {
+        Ok(Request::from_parts(parts, body))
+    } else if !same_origin(&parts.headers) {
+        Err(("error-origin", StatusCode::FORBIDDEN))
+    } else {
+        match to_bytes(body, FORM).await {
+            Ok(bytes) => check_token(&visitor, Request::from_parts(parts, Body::empty()), bytes).await,
+            Err(_) => Err(("error-server", StatusCode::PAYLOAD_TOO_LARGE)),
+        }
+    };
+    let mut response = match request {
+        Ok(request) => next.run(request).await,
+        Err((key, status)) => {
+            let ui = visitor.plain_ui(door.now());
+            (status, Html(page::error(&ui, &ui.t("error-server"), &ui.t(key)))).into_response()
+        }
+    };
+    for cookie in cookies {
+        if let Ok(value) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// Browsers say where a POST comes from; who says nothing (a script) still needs the token.
+fn same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site"))
+        && !matches!(site, "same-origin" | "none")
+    {
+        return false;
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (None, _) => true,
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, o)| o.eq_ignore_ascii_case(host)),
+        (Some(_), None) => false,
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Token {
+    #[serde(default)]
+    csrf: String,
+}
+
+/// The token is in the form's field `csrf` or in the header `x-csrf-token`; the body is handed on untouched.
+async fn check_token(visitor: &Visitor, request: Request, bytes: Bytes) -> Result<Request, (&'static str, StatusCode)> {
+    let (parts, _) = request.into_parts();
+    let given = match parts.headers.get("x-csrf-token").and_then(|v| v.to_str().ok()) {
+        Some(token) => token.to_owned(),
+        None => {
+            let mut copy = Request::new(Body::from(bytes.clone()));
+            *copy.method_mut() = Method::POST;
+            if let Some(kind) = parts.headers.get(header::CONTENT_TYPE) {
+                copy.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+            }
+            Form::<Token>::from_request(copy, &()).await.map(|f| f.0.csrf).unwrap_or_default()
+        }
+    };
+    if same(&given, &visitor.csrf) {
+        Ok(Request::from_parts(parts, Body::from(bytes)))
+    } else {
+        Err(("error-form-old", StatusCode::FORBIDDEN))
+    }
+}
+
+/// A person looking for a page, as against a script, a fragment or an event stream.
+fn wants_page(request: &Request) -> bool {
+    let accepts =
+        request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_none_or(|a| a.contains("text/html") || a.contains("*/*"));
+    let path = request.uri().path();
+    let machine = ["/fragment/", "/api/", "/events"].iter().any(|p| path.starts_with(p));
+    request.method() == Method::GET && accepts && !machine
+}
+
+async fn require_session(State(door): State<Door>, visitor: Visitor, request: Request, next: Next) -> Response {
+    if visitor.signed_in() {
+        return next.run(request).await;
+    }
+    if !door.claimed() {
+        let status = if request.uri().path() == "/" { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        if !wants_page(&request) {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        let mut ui = visitor.plain_ui(door.now());
+        ui.path = "/claim".into();
+        return (status, Html(page::claim(&ui, &page::Claim::default()))).into_response();
+    }
+    if !wants_page(&request) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let path = request.uri().path();
+    Redirect::to(&if path == "/" { "/login".to_owned() } else { format!("/login?then={path}") }).into_response()
+}
+
+async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // Not `no-referrer`: with that, browsers send `Origin: null` along with our own forms.
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

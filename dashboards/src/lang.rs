@@ -1,0 +1,246 @@
+//! Message bundles (Fluent, embedded) and the language and theme of one request.
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use std::borrow::Borrow;
+use std::sync::OnceLock;
+use unic_langid::LanguageIdentifier;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+pub enum Lang {
+    #[default]
+    #[serde(rename = "zh-CN")]
+    Zh,
+    #[serde(rename = "en")]
+    En,
+}
+
+impl Lang {
+    pub const ALL: [Lang; 2] = [Lang::Zh, Lang::En];
+    /// BCP 47 tag, as in `<html lang>`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::Zh => "zh-CN",
+            Lang::En => "en",
+        }
+    }
+    /// `zh`, `zh-CN`, `en-GB` ...; `None` for a language we do not speak.
+    pub fn parse(tag: &str) -> Option<Lang> {
+        let primary = tag.trim().split(['-', '_', ';']).next().unwrap_or_default();
+        if primary.eq_ignore_ascii_case("zh") {
+            Some(Lang::Zh)
+        } else if primary.eq_ignore_ascii_case("en") {
+            Some(Lang::En)
+        } else {
+            None
+        }
+    }
+    /// The first language of an `Accept-Language` header that we speak, by its weights.
+    pub fn accept(header: &str) -> Option<Lang> {
+        let mut best: Option<(u32, Lang)> = None;
+        for part in header.split(',').take(16) {
+            let Some(lang) = Lang::parse(part) else { continue };
+            let weight = part.split_once("q=").and_then(|(_, q)| q.trim().parse::<f32>().ok()).unwrap_or(1.0);
+            let weight = (weight.clamp(0.0, 1.0) * 1000.0) as u32;
+            if weight > 0 && best.is_none_or(|(w, _)| weight > w) {
+                best = Some((weight, lang));
+            }
+        }
+        best.map(|(_, lang)| lang)
+    }
+    fn id(self) -> LanguageIdentifier {
+        self.tag().parse().unwrap_or_default()
+    }
+    pub(crate) fn sources(self) -> [&'static str; 3] {
+        match self {
+            Lang::Zh => [
+                include_str!("../locales/zh-CN/pages.ftl"),
+                include_str!("../locales/zh-CN/words.ftl"),
+                include_str!("../locales/zh-CN/hazards.ftl"),
+            ],
+            Lang::En => [
+                include_str!("../locales/en/pages.ftl"),
+                include_str!("../locales/en/words.ftl"),
+                include_str!("../locales/en/hazards.ftl"),
+            ],
+        }
+    }
+    fn bundle(self) -> &'static FluentBundle<FluentResource> {
+        static ZH: OnceLock<FluentBundle<FluentResource>> = OnceLock::new();
+        static EN: OnceLock<FluentBundle<FluentResource>> = OnceLock::new();
+        let cell = match self {
+            Lang::Zh => &ZH,
+            Lang::En => &EN,
+        };
+        cell.get_or_init(|| {
+            let mut bundle = FluentBundle::new_concurrent(vec![self.id()]);
+            // Isolation marks are for mixed directions; both our languages run left to right, and the marks would break copied text.
+            bundle.set_use_isolating(false);
+            for source in self.sources() {
+                // The tests prove that the files parse whole; a broken entry would only be shown by its key.
+                let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
+                let _ = bundle.add_resource(resource);
+            }
+            bundle
+        })
+    }
+    /// The message of that key, or `None` if this language lacks it.
+    pub fn message(self, key: &str, args: Option<&FluentArgs<'_>>) -> Option<String> {
+        let bundle = self.bundle();
+        let pattern = bundle.get_message(key)?.value()?;
+        Some(bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned())
+    }
+    pub fn has(self, key: &str) -> bool {
+        self.bundle().has_message(key)
+    }
+}
+
+/// Light and dark: by the device's setting, or chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    #[default]
+    Auto,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::Auto => "auto",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+    pub fn parse(s: &str) -> Option<Theme> {
+        match s {
+            "auto" => Some(Theme::Auto),
+            "light" => Some(Theme::Light),
+            "dark" => Some(Theme::Dark),
+            _ => None,
+        }
+    }
+}
+
+/// A text in both languages, from data (rule packs) rather than from the bundles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Text {
+    pub zh: String,
+    pub en: String,
+}
+
+impl Text {
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Text {
+        Text { zh: zh.into(), en: en.into() }
+    }
+    /// In that language; in the other if it is missing there.
+    pub fn get(&self, lang: Lang) -> &str {
+        let (first, second) = match lang {
+            Lang::Zh => (&self.zh, &self.en),
+            Lang::En => (&self.en, &self.zh),
+        };
+        if first.is_empty() { second } else { first }
+    }
+    pub fn is_empty(&self) -> bool {
+        self.zh.is_empty() && self.en.is_empty()
+    }
+}
+
+/// What every page needs to know about the request it answers. Filled by the door; the server adds its clock and name.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    pub lang: Lang,
+    pub theme: Theme,
+    /// UTC milliseconds by the server: the demo's clock runs fast, so a page never asks the browser's.
+    pub now: i64,
+    /// Minutes east of UTC of the site.
+    pub utc_offset_minutes: i32,
+    /// How fast the server's clock runs: 1 in life, more in the demo.
+    pub speed: f64,
+    /// Goes into every form.
+    pub csrf: String,
+    /// Path of the page, where the language and theme switches lead back to.
+    pub path: String,
+    /// Name of who acts, once told.
+    pub actor: Option<String>,
+    pub signed_in: bool,
+    /// Site or district shown beside the brand.
+    pub whose: String,
+}
+
+impl Ui {
+    /// For tests and for pages that nobody has asked for yet.
+    pub fn plain(lang: Lang, now: i64) -> Ui {
+        Ui {
+            lang,
+            theme: Theme::Auto,
+            now,
+            utc_offset_minutes: 480,
+            speed: 1.0,
+            csrf: String::new(),
+            path: "/".into(),
+            actor: None,
+            signed_in: false,
+            whose: String::new(),
+        }
+    }
+    /// The message of that key; a missing one shows as its key, and a test sees to it that none is missing.
+    pub fn t(&self, key: &str) -> String {
+        self.lang.message(key, None).unwrap_or_else(|| key.to_owned())
+    }
+    pub fn t1<'a>(&self, key: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
+        let mut args = FluentArgs::new();
+        args.set(name, value);
+        self.lang.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+    pub fn t2<'a>(&self, key: &str, a: (&'a str, FluentValue<'a>), b: (&'a str, FluentValue<'a>)) -> String {
+        let mut args = FluentArgs::new();
+        args.set(a.0, a.1);
+        args.set(b.0, b.1);
+        self.lang.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+    /// A message with a count in it, `$n`.
+    pub fn n(&self, key: &str, n: impl Borrow<u64>) -> String {
+        self.t1(key, "n", *n.borrow())
+    }
+    pub fn text<'a>(&self, text: &'a Text) -> &'a str {
+        text.get(self.lang)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn keys(lang: Lang) -> BTreeSet<String> {
+        lang.sources()
+            .iter()
+            .flat_map(|source| {
+                let parsed = fluent_bundle::FluentResource::try_new((*source).to_owned());
+                let resource = parsed.unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", lang.tag()));
+                let ids = |line: &&str| line.split(" =").next().is_some_and(|k| line.contains(" =") && !k.contains([' ', '#', '[', '*']));
+                let found: Vec<String> = source.lines().filter(ids).filter_map(|l| l.split(" =").next()).map(str::to_owned).collect();
+                assert_eq!(found.len(), resource.entries().filter(|e| format!("{e:?}").starts_with("Message")).count(), "{}", lang.tag());
+                let distinct: BTreeSet<_> = found.iter().collect();
+                assert_eq!(distinct.len(), found.len(), "a key twice in {}", lang.tag());
+                found
+            })
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_messages() {
+        let (zh, en) = (keys(Lang::Zh), keys(Lang::En));
+        assert!(zh.len() > 300);
+        assert_eq!(zh.symmetric_difference(&en).collect::<Vec<_>>(), Vec::<&String>::new());
+    }
+
+    #[test]
+    fn languages_are_negotiated() {
+        assert_eq!(Lang::accept("fr;q=0.9, en-GB;q=0.8, zh;q=0.3"), Some(Lang::En));
+        assert_eq!(Lang::accept("zh-TW, en"), Some(Lang::Zh));
+        assert_eq!(Lang::accept("en;q=0, de"), None);
+        assert_eq!(Lang::parse("zh-CN"), Some(Lang::Zh));
+    }
+}

@@ -1,0 +1,230 @@
+//! The pages. Each function takes what the page shows and gives its HTML; everything that came from outside is escaped by the templates.
+use crate::chart::{Chart, chart};
+use crate::lang::{Lang, Theme, Ui};
+use crate::view::Notice;
+use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, Quarantine, Sight};
+use crate::view::platform::{self, Live, PlatformEntry, Trust};
+use crate::{assets, icon};
+use askama::Template;
+use std::borrow::Borrow;
+use tuoan_protocol::Severity;
+
+fn finish(t: impl Template) -> String {
+    // Writing into memory fails only if a Display of ours does; then an empty page is all there is to say.
+    t.render().unwrap_or_default()
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage<'a> {
+    ui: &'a Ui,
+    v: &'a Home,
+}
+#[derive(Template)]
+#[template(path = "home_live.html")]
+struct HomeLive<'a> {
+    ui: &'a Ui,
+    v: &'a Home,
+}
+/// The gateway's home page.
+pub fn home(ui: &Ui, v: &Home) -> String {
+    finish(HomePage { ui, v })
+}
+/// Its live part alone, which the script fetches again when something has changed.
+pub fn home_fragment(ui: &Ui, v: &Home) -> String {
+    finish(HomeLive { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+struct Incident<'a> {
+    ui: &'a Ui,
+    v: &'a IncidentPage,
+    charts: Vec<Chart>,
+}
+#[derive(Template)]
+#[template(path = "incident_live.html")]
+struct IncidentLive<'a> {
+    ui: &'a Ui,
+    v: &'a IncidentPage,
+    charts: Vec<Chart>,
+}
+fn charts(ui: &Ui, v: &IncidentPage) -> Vec<Chart> {
+    let end = if v.incident.state.active { v.to } else { v.incident.changed_at };
+    v.series.iter().map(|s| chart(ui, s, v.from, v.to, (v.incident.opened_at, end))).collect()
+}
+/// One incident with its timeline, at the gateway.
+pub fn incident(ui: &Ui, v: &IncidentPage) -> String {
+    finish(Incident { ui, v, charts: charts(ui, v) })
+}
+pub fn incident_fragment(ui: &Ui, v: &IncidentPage) -> String {
+    finish(IncidentLive { ui, v, charts: charts(ui, v) })
+}
+
+#[derive(Template)]
+#[template(path = "quarantine.html")]
+struct QuarantinePage<'a> {
+    ui: &'a Ui,
+    v: &'a Quarantine,
+}
+/// Messages that nobody understood.
+pub fn quarantine(ui: &Ui, v: &Quarantine) -> String {
+    finish(QuarantinePage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "platform.html")]
+struct PlatformPage<'a> {
+    ui: &'a Ui,
+    v: &'a Live,
+}
+#[derive(Template)]
+#[template(path = "platform_live.html")]
+struct PlatformLive<'a> {
+    ui: &'a Ui,
+    v: &'a Live,
+}
+/// The district's live page. Call [`Live::sort`] first.
+pub fn platform_live(ui: &Ui, v: &Live) -> String {
+    finish(PlatformPage { ui, v })
+}
+pub fn platform_fragment(ui: &Ui, v: &Live) -> String {
+    finish(PlatformLive { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "platform_incident.html")]
+struct PlatformIncident<'a> {
+    ui: &'a Ui,
+    v: &'a platform::IncidentPage,
+}
+/// One incident as the district sees it.
+pub fn platform_incident(ui: &Ui, v: &platform::IncidentPage) -> String {
+    finish(PlatformIncident { ui, v })
+}
+
+/// What was typed into the claim form and what is wrong with it; the password is never sent back.
+#[derive(Debug, Clone, Default)]
+pub struct Claim {
+    pub code: String,
+    pub code_error: Option<String>,
+    pub password_error: Option<String>,
+    pub again_error: Option<String>,
+    pub error: Option<String>,
+}
+#[derive(Template)]
+#[template(path = "claim.html")]
+struct ClaimPage<'a> {
+    ui: &'a Ui,
+    v: &'a Claim,
+}
+pub fn claim(ui: &Ui, v: &Claim) -> String {
+    finish(ClaimPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    ui: &'a Ui,
+    error: Option<&'a str>,
+    then: &'a str,
+}
+/// `then` is the path to go to afterwards.
+pub fn login(ui: &Ui, error: Option<&str>, then: &str) -> String {
+    finish(LoginPage { ui, error, then })
+}
+
+/// Asks for the name of who acts, then repeats the action with it.
+#[derive(Debug, Clone, Default)]
+pub struct AskName {
+    /// Where the form goes.
+    pub action: String,
+    pub back: String,
+    pub name: String,
+    pub error: Option<String>,
+    /// Other fields of the first form, passed on unchanged.
+    pub keep: Vec<(String, String)>,
+}
+#[derive(Template)]
+#[template(path = "ask_name.html")]
+struct AskNamePage<'a> {
+    ui: &'a Ui,
+    v: &'a AskName,
+}
+pub fn ask_name(ui: &Ui, v: &AskName) -> String {
+    finish(AskNamePage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    ui: &'a Ui,
+    title: &'a str,
+    help: &'a str,
+}
+/// What went wrong, in words, and the way back.
+pub fn error(ui: &Ui, title: &str, help: &str) -> String {
+    finish(ErrorPage { ui, title, help })
+}
+
+/// Helpers that only the templates call.
+impl Ui {
+    fn asset(&self, name: &str) -> String {
+        assets::url(name)
+    }
+    fn other_lang(&self) -> Lang {
+        match self.lang {
+            Lang::Zh => Lang::En,
+            Lang::En => Lang::Zh,
+        }
+    }
+    fn lang_name(&self, lang: Lang) -> String {
+        lang.message("language-name", None).unwrap_or_default()
+    }
+    fn themes(&self) -> [Theme; 3] {
+        [Theme::Auto, Theme::Light, Theme::Dark]
+    }
+    /// The sentence under the state of the whole.
+    fn whole_text(&self, v: &Home) -> String {
+        if v.strip.disk_fault.is_some() {
+            return self.t("whole-disk-text");
+        }
+        if v.zones.is_empty() && v.incidents.is_empty() {
+            return self.t("whole-unknown-text");
+        }
+        let blind: Vec<&str> = v.zones.iter().filter(|z| z.sight() != Sight::Clear).map(|z| z.name.as_str()).collect();
+        self.both(v.incidents.len(), &blind, "whole-blind-text", "whole-safe-text")
+    }
+    fn live_text(&self, v: &Live) -> String {
+        if v.sites.is_empty() && v.incidents.is_empty() {
+            return self.t("platform-whole-unknown-text");
+        }
+        let open = v.incidents.iter().filter(|i| !i.incident.state.closed).count();
+        let doubtful: Vec<&str> = v.sites.iter().filter(|s| s.trust() != Trust::Heard).map(|s| s.name.as_str()).collect();
+        self.both(open, &doubtful, "platform-whole-blind-text", "platform-whole-safe-text")
+    }
+    fn both(&self, open: usize, blind: &[&str], blind_key: &str, safe_key: &str) -> String {
+        /// Names said in the sentence; the rest is counted.
+        const NAMED: usize = 4;
+        let mut parts = Vec::new();
+        if open > 0 {
+            parts.push(self.n("whole-incidents-text", open as u64));
+        }
+        if !blind.is_empty() {
+            let mut names = blind.get(..NAMED).unwrap_or(blind).join(if self.lang == Lang::Zh { "、" } else { ", " });
+            if blind.len() > NAMED {
+                names.push('…');
+            }
+            parts.push(self.t2(blind_key, ("n", (blind.len() as u64).into()), ("names", names.into())));
+        }
+        if parts.is_empty() { self.t(safe_key) } else { parts.join(if self.lang == Lang::Zh { "" } else { " " }) }
+    }
+    fn severity_class(&self, s: impl Borrow<Severity>) -> &'static str {
+        match s.borrow() {
+            Severity::Emergency => "s1",
+            Severity::Serious => "s2",
+            Severity::General => "s3",
+            Severity::Advisory => "s4",
+        }
+    }
+}

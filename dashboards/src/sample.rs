@@ -1,0 +1,346 @@
+//! Made-up pages for the gallery and the tests: every state a page can be in, and names that try to break out of the HTML.
+use crate::lang::Text;
+use crate::view::gateway::*;
+use crate::view::platform::{Live, PlatformEntry, Site, SiteIncident};
+use crate::view::{Incident, Notice, platform};
+use tuoan_protocol::{Basis, Fixed, IncidentState, Quantity, Severity, Transition};
+
+/// 2026-11-24 14:32:05 in China.
+pub const NOW: i64 = 1_795_501_925_000;
+/// Must never appear unescaped.
+pub const EVIL: &str = "<script>alert('x')</script>\"><img src=x onerror=y>";
+
+pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: i64) -> Incident {
+    Incident {
+        id: id.into(),
+        sequence: 3,
+        hazard: hazard.into(),
+        title: Text::default(),
+        advice: Text::default(),
+        place: place.into(),
+        device: Some("climate-2".into()),
+        severity,
+        basis: Basis::Confirmed,
+        state: IncidentState { active: true, acknowledged: false, closed: false },
+        opened_at: NOW - age_s * 1000,
+        changed_at: NOW - age_s * 1000,
+        trigger: None,
+        activations: 1,
+        acknowledged_by: None,
+    }
+}
+
+fn sensor(device: &str, quantity: Quantity, value: i64, age_s: i64) -> Sensor {
+    Sensor {
+        device: device.into(),
+        quantity,
+        channel: 0,
+        value: Fixed(value),
+        at: NOW - age_s * 1000,
+        freshness: Freshness::Fresh,
+        alarming: false,
+    }
+}
+
+fn device(id: &str, name: &str, heard_s: i64, battery: Option<i64>) -> Device {
+    Device {
+        id: id.into(),
+        name: Some(name.into()),
+        make: Some("Aqara".into()),
+        model: Some("MCCGQ11LM".into()),
+        battery,
+        last_heard: Some(NOW - heard_s * 1000),
+        lost: false,
+    }
+}
+
+fn climate(temperature: i64, humidity: i64, co2: i64) -> Vec<Sensor> {
+    vec![
+        sensor("climate", Quantity::Temperature, temperature, 12),
+        sensor("climate", Quantity::Humidity, humidity, 12),
+        sensor("climate", Quantity::Co2, co2, 12),
+    ]
+}
+
+fn zone(id: &str, name: &str, kind: &'static str, phase: &'static str, sensors: Vec<Sensor>) -> Zone {
+    Zone { id: id.into(), name: name.into(), kind, phase, sensors, devices: Vec::new(), not_watched: false, worst: None }
+}
+
+/// All is well.
+pub fn calm() -> Home {
+    let mut entrance = zone("entrance", "大门", "exit", "nap", vec![sensor("door", Quantity::Open, 0, 340)]);
+    entrance.devices.push(device("door", "大门门磁", 340, Some(87)));
+    Home {
+        version: 41,
+        zones: vec![
+            zone("toddler-1", "托小班1", "activity", "nap", climate(2340, 4500, 620)),
+            zone("toddler-2", "托小班2", "activity", "nap", climate(2290, 4700, 812)),
+            zone("older-1", "托大班1", "activity", "nap", climate(2410, 4100, 700)),
+            entrance,
+            zone(
+                "kitchen",
+                "厨房",
+                "kitchen",
+                "nap",
+                vec![sensor("gas", Quantity::GasLel, 0, 20), sensor("fridge", Quantity::FridgeTemperature, 420, 45)],
+            ),
+        ],
+        strip: Strip {
+            clock_trusted: true,
+            sinks: vec![Sink { name: "platform".into(), ..Sink::default() }, Sink { name: "influx".into(), ..Sink::default() }],
+            ..Strip::default()
+        },
+        ..Home::default()
+    }
+}
+
+/// Much is not.
+pub fn busy() -> Home {
+    let mut home = calm();
+    let mut smoke = incident("01KAPT0000000000000000001", "fire.smoke", "厨房", Severity::Emergency, 80);
+    smoke.trigger = Some((Quantity::Smoke, Fixed(1)));
+    let mut door = incident("01KAPT0000000000000000002", "door.held_open", "大门", Severity::Serious, 190);
+    door.activations = 2;
+    let mut air = incident("01KAPT0000000000000000003", "air.co2", "托小班2", Severity::General, 2400);
+    air.trigger = Some((Quantity::Co2, Fixed(1240)));
+    air.state.acknowledged = true;
+    air.acknowledged_by = Some("王老师".into());
+    let mut left = incident("01KAPT0000000000000000004", "left.behind", "睡眠室", Severity::Emergency, 600);
+    left.basis = Basis::Inferred;
+    left.state.active = false;
+    left.changed_at = NOW - 60_000;
+    let mut noise = incident("01KAPT0000000000000000005", "noise.high", "托大班1", Severity::Advisory, 300);
+    noise.basis = Basis::Inferred;
+    home.incidents = vec![smoke, left, door, air, noise];
+    let mut nap = zone("nap", "睡眠室", "nap", "nap", vec![sensor("nap-climate", Quantity::Temperature, 2200, 400)]);
+    if let Some(s) = nap.sensors.first_mut() {
+        s.freshness = Freshness::Late;
+    }
+    nap.devices.push(device("nap-radar", "毫米波", 30, Some(12)));
+    let mut yard = zone("yard", "户外场地", "yard", "nap", vec![sensor("yard-climate", Quantity::Temperature, 900, 4000)]);
+    if let Some(s) = yard.sensors.first_mut() {
+        s.freshness = Freshness::Lost { since: NOW - 3_600_000 };
+    }
+    let mut back = zone("back-door", "后门", "exit", "nap", vec![sensor("back", Quantity::Open, 1, 190)]);
+    back.not_watched = true;
+    back.worst = Some(Severity::Serious);
+    let office = zone("office", "办公室", "office", "nap", Vec::new());
+    if let Some(kitchen) = home.zones.iter_mut().find(|z| z.id == "kitchen") {
+        kitchen.worst = Some(Severity::Emergency);
+        let mut alarm = sensor("smoke", Quantity::Smoke, 1, 80);
+        alarm.alarming = true;
+        kitchen.sensors.insert(0, alarm);
+        kitchen.devices.push(Device { lost: true, ..device("leak", "水浸", 7200, None) });
+    }
+    home.zones.extend([nap, yard, back, office]);
+    home.unplaced = vec![device("0x00158d0001", "新传感器", 8, Some(100)), Device { id: "unknown-7".into(), ..Device::default() }];
+    home.strip.clock_trusted = false;
+    home.strip.quarantined = 3;
+    home.strip.sinks = vec![
+        Sink {
+            name: "platform".into(),
+            alerts: 4,
+            metrics: 0,
+            bytes: Some(52_000),
+            hours_left: Some(70.0),
+            failing: Some("connection refused".into()),
+            ..Sink::default()
+        },
+        Sink { name: "influx".into(), metrics: 1200, bytes: Some(410_000), set_aside: 2, ..Sink::default() },
+    ];
+    home.notice = Some(Notice::Done("收到，已经记下。".into()));
+    home
+}
+
+/// Names from outside that try to break out.
+pub fn evil() -> Home {
+    let mut home = busy();
+    for i in &mut home.incidents {
+        (i.place, i.hazard, i.id) = (EVIL.into(), EVIL.into(), EVIL.into());
+        (i.title, i.advice) = (Text::new(EVIL, EVIL), Text::new(EVIL, EVIL));
+        (i.device, i.acknowledged_by) = (Some(EVIL.into()), Some(EVIL.into()));
+    }
+    for z in &mut home.zones {
+        (z.name, z.id) = (EVIL.into(), EVIL.into());
+        for d in &mut z.devices {
+            (d.name, d.id) = (Some(EVIL.into()), EVIL.into());
+        }
+    }
+    for d in &mut home.unplaced {
+        (d.name, d.id, d.make, d.model) = (Some(EVIL.into()), EVIL.into(), Some(EVIL.into()), Some(EVIL.into()));
+    }
+    for s in &mut home.strip.sinks {
+        (s.name, s.failing) = (EVIL.into(), Some(EVIL.into()));
+    }
+    home.strip.disk_fault = Some(EVIL.into());
+    home.notice = Some(Notice::Failed(EVIL.into()));
+    home
+}
+
+fn entry(at: i64, transition: Transition, severity: Severity, sequence: u64) -> Entry {
+    Entry {
+        at,
+        transition,
+        state: IncidentState { active: true, acknowledged: false, closed: false },
+        severity,
+        basis: Basis::Confirmed,
+        actor: None,
+        note: None,
+        trigger: None,
+        clock_trusted: true,
+        sequence,
+    }
+}
+
+fn rule() -> Rule {
+    Rule {
+        id: "air.co2.high".into(),
+        clause: "GB/T 18883-2022 二氧化碳 ≤ 0.10 %（1 h 均值）".into(),
+        source: Text::new("室内空气质量标准", "Indoor air quality standard"),
+        verified: false,
+        pack: "air".into(),
+        hash: "5f2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b".into(),
+        engine: "1.0".into(),
+    }
+}
+
+pub fn incident_page() -> IncidentPage {
+    let mut incident = incident("01KAPT0000000000000000003", "air.co2", "托小班2", Severity::General, 2400);
+    incident.trigger = Some((Quantity::Co2, Fixed(1004)));
+    let from = NOW - 7_200_000;
+    let minutes = |f: &dyn Fn(i64) -> Option<i64>| (0..120).filter_map(|m| f(m).map(|v| (from + m * 60_000, Fixed(v)))).collect();
+    let co2 = minutes(&|m| if (30..42).contains(&m) { None } else { Some(640 + m * 6 + (m * 37 % 23)) });
+    let temperature = minutes(&|m| Some(2150 + m * 2 + (m * 13 % 9)));
+    let mut opened = entry(incident.opened_at, Transition::Opened, Severity::General, 11);
+    opened.trigger = incident.trigger.clone();
+    let mut raised = entry(incident.opened_at + 900_000, Transition::Raised, Severity::Serious, 12);
+    raised.basis = Basis::Inferred;
+    raised.clock_trusted = false;
+    let mut taken = entry(incident.opened_at + 960_000, Transition::Acknowledged, Severity::Serious, 13);
+    taken.actor = Some("王老师".into());
+    taken.note = Some("已开窗通风".into());
+    IncidentPage {
+        site: "杏园托育".into(),
+        from,
+        to: NOW,
+        series: vec![
+            Series {
+                device: "托小班2 环境".into(), quantity: Quantity::Co2, points: co2, gap_ms: 180_000, threshold: Some(Fixed(1000))
+            },
+            Series {
+                device: "托小班2 环境".into(),
+                quantity: Quantity::Temperature,
+                points: temperature,
+                gap_ms: 180_000,
+                threshold: None,
+            },
+        ],
+        entries: vec![opened, raised, taken],
+        deliveries: vec![
+            Delivery {
+                sink: "platform".into(),
+                sequence: 11,
+                state: DeliveryState::Accepted { at: incident.opened_at + 1500, receipt: "r-7f3a91".into() },
+            },
+            Delivery {
+                sink: "platform".into(),
+                sequence: 12,
+                state: DeliveryState::SetAside { reason: "rejected: unknown hazard".into() },
+            },
+            Delivery { sink: "platform".into(), sequence: 13, state: DeliveryState::Waiting },
+        ],
+        rule: rule(),
+        found_on_connect: true,
+        clock_trusted: true,
+        institution: "community",
+        supervisor: "health",
+        notice: None,
+        incident,
+    }
+}
+
+fn site_incident(incident: Incident, site_name: &str, street: &str) -> SiteIncident {
+    SiteIncident {
+        incident,
+        site: "site".into(),
+        site_name: site_name.into(),
+        district: "上虞区".into(),
+        street: street.into(),
+        institution: "community",
+        duty: vec!["fire".into(), "health".into()],
+        claimed_by: None,
+        claimed_at: None,
+        unrecorded: false,
+    }
+}
+
+pub fn live() -> Live {
+    let home = busy();
+    let names = [("杏园托育", "百官街道"), ("曹娥社区驿站", "曹娥街道"), ("东关镇托育园", "东关街道"), ("崧厦幼儿园托班", "崧厦街道")];
+    let mut incidents: Vec<SiteIncident> =
+        home.incidents.into_iter().zip(names.iter().cycle()).map(|(i, (name, street))| site_incident(i, name, street)).collect();
+    if let Some(i) = incidents.get_mut(2) {
+        i.claimed_by = Some("区托育中心 李敏".into());
+        i.unrecorded = true;
+    }
+    let site = |n: usize, trust: u8| {
+        let (name, street) = names.get(n).copied().unwrap_or_default();
+        Site {
+            id: format!("site-{n}"),
+            name: name.into(),
+            district: "上虞区".into(),
+            street: street.into(),
+            last_heard: Some(NOW - 20_000),
+            silent: false,
+            gaps: if trust == 1 { vec![(14, 16)] } else { Vec::new() },
+            healthy: true,
+            clock_trusted: true,
+            queue: u64::from(trust) * 12,
+            open: 2,
+            worst: Some(Severity::Serious),
+        }
+    };
+    let mut silent = site(3, 0);
+    (silent.silent, silent.last_heard, silent.open, silent.worst) = (true, Some(NOW - 900_000), 0, None);
+    let mut live = Live { version: 7, incidents, sites: vec![site(0, 0), site(1, 1), site(2, 0), silent], notice: None };
+    live.sort();
+    live
+}
+
+pub fn platform_incident() -> platform::IncidentPage {
+    let page = incident_page();
+    let entries = page
+        .entries
+        .into_iter()
+        .map(|entry| PlatformEntry::Site { received_at: entry.at + 1500, receipt: "r-7f3a91".into(), entry })
+        .chain([PlatformEntry::District { at: NOW - 60_000, action: "claimed", actor: "李敏".into(), note: None }])
+        .collect();
+    platform::IncidentPage { incident: site_incident(page.incident, "杏园托育", "百官街道"), entries, rule: rule(), notice: None }
+}
+
+pub fn quarantine() -> Quarantine {
+    Quarantine {
+        total: 3,
+        reasons: vec![("no decoder takes this topic".into(), 2), ("temperature: not a number".into(), 1)],
+        items: vec![
+            Quarantined {
+                id: 2,
+                at: NOW - 60_000,
+                topic: "kit/living/x1/env".into(),
+                decoder: None,
+                reason: "no decoder takes this topic".into(),
+                preview: "{\"t\":23.1}".into(),
+                bytes: 10,
+            },
+            Quarantined {
+                id: 1,
+                at: NOW - 90_000,
+                topic: "zigbee2mqtt/厨房".into(),
+                decoder: Some("zigbee2mqtt".into()),
+                reason: "temperature: not a number".into(),
+                preview: "{\"temperature\":\"warm\"}".into(),
+                bytes: 22,
+            },
+        ],
+    }
+}

@@ -1,0 +1,262 @@
+//! What the gateway's pages show.
+use super::{Incident, Notice, Whole};
+use crate::lang::Text;
+use tuoan_protocol::{Basis, Fixed, IncidentState, Quantity, Severity, Transition};
+
+/// The home page.
+#[derive(Debug, Clone, Default)]
+pub struct Home {
+    /// Version of the engine's view that this shows.
+    pub version: u64,
+    /// Not closed, most urgent first.
+    pub incidents: Vec<Incident>,
+    pub zones: Vec<Zone>,
+    pub unplaced: Vec<Device>,
+    pub strip: Strip,
+    pub notice: Option<Notice>,
+}
+
+impl Home {
+    /// Zones that are not wholly seen.
+    pub fn blind(&self) -> usize {
+        self.zones.iter().filter(|z| z.sight() != Sight::Clear).count()
+    }
+    pub fn whole(&self) -> Whole {
+        if self.strip.disk_fault.is_some() {
+            return Whole::ActNow;
+        }
+        // Before the first view there is nothing to vouch for.
+        let blind = if self.zones.is_empty() { 1 } else { self.blind() };
+        Whole::of(&self.incidents, blind)
+    }
+}
+
+/// A room, exit, yard or kitchen.
+#[derive(Debug, Clone, Default)]
+pub struct Zone {
+    pub id: String,
+    pub name: String,
+    /// `activity`, `nap`, `exit` ...: the site file's word.
+    pub kind: &'static str,
+    /// `care`, `nap`, `closed` ...
+    pub phase: &'static str,
+    pub sensors: Vec<Sensor>,
+    pub devices: Vec<Device>,
+    /// An exit without a sensor that can see adults.
+    pub not_watched: bool,
+    /// Most urgent open incident here.
+    pub worst: Option<Severity>,
+}
+
+/// Whether a zone is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    Clear,
+    /// Some of it is lost or not watched.
+    Partly,
+    /// Nothing of it is seen.
+    Blind,
+}
+
+impl Zone {
+    pub fn sight(&self) -> Sight {
+        let lost = self.sensors.iter().filter(|s| matches!(s.freshness, Freshness::Lost { .. })).count();
+        let silent = self.devices.iter().filter(|d| d.lost || d.last_heard.is_none()).count();
+        let live = self.sensors.len().saturating_sub(lost) + self.devices.len().saturating_sub(silent);
+        match (live, lost + silent) {
+            (0, _) => Sight::Blind,
+            (_, 0) if !self.not_watched => Sight::Clear,
+            _ => Sight::Partly,
+        }
+    }
+    pub fn sight_name(&self) -> &'static str {
+        match self.sight() {
+            Sight::Clear => "clear",
+            Sight::Partly => "partly",
+            Sight::Blind => "blind",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Sensor {
+    pub device: String,
+    pub quantity: Quantity,
+    pub channel: u8,
+    pub value: Fixed,
+    pub at: i64,
+    pub freshness: Freshness,
+    /// The state itself calls for a person (smoke, gas ...) or an open incident rests on it.
+    pub alarming: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    Fresh,
+    Late,
+    /// The value must not be shown as current.
+    Lost {
+        since: i64,
+    },
+}
+
+impl Freshness {
+    pub fn name(self) -> &'static str {
+        match self {
+            Freshness::Fresh => "fresh",
+            Freshness::Late => "late",
+            Freshness::Lost { .. } => "lost",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Device {
+    pub id: String,
+    pub name: Option<String>,
+    pub make: Option<String>,
+    pub model: Option<String>,
+    /// Per cent.
+    pub battery: Option<i64>,
+    pub last_heard: Option<i64>,
+    pub lost: bool,
+}
+
+impl Device {
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+    pub fn make_and_model(&self) -> Option<String> {
+        match (&self.make, &self.model) {
+            (Some(a), Some(b)) => Some(format!("{a} {b}")),
+            (Some(a), None) | (None, Some(a)) => Some(a.clone()),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The machine's own state: one quiet line at the foot, loud when it is not well.
+#[derive(Debug, Clone, Default)]
+pub struct Strip {
+    pub clock_trusted: bool,
+    /// Why commits fail and what to do; `None`: the disk is well.
+    pub disk_fault: Option<String>,
+    pub disk_fault_since: Option<i64>,
+    pub sinks: Vec<Sink>,
+    pub quarantined: u64,
+}
+
+/// One destination's queue.
+#[derive(Debug, Clone, Default)]
+pub struct Sink {
+    /// `platform` or `influx`; another name is shown as it is.
+    pub name: String,
+    /// Messages waiting.
+    pub alerts: u64,
+    pub metrics: u64,
+    pub bytes: Option<u64>,
+    /// How long the room left lasts at the present rate.
+    pub hours_left: Option<f64>,
+    pub last_success: Option<i64>,
+    /// Text of the last failure while it lasts.
+    pub failing: Option<String>,
+    /// Poison records set aside.
+    pub set_aside: u64,
+}
+
+/// One incident and its timeline.
+#[derive(Debug, Clone)]
+pub struct IncidentPage {
+    pub incident: Incident,
+    pub site: String,
+    /// Between which times the charts run.
+    pub from: i64,
+    pub to: i64,
+    pub series: Vec<Series>,
+    pub entries: Vec<Entry>,
+    pub deliveries: Vec<Delivery>,
+    pub rule: Rule,
+    pub found_on_connect: bool,
+    pub clock_trusted: bool,
+    pub institution: &'static str,
+    pub supervisor: &'static str,
+    pub notice: Option<Notice>,
+}
+
+/// Readings of one quantity of one device, in order of time.
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub device: String,
+    pub quantity: Quantity,
+    pub points: Vec<(i64, Fixed)>,
+    /// Two points further apart than this (milliseconds) have a gap between them.
+    pub gap_ms: i64,
+    /// The rule's limit, in the quantity's unit, where this series is what it judges.
+    pub threshold: Option<Fixed>,
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub at: i64,
+    pub transition: Transition,
+    pub state: IncidentState,
+    pub severity: Severity,
+    pub basis: Basis,
+    pub actor: Option<String>,
+    pub note: Option<String>,
+    pub trigger: Option<(Quantity, Fixed)>,
+    pub clock_trusted: bool,
+    pub sequence: u64,
+}
+
+/// One event's way to one receiver.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub sink: String,
+    pub sequence: u64,
+    pub state: DeliveryState,
+}
+
+#[derive(Debug, Clone)]
+pub enum DeliveryState {
+    Waiting,
+    Accepted { at: i64, receipt: String },
+    SetAside { reason: String },
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Rule {
+    pub id: String,
+    /// Standard and clause, e.g. "GB/T 18883-2022 表1".
+    pub clause: String,
+    /// Where the figure comes from.
+    pub source: Text,
+    /// Someone has checked the clause against the standard.
+    pub verified: bool,
+    pub pack: String,
+    /// Hex of the rule packs' hash in force.
+    pub hash: String,
+    pub engine: String,
+}
+
+/// Messages that nobody understood.
+#[derive(Debug, Clone, Default)]
+pub struct Quarantine {
+    pub total: u64,
+    pub reasons: Vec<(String, u64)>,
+    /// Newest first.
+    pub items: Vec<Quarantined>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    pub id: i64,
+    pub at: i64,
+    pub topic: String,
+    pub decoder: Option<String>,
+    pub reason: String,
+    /// Start of the payload, made printable.
+    pub preview: String,
+    pub bytes: u64,
+}

@@ -1,0 +1,339 @@
+//! Names of things and how numbers and times are written.
+use crate::lang::{Lang, Ui};
+use crate::view::{Incident, Whole};
+use std::borrow::Borrow;
+use time::{OffsetDateTime, UtcOffset};
+use tuoan_protocol::{Basis, Fixed, Quantity, Severity, Transition};
+
+/// Ids of the hazard catalogue, each with a name and an advice in both languages.
+pub const HAZARDS: [&str; 42] = [
+    "fire.smoke",
+    "gas.leak",
+    "co.high",
+    "panic.button",
+    "exit.child_unattended",
+    "door.held_open",
+    "door.after_hours",
+    "window.open_upper",
+    "room.unattended",
+    "ratio.low",
+    "nap.prone",
+    "child.fall",
+    "child.climb",
+    "zone.intrusion",
+    "stranger.after_hours",
+    "left.behind",
+    "water.hot",
+    "water.leak",
+    "air.co2",
+    "air.pm25",
+    "air.hcho",
+    "air.tvoc",
+    "climate.temp",
+    "climate.rh",
+    "noise.high",
+    "uv.unsafe",
+    "uv.missing",
+    "fridge.temp",
+    "power.after_close",
+    "ebike.in_escape",
+    "health.fever",
+    "health.cluster",
+    "exit.blocked",
+    "power.lost",
+    "recorder.gap",
+    "detector.untested",
+    "concern.report",
+    "camera.blind",
+    "sensor.silent",
+    "gateway.silent",
+    "env.anomaly",
+    "store.degraded",
+];
+
+/// Enumerations that have a message for each member: (prefix, members).
+pub const WORDS: [(&str, &[&str]); 9] = [
+    ("severity", &["1", "2", "3", "4"]),
+    ("basis", &["confirmed", "inferred"]),
+    ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed"]),
+    ("zone-kind", &["activity", "nap", "corridor", "washroom", "kitchen", "exit", "stairs_gate", "yard", "office", "power", "storage"]),
+    ("phase", &["care", "drop_off", "nap", "collection", "staff", "closed"]),
+    (
+        "role",
+        &[
+            "climate",
+            "door",
+            "window",
+            "smoke",
+            "heat",
+            "gas",
+            "co",
+            "water",
+            "hot_water",
+            "panic",
+            "occupancy",
+            "lock",
+            "power",
+            "siren",
+            "gas_valve",
+            "camera",
+            "meter",
+            "other",
+        ],
+    ),
+    ("institution", &["public", "employer", "community", "private", "kindergarten", "station"]),
+    ("supervisor", &["health", "education", "township", "union", "civil_affairs"]),
+    (
+        "duty",
+        &[
+            "health",
+            "disease_control",
+            "maternal_child_health",
+            "fire",
+            "housing",
+            "gas",
+            "police",
+            "civil_affairs",
+            "womens_federation",
+            "market",
+            "environment",
+            "education",
+            "township",
+        ],
+    ),
+];
+
+pub fn transition_name(t: Transition) -> &'static str {
+    match t {
+        Transition::Opened => "opened",
+        Transition::Raised => "raised",
+        Transition::Lowered => "lowered",
+        Transition::Reactivated => "reactivated",
+        Transition::Returned => "returned",
+        Transition::Acknowledged => "acknowledged",
+        Transition::Closed => "closed",
+    }
+}
+
+/// A dotted or snake_case id as part of a message key.
+fn key_part(id: &str) -> String {
+    id.replace('.', "-")
+}
+
+/// Templates pass references and servers values; the methods below take either.
+impl Ui {
+    /// A member of an enumeration of [`WORDS`]; one that has no message is shown as it is.
+    pub fn word(&self, prefix: &str, member: &str) -> String {
+        self.lang.message(&format!("{prefix}-{member}"), None).unwrap_or_else(|| member.to_owned())
+    }
+    pub fn severity(&self, s: impl Borrow<Severity>) -> String {
+        let s = *s.borrow();
+        self.t(&format!("severity-{}", u8::from(s)))
+    }
+    pub fn basis(&self, b: impl Borrow<Basis>) -> String {
+        let b = *b.borrow();
+        self.t(match b {
+            Basis::Confirmed => "basis-confirmed",
+            Basis::Inferred => "basis-inferred",
+        })
+    }
+    pub fn transition(&self, t: impl Borrow<Transition>) -> String {
+        let t = *t.borrow();
+        self.word("transition", transition_name(t))
+    }
+    pub fn whole(&self, w: impl Borrow<Whole>) -> String {
+        let w = *w.borrow();
+        self.word("whole", w.name())
+    }
+    /// What: the rule's own words, else the catalogue's, else the id.
+    pub fn title(&self, i: &Incident) -> String {
+        if i.title.is_empty() { self.word("hazard", &key_part(&i.hazard)) } else { self.text(&i.title).to_owned() }
+    }
+    /// What to do: the rule's own words, else the catalogue's, else the general advice.
+    pub fn advice(&self, i: &Incident) -> String {
+        if !i.advice.is_empty() {
+            return self.text(&i.advice).to_owned();
+        }
+        self.lang.message(&format!("advice-{}", key_part(&i.hazard)), None).unwrap_or_else(|| self.t("advice-general"))
+    }
+    /// For the live region: severity, where, what, what to do.
+    pub fn announcement(&self, i: &Incident) -> String {
+        format!("{} · {} · {} · {}", self.severity(i.severity), i.place, self.title(i), self.advice(i))
+    }
+    pub fn quantity(&self, q: &Quantity) -> String {
+        self.word("quantity", q.name())
+    }
+    /// Unit for display: counts have a counter word in Chinese, states have none.
+    pub fn unit(&self, q: &Quantity) -> String {
+        match q {
+            Quantity::People | Quantity::Adults | Quantity::Children => self.t("unit-people"),
+            Quantity::LinkQuality => String::new(),
+            q if q.is_state() => String::new(),
+            q => q.unit().to_owned(),
+        }
+    }
+    /// The number alone, or the word of a state.
+    pub fn figure(&self, q: &Quantity, value: impl Borrow<Fixed>) -> String {
+        let value = *value.borrow();
+        if q.is_state() {
+            let state = if value.0 == 1 { "1" } else { "0" };
+            return self.word("state", &format!("{}-{state}", q.name()));
+        }
+        decimal(value.0, q.decimals(), shown_decimals(q))
+    }
+    /// Number and unit.
+    pub fn value(&self, q: &Quantity, value: impl Borrow<Fixed>) -> String {
+        let value = *value.borrow();
+        let unit = self.unit(q);
+        let figure = self.figure(q, value);
+        if unit.is_empty() { figure } else { format!("{figure} {unit}") }
+    }
+    fn local(&self, ms: i64) -> Option<OffsetDateTime> {
+        let offset = UtcOffset::from_whole_seconds(self.utc_offset_minutes.checked_mul(60)?).ok()?;
+        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?;
+        utc.checked_to_offset(offset)
+    }
+    /// "14:32", with the date where it is not today's.
+    pub fn clock(&self, ms: impl Borrow<i64>) -> String {
+        let ms = *ms.borrow();
+        let Some(t) = self.local(ms) else { return "–".into() };
+        let time = format!("{:02}:{:02}", t.hour(), t.minute());
+        match self.local(self.now) {
+            Some(now) if now.date() == t.date() => time,
+            _ => format!("{} {time}", self.day(t)),
+        }
+    }
+    /// "14:32:05".
+    pub fn clock_seconds(&self, ms: impl Borrow<i64>) -> String {
+        let ms = *ms.borrow();
+        self.local(ms).map_or_else(|| "–".into(), |t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()))
+    }
+    /// "11月22日 14:32" or "22 Nov 14:32".
+    pub fn date_time(&self, ms: impl Borrow<i64>) -> String {
+        let ms = *ms.borrow();
+        self.local(ms).map_or_else(|| "–".into(), |t| format!("{} {:02}:{:02}", self.day(t), t.hour(), t.minute()))
+    }
+    /// With the year, for paper.
+    pub fn full_date_time(&self, ms: impl Borrow<i64>) -> String {
+        let ms = *ms.borrow();
+        self.local(ms).map_or_else(
+            || "–".into(),
+            |t| format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", t.year(), u8::from(t.month()), t.day(), t.hour(), t.minute(), t.second()),
+        )
+    }
+    fn day(&self, t: OffsetDateTime) -> String {
+        match self.lang {
+            Lang::Zh => format!("{}月{}日", u8::from(t.month()), t.day()),
+            Lang::En => {
+                let month = t.month().to_string();
+                format!("{} {}", t.day(), month.get(..3).unwrap_or(&month))
+            }
+        }
+    }
+    /// "12 秒前". The page's script keeps it counting.
+    pub fn age(&self, ms: impl Borrow<i64>) -> String {
+        let ms = *ms.borrow();
+        let s = self.now.saturating_sub(ms).max(0) / 1000;
+        match s {
+            0..60 => self.t1("age-s", "s", s),
+            60..3600 => self.t1("age-m", "m", s / 60),
+            3600..86_400 => self.t1("age-h", "h", s / 3600),
+            _ => self.t1("age-d", "d", s / 86_400),
+        }
+    }
+    /// "1 分 20 秒", from then to now.
+    pub fn lasting(&self, since: impl Borrow<i64>) -> String {
+        let since = *since.borrow();
+        self.span(self.now.saturating_sub(since))
+    }
+    /// A length of time in milliseconds in its two largest units.
+    pub fn span(&self, ms: i64) -> String {
+        let s = ms.max(0) / 1000;
+        let two = |key: &str, a: (&str, i64), b: (&str, i64)| self.t2(key, (a.0, a.1.into()), (b.0, b.1.into()));
+        match s {
+            0..60 => self.t1("span-s", "s", s),
+            60..3600 => two("span-ms", ("m", s / 60), ("s", s % 60)),
+            3600..86_400 => two("span-hm", ("h", s / 3600), ("m", s % 3600 / 60)),
+            _ => two("span-dh", ("d", s / 86_400), ("h", s % 86_400 / 3600)),
+        }
+    }
+    /// The same message with its variables left as `{s}`, `{m}` ..., for the script.
+    pub fn pattern(&self, key: &str) -> String {
+        let mut args = fluent_bundle::FluentArgs::new();
+        for name in ["s", "m", "h", "d"] {
+            args.set(name, format!("{{{name}}}"));
+        }
+        self.lang.message(key, Some(&args)).unwrap_or_default()
+    }
+    /// "1.5 MB": bytes in at most one decimal.
+    pub fn bytes(&self, n: impl Borrow<u64>) -> String {
+        let n = *n.borrow();
+        match n {
+            0..1024 => format!("{n} B"),
+            1024..1_048_576 => format!("{:.1} kB", n as f64 / 1024.0),
+            _ => format!("{:.1} MB", n as f64 / 1_048_576.0),
+        }
+    }
+    pub fn hours(&self, h: impl Borrow<f64>) -> String {
+        let h = *h.borrow();
+        if h >= 100.0 || !h.is_finite() { "> 100".into() } else { format!("{h:.0}") }
+    }
+}
+
+/// Decimals worth showing: sensors are not as sharp as their scale.
+fn shown_decimals(q: &Quantity) -> u8 {
+    match q {
+        Quantity::Formaldehyde | Quantity::Tvoc | Quantity::BatteryVoltage => 2,
+        Quantity::Humidity => 0,
+        q => q.decimals().min(1),
+    }
+}
+
+/// `raw / 10^from` with `to` decimals, rounded half away from zero, in whole numbers.
+pub fn decimal(raw: i64, from: u8, to: u8) -> String {
+    let drop = 10u64.saturating_pow(u32::from(from.saturating_sub(to)));
+    let magnitude = raw.unsigned_abs().saturating_add(drop / 2) / drop.max(1);
+    let decimals = from.min(to);
+    let scale = 10u64.saturating_pow(u32::from(decimals)).max(1);
+    let sign = if raw < 0 && magnitude > 0 { "−" } else { "" };
+    if decimals == 0 {
+        format!("{sign}{magnitude}")
+    } else {
+        format!("{sign}{}.{:0width$}", magnitude / scale, magnitude % scale, width = usize::from(decimals))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_round_half_away_from_zero() {
+        assert_eq!(decimal(2345, 2, 1), "23.5");
+        assert_eq!(decimal(-2345, 2, 1), "−23.5");
+        assert_eq!(decimal(-4, 2, 1), "0.0");
+        assert_eq!(decimal(812, 0, 0), "812");
+        assert_eq!(decimal(5, 3, 2), "0.01");
+        assert_eq!(decimal(i64::MIN, 2, 1).len(), "−".len() + 19);
+    }
+
+    #[test]
+    fn times_are_the_sites_own() {
+        let ui = Ui::plain(Lang::Zh, 1_795_329_120_000); // 2026-11-22 06:32 UTC
+        assert_eq!(ui.date_time(ui.now), "11月22日 14:32");
+        assert_eq!(ui.clock(ui.now), "14:32");
+        assert_eq!(ui.clock(ui.now - 86_400_000), "11月21日 14:32");
+        assert_eq!(ui.age(ui.now - 12_000), "12 秒前");
+        assert_eq!(ui.lasting(ui.now - 80_000), "1 分 20 秒");
+        assert_eq!(Ui::plain(Lang::En, ui.now).date_time(ui.now), "22 Nov 14:32");
+        assert_eq!(ui.date_time(i64::MAX), "–");
+    }
+
+    #[test]
+    fn values_speak() {
+        let ui = Ui::plain(Lang::Zh, 0);
+        assert_eq!(ui.value(&Quantity::Temperature, Fixed(2340)), "23.4 °C");
+        assert_eq!(ui.value(&Quantity::Open, Fixed(1)), "开");
+        assert_eq!(ui.value(&Quantity::Children, Fixed(12)), "12 人");
+    }
+}

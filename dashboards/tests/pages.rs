@@ -1,0 +1,169 @@
+//! All pages in both languages: no message missing, nothing from outside unescaped, nothing inline, nothing from another host.
+use tuoan_dashboards::page::{self, AskName, Claim};
+use tuoan_dashboards::sample::{self, EVIL};
+use tuoan_dashboards::view::Whole;
+use tuoan_dashboards::view::gateway::Home;
+use tuoan_dashboards::words::{HAZARDS, WORDS};
+use tuoan_dashboards::{Lang, Theme, Ui, assets};
+use tuoan_protocol::Quantity;
+
+fn all(lang: Lang) -> Vec<(&'static str, String)> {
+    let mut ui = Ui::plain(lang, sample::NOW);
+    ui.signed_in = true;
+    ui.theme = Theme::Dark;
+    ui.whose = EVIL.into();
+    ui.actor = Some(EVIL.into());
+    let mut story = sample::incident_page();
+    story.incident.place = EVIL.into();
+    for e in &mut story.entries {
+        (e.actor, e.note) = (Some(EVIL.into()), Some(EVIL.into()));
+    }
+    for s in &mut story.series {
+        s.device = EVIL.into();
+    }
+    story.rule.clause = EVIL.into();
+    let mut live = sample::live();
+    for i in &mut live.incidents {
+        (i.site_name, i.street, i.claimed_by, i.duty) = (EVIL.into(), EVIL.into(), Some(EVIL.into()), vec![EVIL.into()]);
+    }
+    for s in &mut live.sites {
+        s.name = EVIL.into();
+    }
+    let mut quarantine = sample::quarantine();
+    for q in &mut quarantine.items {
+        (q.topic, q.preview, q.reason) = (EVIL.into(), EVIL.into(), EVIL.into());
+    }
+    let claim = Claim { code: EVIL.into(), code_error: Some(ui.t("error-code-wrong")), ..Claim::default() };
+    let name = AskName { action: "/x".into(), back: "/".into(), name: EVIL.into(), error: None, keep: vec![("note".into(), EVIL.into())] };
+    vec![
+        ("calm", page::home(&ui, &sample::calm())),
+        ("busy", page::home(&ui, &sample::busy())),
+        ("evil", page::home(&ui, &sample::evil())),
+        ("empty", page::home(&ui, &Home::default())),
+        ("fragment", page::home_fragment(&ui, &sample::evil())),
+        ("incident", page::incident(&ui, &story)),
+        ("quarantine", page::quarantine(&ui, &quarantine)),
+        ("live", page::platform_live(&ui, &live)),
+        ("live fragment", page::platform_fragment(&ui, &live)),
+        ("platform incident", page::platform_incident(&ui, &sample::platform_incident())),
+        ("claim", page::claim(&ui, &claim)),
+        ("login", page::login(&ui, Some(EVIL), EVIL)),
+        ("name", page::ask_name(&ui, &name)),
+        ("error", page::error(&ui, EVIL, EVIL)),
+    ]
+}
+
+#[test]
+fn nothing_from_outside_is_markup() {
+    for lang in Lang::ALL {
+        for (name, html) in all(lang) {
+            assert!(!html.is_empty(), "{name}");
+            assert!(
+                !html.contains("<script>") && !html.contains("<img src=x") && !html.contains("alert('x')"),
+                "{name} lets markup through"
+            );
+        }
+    }
+}
+
+#[test]
+fn pages_obey_the_content_security_policy_and_stay_at_home() {
+    for (name, html) in all(Lang::Zh) {
+        for forbidden in [" style=\"", " onclick=", " onload=", "<style", "javascript:", "http://", "https://", "src=\"//", "href=\"//"] {
+            assert!(!html.contains(forbidden), "{name} contains {forbidden}");
+        }
+    }
+    for asset in assets::names() {
+        let text = String::from_utf8(assets::bytes(&asset).unwrap()).unwrap();
+        let text = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!text.contains("http://") && !text.contains("https://") && !text.contains("@import") && !text.contains("url("), "{asset}");
+    }
+}
+
+#[test]
+fn no_message_is_missing() {
+    // A missing message shows as its key; the keys that templates and code name are all looked up here.
+    let mut keys: Vec<String> = Vec::new();
+    let mut sources: Vec<String> = vec![include_str!("../src/page.rs").into(), include_str!("../src/words.rs").into()];
+    sources.push(include_str!("../src/door/forms.rs").into());
+    sources.push(include_str!("../src/door/guard.rs").into());
+    sources.push(include_str!("../src/chart.rs").into());
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
+        sources.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+    for source in &sources {
+        for call in ["ui.t(\"", "ui.t1(\"", "ui.n(\"", "ui.pattern(\"", "ui.t2(\"", "self.t(\"", "self.t1(\"", "self.n(\""] {
+            keys.extend(source.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    assert!(keys.len() > 80, "{}", keys.len());
+    for (prefix, members) in WORDS {
+        keys.extend(members.iter().map(|m| format!("{prefix}-{m}")));
+    }
+    for hazard in HAZARDS {
+        keys.extend([format!("hazard-{}", hazard.replace('.', "-")), format!("advice-{}", hazard.replace('.', "-"))]);
+    }
+    for q in Quantity::ALL {
+        keys.push(format!("quantity-{}", q.name()));
+        if q.is_state() {
+            keys.extend([format!("state-{}-0", q.name()), format!("state-{}-1", q.name())]);
+        }
+    }
+    for whole in [Whole::ActNow, Whole::Attention, Whole::CannotSee, Whole::Safe] {
+        keys.push(format!("whole-{}", whole.name()));
+    }
+    for lang in Lang::ALL {
+        let missing: Vec<_> = keys.iter().filter(|k| !lang.has(k)).collect();
+        assert!(missing.is_empty(), "{} lacks {missing:?}", lang.tag());
+    }
+}
+
+#[test]
+fn chinese_pages_speak_chinese_and_english_ones_english() {
+    let zh = page::home(&Ui::plain(Lang::Zh, sample::NOW), &sample::busy());
+    for says in [
+        "请立即处理",
+        "烟雾报警",
+        "1 分 20 秒",
+        "请立即带孩子撤离",
+        "已确认",
+        "推测",
+        "看不到",
+        "失联 · ",
+        "12 秒前",
+        "我来处理",
+        "王老师 正在处理",
+    ] {
+        assert!(zh.contains(says), "{says}");
+    }
+    let en = page::home(&Ui::plain(Lang::En, sample::NOW), &sample::busy());
+    for says in ["Act now", "Smoke alarm", "1 min 20 s", "Confirmed", "Inferred", "Silent · since", "12 s ago", "I will see to it"] {
+        assert!(en.contains(says), "{says}");
+    }
+}
+
+#[test]
+fn blindness_is_never_safe() {
+    assert_eq!(sample::calm().whole(), Whole::Safe);
+    assert_eq!(Home::default().whole(), Whole::CannotSee, "nothing heard yet is not safe");
+    let mut blind = sample::busy();
+    blind.incidents.clear();
+    assert_eq!(blind.whole(), Whole::CannotSee);
+    let mut broken = sample::calm();
+    broken.strip.disk_fault = Some("disk full".into());
+    assert_eq!(broken.whole(), Whole::ActNow);
+    assert_eq!(sample::busy().whole(), Whole::ActNow);
+    let html = page::home(&Ui::plain(Lang::Zh, sample::NOW), &blind);
+    // The value of a lost sensor is not shown.
+    assert!(!html.contains("9.0"), "a lost value is shown as current");
+}
+
+#[test]
+fn the_district_sorts_by_urgency_then_basis_then_age() {
+    let live = sample::live();
+    let order: Vec<_> = live.incidents.iter().map(|i| (u8::from(i.incident.severity), i.incident.basis)).collect();
+    let mut sorted = order.clone();
+    sorted.sort();
+    assert_eq!(order, sorted);
+    assert_eq!(live.sites.last().unwrap().trust_name(), "heard");
+}

@@ -1,0 +1,217 @@
+use super::*;
+
+#[derive(serde::Deserialize)]
+struct Captured {
+    name: String,
+    topic: String,
+    payload: String,
+}
+
+fn captured() -> BTreeMap<String, Captured> {
+    include_str!("../../../tests/fixtures/decode/zigbee2mqtt/captured.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<Captured>(line).unwrap())
+        .map(|c| (c.name.clone(), c))
+        .collect()
+}
+
+const DEVICES: &str = include_str!("../../../tests/fixtures/decode/zigbee2mqtt/bridge-devices.json");
+
+fn decode(decoder: &mut Zigbee2Mqtt, topic: &str, payload: &str) -> Decoded {
+    decoder.decode(Raw { topic, payload: payload.as_bytes(), retained: false })
+}
+
+fn message(decoded: Decoded) -> Message {
+    match decoded {
+        Decoded::Inputs(mut bodies) => match (bodies.pop(), bodies.pop()) {
+            (Some(Body::Message(m)), None) => m,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn inventory(decoded: Decoded) -> Vec<DeviceInfo> {
+    match decoded {
+        Decoded::Inputs(mut bodies) => match (bodies.pop(), bodies.pop()) {
+            (Some(Body::Inventory(list)), None) => list,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `open=1 battery=60 event:test online`.
+fn summary(m: &Message) -> String {
+    let word = |item: &Item| match item {
+        Item::Reading { quantity, value, .. } => format!("{}={}", quantity.name(), quantity.exact(*value)),
+        Item::Event { kind, .. } => format!("event:{}", kind.name()),
+        Item::Presence(p) => p.name().to_owned(),
+    };
+    m.items.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn captured_messages() {
+    let all = captured();
+    let table: &[(&str, &str, Option<i64>, &str)] = &[
+        ("contact-open", "z2m.backgate", None, "battery=60 open=1 link_quality=5 tamper=0 battery_voltage=2.9"),
+        ("contact-closed", "z2m.backgate", None, "battery=60 open=0 link_quality=23 tamper=0 battery_voltage=2.9"),
+        ("smoke", "z2m.sens_smoke1", Some(1_573_393_389_829), "battery=100 battery_voltage=3.195 link_quality=57 smoke=1"),
+        ("no-smoke-with-device", "z2m.Smoke", None, "battery=100 battery_voltage=3.075 link_quality=81 smoke=0"),
+        ("gas", "z2m.sensore_perdita_gas~85ce282d", None, "gas=1 link_quality=15 tamper=0"),
+        ("no-gas", "z2m.Gas_Cucina~372ad1dc", None, "gas=0 link_quality=84 tamper=0"),
+        (
+            "water-leak-string-battery",
+            "z2m.0x286d9700010511f8",
+            None,
+            "battery=80 battery_voltage=2.9 link_quality=0 temperature=27.35 water_leak=1",
+        ),
+        ("co2", "z2m.Air_Quality_Sensor~a80d2887", Some(1_765_292_604_979), "co2=363 humidity=50 link_quality=255 temperature=21"),
+        (
+            "climate-string-battery",
+            "z2m.WeatherGuestRoom",
+            None,
+            "temperature=24.59 link_quality=39 humidity=36.56 pressure=990 battery=37 battery_voltage=2.975",
+        ),
+        ("presence", "z2m.0xa4c1382a6b329e9d", Some(1_725_724_481_147), "illuminance=369 link_quality=98 presence=1"),
+        (
+            "vibration-action",
+            "z2m.VibrationSensor",
+            Some(1_588_586_779_000),
+            "battery=100 battery_voltage=3.015 link_quality=111 event:vibration",
+        ),
+        ("vibration-null-battery", "z2m.0xa4c1381d43b23081", Some(1_726_580_518_000), "link_quality=236 tamper=0 vibration=0"),
+        ("panic", "z2m.0xa4c13899607febd1", Some(1_776_440_002_000), "event:panic_pressed battery=100 link_quality=18"),
+        ("panic-before", "z2m.0xa4c13899607febd1", Some(1_776_439_997_000), "battery=100 link_quality=14"),
+        ("climate", "z2m.FRIENDLY_NAME", None, "temperature=27.34 humidity=44.72"),
+        ("button", "z2m.FRIENDLY_NAME", None, "event:button_pressed"),
+        ("motion", "z2m.FRIENDLY_NAME", None, "motion=1"),
+        ("availability-legacy", "z2m.MY_DEVICE", None, "offline"),
+        ("availability", "z2m.MY_DEVICE", None, "online"),
+        ("bridge-state", "z2m.bridge", None, "offline"),
+        ("bridge-state-legacy", "z2m.bridge", None, "online"),
+    ];
+    let silent = ["vibration-action-topic", "removed", "logging", "announce", "groups"];
+    for (name, device, sampled_at, items) in table {
+        let c = &all[*name];
+        let m = message(decode(&mut Zigbee2Mqtt::default(), &c.topic, &c.payload));
+        assert_eq!((m.device.as_str(), m.sampled_at, summary(&m).as_str()), (*device, *sampled_at, *items), "{name}");
+    }
+    for name in silent {
+        let c = &all[name];
+        assert_eq!(decode(&mut Zigbee2Mqtt::default(), &c.topic, &c.payload), Decoded::Inputs(vec![]), "{name}");
+    }
+    // Every capture is asked for somewhere.
+    assert_eq!(all.len(), table.len() + silent.len() + 1);
+}
+
+#[test]
+fn the_bridge_describes_its_devices_and_a_leave_removes_one() {
+    let mut decoder = Zigbee2Mqtt::default();
+    let list = inventory(decode(&mut decoder, "zigbee2mqtt/bridge/devices", DEVICES));
+    let ids: Vec<_> = list.iter().map(|d| d.device.as_ref().unwrap().as_str()).collect();
+    assert_eq!(ids, ["z2m.0x00158d00018255df", "z2m.0x90fd9ffffe6494fc", "z2m.0x00169a00022256da"]);
+    assert_eq!(list[1].name.as_deref(), Some("my_bulb"));
+    assert_eq!(list[1].make.as_deref(), Some("IKEA"));
+    assert!(list[1].model.as_deref().unwrap().starts_with("LED1624G9 TRADFRI LED bulb"));
+    assert_eq!(list[1].firmware.as_deref(), Some("1.3.009"));
+    assert_eq!(message(decode(&mut decoder, "zigbee2mqtt/my_bulb", "{\"linkquality\":5}")).device.as_str(), "z2m.0x90fd9ffffe6494fc");
+    let leave = &captured()["leave"];
+    let gone = inventory(decode(&mut decoder, &leave.topic, &leave.payload));
+    assert_eq!((gone.len(), gone[0].device.as_ref().unwrap().as_str(), gone[0].removed), (1, "z2m.0x90fd9ffffe6494fc", true));
+}
+
+#[test]
+fn a_device_that_left_the_list_is_removed() {
+    let mut decoder = Zigbee2Mqtt::default();
+    decode(&mut decoder, "zigbee2mqtt/bridge/devices", DEVICES);
+    let list = inventory(decode(&mut decoder, "zigbee2mqtt/bridge/devices", "[]"));
+    assert_eq!(list.iter().filter(|d| d.removed).count(), 3);
+    assert_eq!(decode(&mut decoder, "zigbee2mqtt/bridge/devices", "[]"), Decoded::Inputs(vec![]));
+}
+
+/// Constructed: the same device by name, then by list, then by the other spelling of its availability.
+#[test]
+fn one_device_is_not_two() {
+    let mut decoder = Zigbee2Mqtt::default();
+    let early = message(decode(&mut decoder, "zigbee2mqtt/my_plug", r#"{"smoke":true,"action":"single"}"#)).device;
+    assert_eq!(early.as_str(), "z2m.my_plug");
+    let Decoded::Inputs(mut bodies) = decode(&mut decoder, "zigbee2mqtt/bridge/devices", DEVICES) else { panic!() };
+    // What it said is said again under its address, but for the button: that was momentary.
+    let Some(Body::Message(again)) = bodies.pop() else { panic!("{bodies:?}") };
+    assert_eq!((again.device.as_str(), summary(&again).as_str()), ("z2m.0x00158d00018255df", "smoke=1"));
+    let list = inventory(Decoded::Inputs(bodies));
+    assert_eq!((list[0].device.as_ref(), list[0].removed), (Some(&early), true));
+    let late = message(decode(&mut decoder, "zigbee2mqtt/my_plug/availability", "online"));
+    assert_eq!(late.device.as_str(), "z2m.0x00158d00018255df");
+    // After a restart the inventory says it, before the bridge does.
+    let mut restarted = Zigbee2Mqtt::default();
+    restarted.learn(&list);
+    assert_eq!(message(decode(&mut restarted, "zigbee2mqtt/my_plug", "{}")).device, late.device);
+    // So is an id made of a name before that restart.
+    let mut restarted_early = Zigbee2Mqtt::default();
+    restarted_early.learn(&[DeviceInfo { device: Some(early.clone()), ..DeviceInfo::default() }]);
+    assert!(inventory(decode(&mut restarted_early, "zigbee2mqtt/bridge/devices", DEVICES)).contains(&list[0]));
+    // Address as the friendly name, in either case.
+    let upper = message(decode(&mut restarted, "zigbee2mqtt/0x00158D00018255DF", "{}"));
+    assert_eq!(upper.device, late.device);
+}
+
+/// Constructed.
+#[test]
+fn names_with_slashes_groups_and_orders() {
+    let mut decoder = Zigbee2Mqtt::default();
+    let nested = message(decode(&mut decoder, "zigbee2mqtt/kitchen/door", "{\"contact\":false}"));
+    assert_eq!(summary(&nested), "open=1");
+    assert!(nested.device.as_str().starts_with("z2m.kitchen_door~"));
+    assert_ne!(nested.device, message(decode(&mut decoder, "zigbee2mqtt/kitchen_door", "{}")).device);
+    let groups = &captured()["groups"];
+    decode(&mut decoder, &groups.topic, &groups.payload);
+    for (topic, payload) in [
+        ("zigbee2mqtt/my_group", "{\"state\":\"ON\"}"),
+        ("zigbee2mqtt/my_group/availability", "online"),
+        ("zigbee2mqtt/lamp/set", "{\"state\":\"ON\"}"),
+        ("zigbee2mqtt/lamp/get/state", ""),
+        ("zigbee2mqtt/lamp/set/state", "ON"),
+        ("zigbee2mqtt/lamp/brightness", "200"),
+    ] {
+        assert_eq!(decode(&mut decoder, topic, payload), Decoded::Inputs(vec![]), "{topic}");
+    }
+    assert_eq!(summary(&message(decode(&mut decoder, "zigbee2mqtt/door/contact", "false"))), "open=1");
+    assert_eq!(summary(&message(decode(&mut decoder, "zigbee2mqtt/th/temperature", "21.5"))), "temperature=21.5");
+}
+
+/// Constructed.
+#[test]
+fn one_wrong_attribute_does_not_cost_the_alarm() {
+    let mut decoder = Zigbee2Mqtt::default();
+    let m = message(decode(&mut decoder, "zigbee2mqtt/s", r#"{"temperature":"unknown","smoke":true,"carbon_monoxide":"OFF","pm25":35.5}"#));
+    assert_eq!(summary(&m), "smoke=1 co_alarm=0 pm25=35.5");
+    for (topic, payload, says) in [
+        ("zigbee2mqtt/s", r#"{"temperature":"unknown"}"#, "attribute `temperature`"),
+        ("zigbee2mqtt/s", "{", "JSON object"),
+        ("zigbee2mqtt/s", "23.4", "JSON object"),
+        ("zigbee2mqtt/s/availability", "maybe", "online or offline"),
+        ("zigbee2mqtt/bridge/devices", "{}", "bridge/devices"),
+        ("zigbee2mqtt/bridge/event", r#"{"type":"device_leave"}"#, "ieee_address"),
+    ] {
+        let Decoded::Malformed(reason) = decode(&mut decoder, topic, payload) else { panic!("{payload}") };
+        assert!(reason.contains(says), "{reason}");
+    }
+    let long = format!("{{\"x\":\"{}\"}}", "y".repeat(MAX_DEVICE));
+    assert!(matches!(decode(&mut decoder, "zigbee2mqtt/s", &long), Decoded::Malformed(_)));
+    assert_eq!(decode(&mut decoder, "zigbee2mqtt2/s", "{}"), Decoded::NotMine);
+}
+
+#[test]
+fn the_registry_is_bounded() {
+    let mut decoder = Zigbee2Mqtt::default();
+    let one = r#"{"ieee_address":"0x00158d0000000001","friendly_name":"n"}"#;
+    let list = format!("[{}]", vec![one; MAX_NAMES + 1].join(","));
+    assert!(matches!(decode(&mut decoder, "zigbee2mqtt/bridge/devices", &list), Decoded::Malformed(_)));
+    for i in 0..MAX_NAMES + 50 {
+        decode(&mut decoder, &format!("zigbee2mqtt/name{i}"), "{}");
+    }
+    assert_eq!(decoder.provisional.len(), MAX_NAMES);
+}

@@ -1,0 +1,128 @@
+//! What delivery needs of the store, as a trait: [`StoreLog`] is the real one, tests use one in memory.
+use crate::store::{Committed, Entries, Entry, Lane, Ops, OpsError, OutboxRow, Reader, Receipt, SetAside, StoreError, StoredEvent};
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tuoan_protocol::IncidentEvent;
+
+/// Committed records of one lane, in order of their keys.
+#[derive(Debug, Clone)]
+pub enum Records {
+    Alerts(Vec<StoredEvent>),
+    Metrics(Entries),
+}
+
+/// One record in the form that a sink encodes.
+#[derive(Debug, Clone, Copy)]
+pub enum Record<'a> {
+    /// `unrecorded`: not committed yet, see `emergency.rs`.
+    Event { event: &'a IncidentEvent, unrecorded: bool },
+    /// `utc_ms` is when it arrived.
+    Entry { entry: &'a Entry, utc_ms: i64 },
+}
+
+/// How far one lane of one sink has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    pub sink: &'static str,
+    pub lane: Lane,
+    /// All records up to this sequence or position are delivered or set aside.
+    pub to: u64,
+    pub receipts: Vec<Receipt>,
+    pub set_aside: Vec<SetAside>,
+}
+
+/// The store could not read or take over what it was asked to; worth another try.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LogError(pub String);
+
+impl From<StoreError> for LogError {
+    fn from(e: StoreError) -> Self {
+        Self(e.to_string())
+    }
+}
+impl From<OpsError> for LogError {
+    fn from(e: OpsError) -> Self {
+        Self(e.to_string())
+    }
+}
+
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// What is committed; changes with every commit.
+    fn committed(&self) -> watch::Receiver<Committed>;
+    /// Records of that lane with a key above `after`, ascending, at most `limit`.
+    async fn after(&self, lane: Lane, after: u64, limit: usize) -> Result<Records, LogError>;
+    /// The key up to which that lane of that sink is done (0 at first), and how many records it has set aside.
+    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(u64, u64), LogError>;
+    /// Hands the progress over for the next commit, without waiting for it: what a crash loses of it is repeated work, nothing else.
+    fn advance(&self, progress: Progress) -> Result<(), LogError>;
+    /// Orders neither confirmed nor expired at engine time `now`, oldest first.
+    async fn outbox(&self, now: i64) -> Result<Vec<OutboxRow>, LogError>;
+    /// An order was sent once more, at engine time `at`.
+    fn attempted(&self, id: u64, at: i64) -> Result<(), LogError>;
+    /// Waits until everything handed over before is on disk.
+    async fn settled(&self) -> Result<(), LogError>;
+}
+
+/// The committed log in SQLite.
+#[derive(Clone)]
+pub struct StoreLog {
+    pub reader: Reader,
+    pub ops: Ops,
+    pub committed: watch::Receiver<Committed>,
+}
+
+/// Set-aside records that are counted at start; a lane that has more shows at least this many.
+const COUNTED: usize = 10_000;
+
+impl StoreLog {
+    /// Queries block on the disk, so they run where blocking is allowed.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let reader = self.reader.clone();
+        match tokio::task::spawn_blocking(move || query(reader)).await {
+            Ok(answer) => Ok(answer?),
+            Err(e) => Err(LogError(format!("a query of the store did not end: {e}"))),
+        }
+    }
+}
+
+#[async_trait]
+impl Log for StoreLog {
+    fn committed(&self) -> watch::Receiver<Committed> {
+        self.committed.clone()
+    }
+    async fn after(&self, lane: Lane, after: u64, limit: usize) -> Result<Records, LogError> {
+        self.blocking(move |r| match lane {
+            Lane::Alerts => r.events_after(after, limit).map(Records::Alerts),
+            Lane::Metrics => r.entries_after(after, limit).map(Records::Metrics),
+        })
+        .await
+    }
+    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(u64, u64), LogError> {
+        self.blocking(move |r| {
+            let set_aside = r.set_aside(COUNTED)?.iter().filter(|s| s.sink == sink && s.lane == lane).count();
+            Ok((r.cursor(sink, lane)?, set_aside as u64))
+        })
+        .await
+    }
+    fn advance(&self, progress: Progress) -> Result<(), LogError> {
+        // First the records set aside, then the cursor that passes them: if only the first half is written, it is written again.
+        for record in progress.set_aside {
+            self.ops.set_aside(record)?;
+        }
+        Ok(self.ops.advance(progress.sink, progress.lane, progress.to, progress.receipts)?)
+    }
+    async fn outbox(&self, now: i64) -> Result<Vec<OutboxRow>, LogError> {
+        self.blocking(move |r| r.outbox_open(now)).await
+    }
+    fn attempted(&self, id: u64, at: i64) -> Result<(), LogError> {
+        Ok(self.ops.attempted(id, at)?)
+    }
+    async fn settled(&self) -> Result<(), LogError> {
+        Ok(self.ops.settled().await?)
+    }
+}

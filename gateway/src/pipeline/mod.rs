@@ -1,0 +1,205 @@
+//! The engine's thread: inbound queue -> decode -> step -> batch -> writer. See [`Handle`] for how others reach it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `time.rs` | engine time from the machine's clocks |
+//! | `recover.rs` | the engine's state from snapshot and log |
+//! | `round.rs` | one step and its batch |
+//! | `run.rs` | the loop |
+//! | `alarms.rs` | what must not wait for the disk |
+mod alarms;
+mod recover;
+mod round;
+mod run;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use crate::clock::Clock;
+use crate::decode::Decoders;
+use crate::decode::mapping::Mapping;
+use crate::engine::input::Configuration;
+use crate::engine::site::Site;
+use crate::engine::view::View;
+use crate::engine::{Body, Command, State};
+use crate::ingest::{INBOUND_QUEUE, InboundSender};
+use crate::metrics::Metrics;
+use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
+use miette::Diagnostic;
+use std::path::PathBuf;
+use std::sync::Arc;
+use time::EngineClock;
+use tokio::sync::{mpsc, oneshot, watch};
+use tuoan_protocol::LogId;
+
+/// What the pipeline needs to start.
+pub struct PipelineConfig {
+    /// Data directory; created if it is not there.
+    pub data: PathBuf,
+    pub site: Site,
+    /// Rule packs as TOML text, in order of their names.
+    pub rules: Vec<String>,
+    pub mappings: Vec<Mapping>,
+    pub clock: Clock,
+    pub trust: Trust,
+    pub store: Options,
+}
+
+/// When the clock is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// When the kernel says that it is synchronised.
+    #[default]
+    Kernel,
+    /// Always: for a box whose clock is kept right by means that the kernel does not know of.
+    Always,
+}
+
+/// Why the pipeline does not start, or stopped.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum PipelineError {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(#[from] StoreError),
+    #[error("replaying the log from position {position} gives other incidents than were stored: {detail}")]
+    #[diagnostic(
+        code(pipeline::diverged),
+        help(
+            "This version of the engine cannot go on with this log. Run the version that wrote it, or start with another data directory."
+        )
+    )]
+    Diverged { position: u64, detail: String },
+    #[error("the configuration cannot be used: {0}")]
+    #[diagnostic(
+        code(pipeline::configuration),
+        help("`tuoan rules check` and `tuoan doctor` name every problem of the site file and the rule packs.")
+    )]
+    Configuration(String),
+    #[error("the engine has broken its contract: {detail}")]
+    #[diagnostic(
+        code(pipeline::engine),
+        help("This is an error of the program; nothing unstored was acknowledged. Restart it and report this.")
+    )]
+    Engine { detail: String },
+    #[error("the writer thread has stopped")]
+    #[diagnostic(code(pipeline::writer), help("The lines before this one in the log say why."))]
+    WriterGone,
+    #[error("the thread {0:?} could not be started: {1}")]
+    Thread(&'static str, String),
+}
+
+/// A running pipeline.
+pub struct Pipeline {
+    pub handle: Handle,
+    /// Ends after [`Control::Drain`], or with what made it impossible to go on.
+    pub thread: std::thread::JoinHandle<Result<(), PipelineError>>,
+    /// What must go out although the disk does not take it.
+    pub emergency: mpsc::Receiver<Emergency>,
+}
+
+/// Orders to devices and alarms that may wait for delivery while the disk does not answer.
+const EMERGENCY_QUEUE: usize = 256;
+/// Requests that may wait.
+const CONTROL_QUEUE: usize = 64;
+
+/// Opens the store, recovers the engine's state from it and starts the two threads. Blocks for as long as the recovery takes.
+///
+/// # Errors
+/// The store cannot be opened, or the log cannot be gone on with.
+pub fn spawn(config: PipelineConfig) -> Result<Pipeline, PipelineError> {
+    let deps = Deps::new(config.clock.clone(), Arc::new(Metrics::new()));
+    spawn_with(config, deps)
+}
+
+/// As [`spawn`], with the store's seams in the caller's hand.
+pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, PipelineError> {
+    let metrics = Arc::clone(&deps.metrics);
+    let (store, recovered) = Store::open(&config.data, config.store, deps)?;
+    let state = recover::recover(&store.reader, &recovered)?;
+    let mut time = if state.position() == 0 {
+        EngineClock::start(config.clock.clone(), config.trust)
+    } else {
+        EngineClock::resume(config.clock.clone(), config.trust, recovered.now, recovered.utc_offset)
+    };
+    let configuration = Configuration::new(recovered.log.clone(), config.site, config.rules);
+    let first = first_inputs(&state, &recovered, configuration, time.now());
+
+    let (inbound_tx, inbound) = mpsc::channel(INBOUND_QUEUE);
+    let (control_tx, control) = mpsc::channel(CONTROL_QUEUE);
+    let (emergency_tx, emergency) = mpsc::channel(EMERGENCY_QUEUE);
+    let handle = Handle {
+        inbound: inbound_tx,
+        control: control_tx,
+        view: store.view.clone(),
+        committed: store.committed.clone(),
+        health: store.health.clone(),
+        reader: store.reader.clone(),
+        ops: store.ops.clone(),
+        metrics: Arc::clone(&metrics),
+        log: recovered.log,
+    };
+    let mut decoders = Decoders::standard(config.mappings);
+    // Or a bridge's device would have another id until its bridge has named it again.
+    decoders.learn(&state.inventory());
+    let runner = run::Runner::new(run::Parts {
+        state,
+        decoders,
+        time,
+        clock: config.clock,
+        store,
+        inbound,
+        control,
+        emergency: emergency_tx,
+        metrics,
+    });
+    let thread = std::thread::Builder::new()
+        .name("pipeline".to_owned())
+        .spawn(move || {
+            let ended = runner.run(first);
+            if let Err(e) = &ended {
+                tracing::error!("the pipeline has stopped: {e}");
+            }
+            ended
+        })
+        .map_err(|e| PipelineError::Thread("pipeline", e.to_string()))?;
+    Ok(Pipeline { handle, thread, emergency })
+}
+
+/// What the engine is told at a start. On a restart `Started` comes first: whatever came before it would let the silence while the gateway
+/// was down count as silence of the devices.
+fn first_inputs(state: &State, recovered: &Recovered, configuration: Configuration, now: i64) -> Vec<Body> {
+    let configure = match state.configuration() {
+        Some(before) if before.hash == configuration.hash => None,
+        _ => Some(Body::Configure(Box::new(configuration))),
+    };
+    if state.position() == 0 {
+        return configure.into_iter().chain([Body::Started { down_from: now }]).collect();
+    }
+    std::iter::once(Body::Started { down_from: recovered.now }).chain(configure).collect()
+}
+
+/// Cheap to clone; what web, delivery, demo and the brokers hold of the running gateway.
+#[derive(Clone)]
+pub struct Handle {
+    pub inbound: InboundSender,
+    pub control: mpsc::Sender<Control>,
+    pub view: watch::Receiver<Arc<View>>,
+    pub committed: watch::Receiver<Committed>,
+    pub health: watch::Receiver<Health>,
+    pub reader: Reader,
+    /// Cursors, receipts, outbox attempts, retained messages.
+    pub ops: Ops,
+    pub metrics: Arc<Metrics>,
+    /// This gateway's log.
+    pub log: LogId,
+}
+
+/// Requests to the engine's thread.
+pub enum Control {
+    /// Answered after the commit: the new position, or why not.
+    Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
+    /// Let timers that are due by the clock's present time fire; answered after the commit.
+    Tick { reply: oneshot::Sender<()> },
+    /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.
+    Drain { reply: oneshot::Sender<()> },
+}

@@ -1,0 +1,139 @@
+//! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages.
+use super::mailbox::Mailbox;
+use super::{Lane, Receipt, Retained, SetAside};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Changes and bytes that may wait for the disk.
+const MAX_CHANGES: usize = 16_384;
+const MAX_BYTES: usize = 16 << 20;
+
+/// Cheap to clone. Nothing here waits for the disk except [`Ops::settled`]; what is said twice before a commit is written once.
+#[derive(Clone)]
+pub struct Ops(pub(super) Arc<Mailbox>);
+
+/// The store has stopped, or too much waits for a disk that does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpsError {
+    #[error("the store has stopped")]
+    Stopped,
+    #[error("too many changes wait for the disk; try again later")]
+    Busy,
+}
+
+impl Ops {
+    /// `sink` is done with everything up to `to`; `receipts` are its word for the alerts among them.
+    pub fn advance(&self, sink: &str, lane: Lane, to: u64, receipts: Vec<Receipt>) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(receipts.len() + 1, 0)?;
+            p.cursors.insert((sink.to_owned(), lane), to);
+            p.changes += receipts.len() + 1;
+            p.receipts.extend(receipts);
+            Ok(())
+        })
+    }
+    pub fn set_aside(&self, record: SetAside) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, record.reason.len())?;
+            p.changes += 1;
+            p.set_aside.push(record);
+            Ok(())
+        })
+    }
+    /// An outbox order was sent once more, at engine time `at`.
+    pub fn attempted(&self, id: u64, at: i64) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, 0)?;
+            p.changes += 1;
+            let entry = p.attempts.entry(id).or_default();
+            *entry = (entry.0.saturating_add(1), at);
+            Ok(())
+        })
+    }
+    /// Refused silently beyond [`super::MAX_RETAINED`] topics: the newest is not kept.
+    pub fn retain(&self, message: Retained) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, message.payload.len())?;
+            p.changes += 1;
+            p.bytes += message.payload.len();
+            p.retained.insert(message.topic.clone(), Some(message));
+            Ok(())
+        })
+    }
+    pub fn forget_retained(&self, topic: &str) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, topic.len())?;
+            p.changes += 1;
+            p.retained.insert(topic.to_owned(), None);
+            Ok(())
+        })
+    }
+    /// Takes a message out of the quarantine (it was replayed).
+    pub fn release(&self, quarantine: u64) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, 0)?;
+            p.changes += 1;
+            p.released.push(quarantine);
+            Ok(())
+        })
+    }
+    /// Waits until everything said before is on disk.
+    pub async fn settled(&self) -> Result<(), OpsError> {
+        let (tx, rx) = oneshot::channel();
+        self.0.add(|p| {
+            p.room(1, 0)?;
+            p.waiters.push(tx);
+            Ok(())
+        })?;
+        rx.await.map_err(|_| OpsError::Stopped)
+    }
+}
+
+/// Operations that wait for the next transaction.
+#[derive(Debug, Default)]
+pub struct Pending {
+    pub cursors: BTreeMap<(String, Lane), u64>,
+    pub receipts: Vec<Receipt>,
+    pub set_aside: Vec<SetAside>,
+    /// By outbox number: how many, and the engine time of the last.
+    pub attempts: BTreeMap<u64, (u32, i64)>,
+    /// By topic; `None` forgets it.
+    pub retained: BTreeMap<String, Option<Retained>>,
+    pub released: Vec<u64>,
+    pub waiters: Vec<oneshot::Sender<()>>,
+    changes: usize,
+    bytes: usize,
+}
+
+impl Pending {
+    fn room(&self, changes: usize, bytes: usize) -> Result<(), OpsError> {
+        let full = self.changes + self.waiters.len() + changes > MAX_CHANGES || self.bytes + bytes > MAX_BYTES;
+        if full { Err(OpsError::Busy) } else { Ok(()) }
+    }
+    pub fn is_awaited(&self) -> bool {
+        !self.waiters.is_empty()
+    }
+    /// Nothing to write. There may still be someone to tell that it is on disk.
+    pub fn has_changes(&self) -> bool {
+        self.changes > 0
+    }
+    pub fn is_empty(&self) -> bool {
+        self.changes == 0 && self.waiters.is_empty()
+    }
+    /// Adds what was said later.
+    pub fn absorb(&mut self, later: Pending) {
+        self.cursors.extend(later.cursors);
+        self.receipts.extend(later.receipts);
+        self.set_aside.extend(later.set_aside);
+        for (id, (times, at)) in later.attempts {
+            let entry = self.attempts.entry(id).or_default();
+            *entry = (entry.0.saturating_add(times), at);
+        }
+        self.retained.extend(later.retained);
+        self.released.extend(later.released);
+        self.waiters.extend(later.waiters);
+        self.changes += later.changes;
+        self.bytes += later.bytes;
+    }
+}

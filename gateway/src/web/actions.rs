@@ -1,0 +1,102 @@
+//! What a person does. Each is one engine command, answered after its commit; who acts is asked once and remembered for the session.
+use super::pages::{missing, ui};
+use super::{QueryError, Shared};
+use crate::engine::Command;
+use crate::engine::input::Action;
+use crate::pipeline::Control;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tuoan_dashboards::door::{ACTOR, Visitor, tidy};
+use tuoan_dashboards::page;
+use tuoan_protocol::{IncidentId, ZoneId};
+
+/// A commit takes milliseconds; with a disk that does not take it, the person is told.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest note in bytes: what an incident event has room for.
+const NOTE: usize = 256;
+
+#[derive(serde::Deserialize)]
+pub struct Act {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    back: String,
+}
+
+pub async fn acknowledge(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
+    let Ok(incident) = IncidentId::new(&id) else { return missing(&ui(&web, &visitor)) };
+    let note = Some(tidy(&form.note, NOTE)).filter(|n| !n.is_empty());
+    act(&web, &visitor, &form, Action::Acknowledge { incident, note }, "acknowledged").await
+}
+
+pub async fn swept(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
+    let Ok(zone) = ZoneId::new(&id) else { return missing(&ui(&web, &visitor)) };
+    act(&web, &visitor, &form, Action::RoomSwept { zone }, "swept").await
+}
+
+pub async fn concern(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
+    let Ok(zone) = ZoneId::new(&id) else { return missing(&ui(&web, &visitor)) };
+    let note = tidy(&form.note, NOTE);
+    act(&web, &visitor, &form, Action::ReportConcern { zone, note }, "concern").await
+}
+
+/// Only the pages of this UI.
+fn back(form: &Act) -> &str {
+    let id = form.back.strip_prefix("/incidents/").unwrap_or_default();
+    if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) { &form.back } else { "/" }
+}
+
+async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: &str) -> Response {
+    let ui = ui(web, visitor);
+    let ask = |name: &str, error: Option<String>| {
+        let keep = if form.note.is_empty() { Vec::new() } else { vec![("note".to_owned(), form.note.clone())] };
+        page::ask_name(
+            &ui,
+            &page::AskName { action: visitor.path.clone(), back: back(form).to_owned(), name: name.to_owned(), error, keep },
+        )
+    };
+    let actor = match (&form.name, &visitor.actor) {
+        (Some(name), _) if tidy(name, ACTOR).is_empty() => {
+            return (StatusCode::UNPROCESSABLE_ENTITY, Html(ask("", Some(ui.t("error-name"))))).into_response();
+        }
+        (Some(name), _) => {
+            // Not to be able to remember the name is no reason not to act.
+            let _ = web.deps.door.remember_actor(visitor, name).await;
+            tidy(name, ACTOR)
+        }
+        (None, Some(known)) => known.clone(),
+        (None, None) => return Html(ask("", None)).into_response(),
+    };
+    match command(web, Command { actor, action }).await {
+        Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
+        Err(Refused::Engine(reason)) => {
+            tracing::info!(reason, "a command was refused");
+            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), reason))).into_response()
+        }
+        Err(Refused::Unsaved) => super::pages::sorry(&ui, &QueryError::Busy),
+    }
+}
+
+enum Refused {
+    Engine(&'static str),
+    /// The engine or the disk did not answer in time.
+    Unsaved,
+}
+
+async fn command(web: &Shared, command: Command) -> Result<(), Refused> {
+    let (reply, answer) = oneshot::channel();
+    let ask = async {
+        web.deps.handle.control.send(Control::Command { command, reply }).await.map_err(|_| Refused::Unsaved)?;
+        match answer.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(reason)) => Err(Refused::Engine(reason)),
+            Err(_) => Err(Refused::Unsaved),
+        }
+    };
+    tokio::time::timeout(PATIENCE, ask).await.unwrap_or(Err(Refused::Unsaved))
+}

@@ -1,0 +1,43 @@
+//! What answers without a session: health for whoever watches the service, metrics for this machine or a bearer of the token.
+use super::Shared;
+use crate::metrics;
+use crate::store::Health;
+use axum::Json;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::net::SocketAddr;
+use subtle::ConstantTimeEq;
+
+/// 200 while the gateway takes in and stores; 503 with the reason otherwise.
+pub async fn health(State(web): State<Shared>) -> Response {
+    let health = web.deps.handle.health.borrow().clone();
+    match health {
+        _ if web.stopped() => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"healthy": false, "reason": "the engine has stopped"}))).into_response()
+        }
+        Health::Healthy => Json(json!({"healthy": true})).into_response(),
+        Health::Degraded { since, .. } => {
+            // The reason names paths; who has no session gets none.
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"healthy": false, "reason": "the disk does not take commits", "since": since})))
+                .into_response()
+        }
+    }
+}
+
+pub async fn metrics(State(web): State<Shared>, request: Request) -> Response {
+    let local = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some_and(|c| c.0.ip().to_canonical().is_loopback());
+    if !local && !bears(request.headers(), web.config.metrics_token.as_deref()) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], web.deps.handle.metrics.render()).into_response()
+}
+
+fn bears(headers: &HeaderMap, token: Option<&str>) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    match (given, token) {
+        (Some(given), Some(token)) => given.as_bytes().ct_eq(token.as_bytes()).into(),
+        _ => false,
+    }
+}

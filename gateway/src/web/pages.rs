@@ -1,0 +1,185 @@
+//! The pages and their live fragments.
+use super::{QueryError, Shared, story, views};
+use crate::engine::view::View;
+use crate::store::{Lane, Reader, StoreError};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tuoan_dashboards::door::Visitor;
+use tuoan_dashboards::view::Notice;
+use tuoan_dashboards::view::gateway::{Home, IncidentPage, Quarantine, Quarantined};
+use tuoan_dashboards::{Ui, page};
+use tuoan_protocol::IncidentId;
+
+/// Incidents whose acknowledger is looked up for the home page.
+const TAKERS: usize = 32;
+/// Quarantined messages shown, and how much of each.
+const QUARANTINE: usize = 200;
+const PREVIEW: usize = 160;
+
+/// What has just been done, from the query of the page that an action leads back to.
+#[derive(serde::Deserialize, Default)]
+pub struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+impl Done {
+    /// Only known words: a link must not put text into the page.
+    fn notice(&self, ui: &Ui) -> Option<Notice> {
+        match self.done.as_str() {
+            "acknowledged" => Some(Notice::Done(ui.t("done-acknowledged"))),
+            "swept" => Some(Notice::Done(ui.t("done-swept"))),
+            "concern" => Some(Notice::Done(ui.t("done-concern"))),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn ui(web: &Shared, visitor: &Visitor) -> Ui {
+    visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name)
+}
+
+pub(super) fn sorry(ui: &Ui, e: &QueryError) -> Response {
+    let (status, help) = match e {
+        QueryError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "error-busy"),
+        QueryError::Store(text) => {
+            tracing::warn!(error = %text, "a page's query failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, "error-read")
+        }
+    };
+    (status, Html(page::error(ui, &ui.t("error-server"), &ui.t(help)))).into_response()
+}
+
+pub(super) fn missing(ui: &Ui) -> Response {
+    (StatusCode::NOT_FOUND, Html(page::error(ui, &ui.t("error-not-found"), &ui.t("error-not-found-help")))).into_response()
+}
+
+/// What the home page needs of the store.
+fn lookup(reader: &Reader, taken: &[String]) -> Result<(BTreeMap<String, String>, u64), StoreError> {
+    let mut takers = BTreeMap::new();
+    for id in taken {
+        if let Some(who) = story::taker(&reader.events_of(id)?) {
+            takers.insert(id.clone(), who);
+        }
+    }
+    let counts = reader.counts()?;
+    Ok((takers, counts.quarantined.saturating_sub(counts.quarantine_dropped)))
+}
+
+async fn home_view(web: &Shared, ui: &Ui) -> Home {
+    let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    let health = web.deps.handle.health.borrow().clone();
+    let taken: Vec<String> =
+        view.incidents.iter().filter(|i| i.state.acknowledged).take(TAKERS).map(|i| i.id.as_str().to_owned()).collect();
+    let answer = web.query(move |reader| lookup(reader, &taken)).await;
+    let unread = answer.is_err();
+    let (takers, quarantined) = answer.unwrap_or_default();
+    let mut home = views::home(&view, &web.deps.catalogue, &health, &web.deps.deliveries.status(), &takers, quarantined);
+    // What is known is shown all the same; the page must not fall with the disk.
+    if web.stopped() {
+        home.strip.disk_fault = Some(ui.t("machine-stopped"));
+    } else if unread && home.strip.disk_fault.is_none() {
+        home.notice = Some(Notice::Failed(ui.t("error-read")));
+    }
+    home
+}
+
+pub async fn home(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
+    let ui = ui(&web, &visitor);
+    let mut home = home_view(&web, &ui).await;
+    home.notice = home.notice.or_else(|| done.notice(&ui));
+    Html(page::home(&ui, &home)).into_response()
+}
+
+pub async fn home_fragment(State(web): State<Shared>, visitor: Visitor) -> Response {
+    let mut ui = ui(&web, &visitor);
+    ui.path = "/".into();
+    Html(page::home_fragment(&ui, &home_view(&web, &ui).await)).into_response()
+}
+
+async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, QueryError> {
+    let Ok(id) = IncidentId::new(id) else { return Ok(None) };
+    let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    let offset = web.deps.handle.committed.borrow().utc_offset;
+    let now = web.deps.clock.utc_ms();
+    let mut sinks: Vec<&'static str> = web.deps.deliveries.status().iter().filter(|s| s.lane == Lane::Alerts).map(|s| s.sink).collect();
+    sinks.dedup();
+    let zones = view.clone();
+    let work = move |reader: &Reader| {
+        let devices = |zone: &tuoan_protocol::ZoneId| {
+            zones.zones.iter().filter(|z| z.id == *zone).flat_map(|z| &z.devices).map(|d| d.id.clone()).collect::<Vec<_>>()
+        };
+        story::read(reader, id.as_str(), now, offset, devices, &sinks)
+    };
+    let Some(story) = web.query(work).await? else { return Ok(None) };
+    let rule = story.events.iter().rev().find_map(|e| e.event.as_ref().ok()).map(|e| e.rule.clone());
+    let limit = rule.and_then(|r| web.deps.limits.get(&r).cloned());
+    Ok(story::page(story, &view, &web.deps.catalogue, limit, &web.config))
+}
+
+pub async fn incident(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(done): Query<Done>) -> Response {
+    let ui = ui(&web, &visitor);
+    match incident_view(&web, &id).await {
+        Ok(Some(mut v)) => {
+            v.notice = done.notice(&ui);
+            Html(page::incident(&ui, &v)).into_response()
+        }
+        Ok(None) => missing(&ui),
+        Err(e) => sorry(&ui, &e),
+    }
+}
+
+pub async fn incident_fragment(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    let mut ui = ui(&web, &visitor);
+    ui.path = format!("/incidents/{id}");
+    match incident_view(&web, &id).await {
+        Ok(Some(v)) => Html(page::incident_fragment(&ui, &v)).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// The start of a payload with what cannot be printed as dots.
+fn preview(payload: &[u8]) -> String {
+    let start = payload.get(..PREVIEW).unwrap_or(payload);
+    String::from_utf8_lossy(start).chars().map(|c| if c.is_control() || c == '\u{fffd}' { '·' } else { c }).collect()
+}
+
+pub async fn quarantine(State(web): State<Shared>, visitor: Visitor) -> Response {
+    let ui = ui(&web, &visitor);
+    let rows = match web.query(|reader| Ok((reader.quarantine(QUARANTINE)?, reader.counts()?))).await {
+        Ok(rows) => rows,
+        Err(e) => return sorry(&ui, &e),
+    };
+    let (rows, counts) = rows;
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in &rows {
+        *reasons.entry(row.message.reason.as_str()).or_default() += 1;
+    }
+    let mut reasons: Vec<(String, u64)> = reasons.into_iter().map(|(r, n)| (r.to_owned(), n)).collect();
+    reasons.sort_by_key(|r| std::cmp::Reverse(r.1));
+    let items = rows.iter().map(|row| Quarantined {
+        id: i64::try_from(row.id).unwrap_or(i64::MAX),
+        at: row.message.at,
+        topic: row.message.topic.clone(),
+        decoder: row.message.decoder.clone(),
+        reason: row.message.reason.clone(),
+        preview: preview(&row.message.payload),
+        bytes: row.message.payload.len() as u64,
+    });
+    let v = Quarantine { total: counts.quarantined.saturating_sub(counts.quarantine_dropped), reasons, items: items.collect() };
+    Html(page::quarantine(&ui, &v)).into_response()
+}
+
+/// The view for scripts.
+pub async fn view_json(State(web): State<Shared>) -> Response {
+    let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    if web.stopped() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"error": "the engine has stopped"}))).into_response();
+    }
+    Json(views::json(&view)).into_response()
+}

@@ -1,0 +1,229 @@
+//! One incident from the store: its events, the readings around it, what became of its deliveries.
+use super::views;
+use crate::engine::Body;
+use crate::engine::input::Item;
+use crate::engine::rules::{self, Catalogue};
+use crate::engine::view::View;
+use crate::store::{Lane, Reader, StoreError, StoredEvent};
+use std::collections::BTreeMap;
+use tuoan_dashboards::lang::Text;
+use tuoan_dashboards::view::Incident;
+use tuoan_dashboards::view::gateway::{Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
+use tuoan_protocol::quantity::Kind;
+use tuoan_protocol::{DeviceId, Fixed, IncidentEvent, Quantity, ZoneId};
+
+/// How much is shown before it began and after it ended, in milliseconds.
+const BEFORE: i64 = 30 * 60_000;
+const AFTER: i64 = 10 * 60_000;
+/// Longest stretch of readings shown: a chart of days says nothing and reads much.
+const LONGEST: i64 = 6 * 3_600_000;
+/// Log entries read at most; with more, the chart ends where they do.
+const ENTRIES: usize = 40_000;
+/// Charts on one page.
+const CHARTS: usize = 5;
+
+/// What the store gives for one incident, without words.
+pub struct Story {
+    pub events: Vec<StoredEvent>,
+    pub series: BTreeMap<(DeviceId, Quantity), Vec<(i64, Fixed)>>,
+    pub from: i64,
+    pub to: i64,
+    receipts: Vec<crate::store::Receipt>,
+    set_aside: Vec<crate::store::SetAside>,
+    backlog_to: BTreeMap<&'static str, u64>,
+}
+
+/// Reads it; blocks on the disk. `utc_offset` is UTC minus engine time; `devices` are those of its zone. `None`: there is no such incident.
+pub fn read(
+    reader: &Reader,
+    id: &str,
+    now: i64,
+    utc_offset: i64,
+    devices: impl Fn(&ZoneId) -> Vec<DeviceId>,
+    sinks: &[&'static str],
+) -> Result<Option<Story>, StoreError> {
+    let Some(row) = reader.incident(id)? else { return Ok(None) };
+    let events = reader.events_of(id)?;
+    let from = row.opened_at.saturating_sub(BEFORE);
+    let end = if row.state.active { now } else { row.changed_at.saturating_add(AFTER).min(now) };
+    let mut to = end.clamp(row.opened_at, from.saturating_add(LONGEST).max(row.opened_at));
+    let mut wanted = devices(&row.place.zone);
+    wanted.extend(row.place.device.clone());
+    wanted.extend(events.iter().filter_map(|e| e.event.as_ref().ok()?.trigger.as_ref()).map(|t| t.device.clone()));
+    let entries = reader.entries_between(from.saturating_sub(utc_offset), to.saturating_sub(utc_offset).saturating_add(1), ENTRIES)?;
+    let mut series: BTreeMap<(DeviceId, Quantity), Vec<(i64, Fixed)>> = BTreeMap::new();
+    for entry in entries.iter() {
+        let arrived = entry.at.saturating_add(utc_offset);
+        let Body::Message(m) = &entry.body else { continue };
+        if !wanted.contains(&m.device) {
+            continue;
+        }
+        // A device's own clock may be wrong by years; then the time of arrival is the better one.
+        let at = m.sampled_at.filter(|s| s.abs_diff(arrived) < 600_000).unwrap_or(arrived);
+        for item in &m.items {
+            if let Item::Reading { quantity, channel: 0, value } = item {
+                series.entry((m.device.clone(), quantity.clone())).or_default().push((at, *value));
+            }
+        }
+    }
+    if entries.len() >= ENTRIES
+        && let Some(last) = entries.iter().last()
+    {
+        to = last.at.saturating_add(utc_offset).max(from);
+    }
+    for points in series.values_mut() {
+        points.sort_by_key(|p| p.0);
+    }
+    let set_aside = reader.set_aside(500)?.into_iter().filter(|s| s.lane == Lane::Alerts).collect();
+    let mut backlog_to = BTreeMap::new();
+    for sink in sinks {
+        backlog_to.insert(*sink, reader.cursor(sink, Lane::Alerts)?);
+    }
+    Ok(Some(Story { events, series, from, to, receipts: reader.receipts_of(id)?, set_aside, backlog_to }))
+}
+
+/// Who acknowledged an incident last, by its events.
+pub fn taker(events: &[StoredEvent]) -> Option<String> {
+    let taken = |e: &&IncidentEvent| e.transition == tuoan_protocol::Transition::Acknowledged;
+    events.iter().rev().filter_map(|e| e.event.as_ref().ok()).find(taken).and_then(|e| e.actor.as_ref().map(|a| a.as_str().to_owned()))
+}
+
+/// The limit that a rule draws for its quantity, where it draws just one.
+pub fn limit(rule: &rules::Rule) -> Option<(Quantity, Fixed)> {
+    if !matches!(rule.kind, rules::Kind::Threshold | rules::Kind::Mean) {
+        return None;
+    }
+    let b = &rule.bounds;
+    let bounds: Vec<i64> = [b.above, b.at_least, b.below, b.at_most].into_iter().flatten().collect();
+    match bounds.as_slice() {
+        [one] => Some((rule.quantity.clone()?, Fixed(*one))),
+        _ => None,
+    }
+}
+
+/// The page, in the words of the rules in force.
+pub fn page(
+    story: Story,
+    view: &View,
+    catalogue: &Catalogue,
+    limit: Option<(Quantity, Fixed)>,
+    config: &super::WebConfig,
+) -> Option<IncidentPage> {
+    let events: Vec<&IncidentEvent> = story.events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
+    let (first, last) = (*events.first()?, *events.last()?);
+    let about = first.place.device.as_ref().or(first.trigger.as_ref().map(|t| &t.device));
+    let entry = catalogue.get(&last.rule);
+    let words = |w: &rules::Words| Text::new(w.zh.clone(), w.en.clone());
+    let zone = view.zones.iter().find(|z| z.id == first.place.zone);
+    let incident = Incident {
+        id: first.incident.as_str().to_owned(),
+        sequence: last.sequence,
+        hazard: last.hazard.as_str().to_owned(),
+        title: entry.map(|e| words(&e.title)).unwrap_or_default(),
+        advice: entry.map(|e| words(&e.advice)).unwrap_or_default(),
+        place: zone.map_or_else(|| first.place.zone.as_str().to_owned(), |z| z.name.clone()),
+        device: about.map(|d| views::device_name(d, view)),
+        severity: last.severity,
+        basis: last.basis,
+        state: last.state,
+        opened_at: first.at,
+        changed_at: last.at,
+        trigger: views::reading(first.trigger.as_ref()),
+        activations: u64::from(last.activations),
+        acknowledged_by: taker(&story.events),
+    };
+    let decided = first.trigger.as_ref().and_then(|t| Some((t.device.clone(), t.reading.as_ref()?.0.clone())));
+    let mut ordered: Vec<_> = story.series.into_iter().filter(|((_, q), points)| !points.is_empty() && is_telling(q)).collect();
+    // What decided comes first, then what a rule limits, then numbers before states.
+    ordered.sort_by_key(|(key, _)| {
+        (decided.as_ref() != Some(key), limit.as_ref().is_none_or(|l| l.0 != key.1), key.1.is_state(), key.1.clone(), key.0.clone())
+    });
+    let series = ordered
+        .into_iter()
+        .take(CHARTS)
+        .map(|((device, quantity), points)| Series {
+            device: views::device_name(&device, view),
+            gap_ms: gap(&quantity, &points),
+            threshold: limit.as_ref().filter(|l| l.0 == quantity).map(|l| l.1),
+            quantity,
+            points,
+        })
+        .collect();
+    let deliveries = deliveries(&events, &story.receipts, &story.set_aside, &story.backlog_to);
+    Some(IncidentPage {
+        entries: events.iter().map(|e| timeline(e)).collect(),
+        site: config.site_name.clone(),
+        from: story.from,
+        to: story.to,
+        series,
+        deliveries,
+        rule: Rule {
+            id: last.rule.as_str().to_owned(),
+            clause: entry.map(rules::Entry::citation).unwrap_or_default(),
+            source: Text::default(),
+            verified: entry.is_some_and(|e| e.verified),
+            pack: entry.map(|e| e.pack.clone()).unwrap_or_default(),
+            hash: hex::encode(last.rules),
+            engine: last.engine.as_str().to_owned(),
+        },
+        found_on_connect: first.found_on_connect,
+        clock_trusted: first.clock_trusted,
+        institution: views::institution(config.institution),
+        supervisor: views::supervisor(config.supervisor),
+        notice: None,
+        incident,
+    })
+}
+
+fn timeline(e: &IncidentEvent) -> Entry {
+    Entry {
+        at: e.at,
+        transition: e.transition,
+        state: e.state,
+        severity: e.severity,
+        basis: e.basis,
+        actor: e.actor.as_ref().map(|a| a.as_str().to_owned()),
+        note: e.note.as_ref().map(|n| n.as_str().to_owned()),
+        trigger: views::reading(e.trigger.as_ref()),
+        clock_trusted: e.clock_trusted,
+        sequence: e.sequence,
+    }
+}
+
+fn is_telling(q: &Quantity) -> bool {
+    !matches!(q, Quantity::Battery | Quantity::BatteryVoltage | Quantity::LinkQuality | Quantity::SignalStrength | Quantity::Energy)
+}
+
+/// Three times the usual distance of two readings; a state lasts until it is reported otherwise.
+fn gap(quantity: &Quantity, points: &[(i64, Fixed)]) -> i64 {
+    if quantity.kind() != Kind::Number {
+        return i64::MAX;
+    }
+    let mut steps: Vec<i64> = points.windows(2).filter_map(|w| Some(w.get(1)?.0.saturating_sub(w.first()?.0))).collect();
+    steps.sort_unstable();
+    steps.get(steps.len() / 2).map_or(60_000, |m| m.saturating_mul(3)).max(5_000)
+}
+
+fn deliveries(
+    events: &[&IncidentEvent],
+    receipts: &[crate::store::Receipt],
+    set_aside: &[crate::store::SetAside],
+    done_to: &BTreeMap<&'static str, u64>,
+) -> Vec<Delivery> {
+    let mut out = Vec::new();
+    for e in events {
+        for (sink, done) in done_to {
+            let receipt = receipts.iter().find(|r| r.sequence == e.sequence && r.sink == *sink);
+            let aside = set_aside.iter().find(|s| s.at == e.sequence && s.sink == *sink);
+            let state = match (receipt, aside) {
+                (_, Some(a)) => DeliveryState::SetAside { reason: a.reason.clone() },
+                (Some(r), None) => DeliveryState::Accepted { at: r.at, receipt: r.receipt.clone() },
+                // Past the cursor without a receipt: taken by a sink that gives none.
+                (None, None) if e.sequence <= *done => continue,
+                (None, None) => DeliveryState::Waiting,
+            };
+            out.push(Delivery { sink: (*sink).to_owned(), sequence: e.sequence, state });
+        }
+    }
+    out
+}

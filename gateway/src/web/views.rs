@@ -1,0 +1,243 @@
+//! Engine view -> the structs that pages are made of. Nothing is decided here but what to leave out.
+use crate::deliver::{DeliveryStatus, LaneState};
+use crate::engine::rules::Catalogue;
+use crate::engine::schedule::Phase;
+use crate::engine::site::ZoneKind;
+use crate::engine::view::{DeviceView, Freshness, IncidentView, SensorView, View, ZoneView};
+use crate::store::{Health, Lane};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tuoan_dashboards::lang::Text;
+use tuoan_dashboards::view::{Incident, gateway as page};
+use tuoan_protocol::quantity::Kind;
+use tuoan_protocol::{DeviceId, InstitutionType, Quantity, SupervisingBody, Trigger};
+
+/// The home page. `takers`: who acknowledged, by incident; `quarantined`: messages waiting in the quarantine.
+pub fn home(
+    view: &View,
+    catalogue: &Catalogue,
+    health: &Health,
+    lanes: &[DeliveryStatus],
+    takers: &BTreeMap<String, String>,
+    quarantined: u64,
+) -> page::Home {
+    let incidents: Vec<Incident> = view
+        .incidents
+        .iter()
+        .map(|i| {
+            let mut shown = incident(i, view, catalogue);
+            shown.acknowledged_by = takers.get(i.id.as_str()).cloned();
+            shown
+        })
+        .collect();
+    let (disk_fault, disk_fault_since) = match health {
+        Health::Healthy => (None, None),
+        Health::Degraded { since, reason } => (Some(reason.clone()), Some(*since)),
+    };
+    page::Home {
+        version: view.version,
+        zones: view.zones.iter().map(|z| zone(z, view)).collect(),
+        unplaced: view.unplaced.iter().map(device).collect(),
+        strip: page::Strip { clock_trusted: view.clock_trusted, disk_fault, disk_fault_since, sinks: sinks(lanes), quarantined },
+        incidents,
+        notice: None,
+    }
+}
+
+/// One open incident as a card.
+pub fn incident(i: &IncidentView, view: &View, catalogue: &Catalogue) -> Incident {
+    let entry = catalogue.get(&i.rule);
+    let words = |w: &crate::engine::rules::Words| Text::new(w.zh.clone(), w.en.clone());
+    let about = i.place.device.as_ref().or(i.trigger.as_ref().map(|t| &t.device));
+    Incident {
+        id: i.id.as_str().to_owned(),
+        sequence: i.sequence,
+        hazard: i.hazard.as_str().to_owned(),
+        title: entry.map(|e| words(&e.title)).unwrap_or_default(),
+        advice: entry.map(|e| words(&e.advice)).unwrap_or_default(),
+        place: if i.zone_name.is_empty() { i.place.zone.as_str().to_owned() } else { i.zone_name.clone() },
+        device: about.map(|d| device_name(d, view)),
+        severity: i.severity,
+        basis: i.basis,
+        state: i.state,
+        opened_at: i.opened_at,
+        changed_at: i.changed_at,
+        trigger: reading(i.trigger.as_ref()),
+        activations: u64::from(i.activations),
+        acknowledged_by: None,
+    }
+}
+
+pub fn reading(trigger: Option<&Trigger>) -> Option<(Quantity, tuoan_protocol::Fixed)> {
+    trigger.and_then(|t| t.reading.clone())
+}
+
+/// Its owner's name for it, else its id.
+pub fn device_name(id: &DeviceId, view: &View) -> String {
+    let all = view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
+    all.into_iter().find(|d| d.id == *id).and_then(|d| d.name.clone()).unwrap_or_else(|| id.as_str().to_owned())
+}
+
+fn zone(z: &ZoneView, view: &View) -> page::Zone {
+    let here = || view.incidents.iter().filter(|i| i.place.zone == z.id && !i.state.closed);
+    page::Zone {
+        id: z.id.as_str().to_owned(),
+        name: z.name.clone(),
+        kind: kind(z.kind),
+        phase: phase(z.phase),
+        sensors: z.sensors.iter().filter(|s| is_shown(&s.quantity)).map(|s| sensor(s, here())).collect(),
+        devices: z.devices.iter().map(device).collect(),
+        not_watched: z.not_watched,
+        worst: here().filter(|i| i.state.active || !i.state.acknowledged).map(|i| i.severity).min(),
+    }
+}
+
+/// The upkeep of a device is not the state of a room.
+fn is_shown(q: &Quantity) -> bool {
+    !matches!(q, Quantity::Battery | Quantity::BatteryVoltage | Quantity::LinkQuality | Quantity::SignalStrength | Quantity::Energy)
+}
+
+fn sensor<'a>(s: &SensorView, mut here: impl Iterator<Item = &'a IncidentView>) -> page::Sensor {
+    // A door is a hazard only when a rule says so; a sounding detector always is.
+    let sounding = s.quantity.kind() == Kind::Hazard && s.quantity != Quantity::Open && s.value.0 == 1;
+    let rests_on_it = |i: &IncidentView| {
+        i.state.active && i.trigger.as_ref().is_some_and(|t| t.device == s.device && t.reading.as_ref().is_some_and(|r| r.0 == s.quantity))
+    };
+    page::Sensor {
+        device: s.device.as_str().to_owned(),
+        quantity: s.quantity.clone(),
+        channel: s.channel,
+        value: s.value,
+        at: s.at,
+        freshness: match s.freshness {
+            Freshness::Fresh => page::Freshness::Fresh,
+            Freshness::Late => page::Freshness::Late,
+            Freshness::Lost { since } => page::Freshness::Lost { since },
+        },
+        alarming: sounding || here.any(rests_on_it),
+    }
+}
+
+fn device(d: &DeviceView) -> page::Device {
+    page::Device {
+        id: d.id.as_str().to_owned(),
+        name: d.name.clone(),
+        make: d.make.clone(),
+        model: d.model.clone(),
+        battery: d.battery.map(|b| b.0),
+        last_heard: d.last_heard,
+        lost: d.lost,
+    }
+}
+
+/// Lanes of one sink together.
+pub fn sinks(lanes: &[DeliveryStatus]) -> Vec<page::Sink> {
+    let mut out: Vec<page::Sink> = Vec::new();
+    for lane in lanes {
+        let at = match out.iter().position(|s| s.name == lane.sink) {
+            Some(at) => at,
+            None => {
+                out.push(page::Sink { name: lane.sink.to_owned(), ..page::Sink::default() });
+                out.len() - 1
+            }
+        };
+        let Some(sink) = out.get_mut(at) else { continue };
+        match lane.lane {
+            Lane::Alerts => sink.alerts = sink.alerts.saturating_add(lane.queue_messages),
+            Lane::Metrics => sink.metrics = sink.metrics.saturating_add(lane.queue_messages),
+        }
+        if lane.queue_bytes > 0 {
+            sink.bytes = Some(sink.bytes.unwrap_or(0).saturating_add(lane.queue_bytes));
+        }
+        sink.hours_left = match (sink.hours_left, lane.hours_left) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if lane.state != LaneState::Flowing && sink.failing.is_none() {
+            sink.failing = Some(lane.last_error.clone().unwrap_or_default());
+        }
+        sink.set_aside = sink.set_aside.saturating_add(lane.set_aside);
+    }
+    out
+}
+
+pub fn kind(kind: ZoneKind) -> &'static str {
+    match kind {
+        ZoneKind::Activity => "activity",
+        ZoneKind::Nap => "nap",
+        ZoneKind::Corridor => "corridor",
+        ZoneKind::Washroom => "washroom",
+        ZoneKind::Kitchen => "kitchen",
+        ZoneKind::Exit => "exit",
+        ZoneKind::StairsGate => "stairs_gate",
+        ZoneKind::Yard => "yard",
+        ZoneKind::Office => "office",
+        ZoneKind::Power => "power",
+        ZoneKind::Storage => "storage",
+    }
+}
+
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Care => "care",
+        Phase::DropOff => "drop_off",
+        Phase::Nap => "nap",
+        Phase::Collection => "collection",
+        Phase::Staff => "staff",
+        Phase::Closed => "closed",
+    }
+}
+
+pub fn institution(i: InstitutionType) -> &'static str {
+    match i {
+        InstitutionType::Public => "public",
+        InstitutionType::Employer => "employer",
+        InstitutionType::Community => "community",
+        InstitutionType::Private => "private",
+        InstitutionType::Kindergarten => "kindergarten",
+        InstitutionType::Station => "station",
+    }
+}
+
+pub fn supervisor(s: SupervisingBody) -> &'static str {
+    match s {
+        SupervisingBody::Health => "health",
+        SupervisingBody::Education => "education",
+        SupervisingBody::Township => "township",
+        SupervisingBody::Union => "union",
+        SupervisingBody::CivilAffairs => "civil_affairs",
+    }
+}
+
+/// The view for scripts: names as on the wire, values as numbers in their units.
+pub fn json(view: &View) -> Value {
+    let device = |d: &DeviceView| {
+        json!({"id": d.id, "name": d.name, "make": d.make, "model": d.model, "battery": d.battery.map(|b| b.0),
+            "last_heard": d.last_heard, "lost": d.lost})
+    };
+    let sensor = |s: &SensorView| {
+        let (freshness, since) = match s.freshness {
+            Freshness::Fresh => ("fresh", None),
+            Freshness::Late => ("late", None),
+            Freshness::Lost { since } => ("lost", Some(since)),
+        };
+        json!({"device": s.device, "quantity": s.quantity, "channel": s.channel, "value": s.quantity.float(s.value),
+            "unit": s.quantity.unit(), "at": s.at, "freshness": freshness, "since": since})
+    };
+    json!({
+        "version": view.version,
+        "now": view.now,
+        "clock_trusted": view.clock_trusted,
+        "zones": view.zones.iter().map(|z| json!({
+            "id": z.id, "name": z.name, "kind": kind(z.kind), "phase": phase(z.phase), "not_watched": z.not_watched,
+            "sensors": z.sensors.iter().map(sensor).collect::<Vec<_>>(),
+            "devices": z.devices.iter().map(device).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "incidents": view.incidents.iter().map(|i| json!({
+            "id": i.id, "hazard": i.hazard, "place": i.place, "zone_name": i.zone_name, "severity": i.severity, "basis": i.basis,
+            "state": i.state, "opened_at": i.opened_at, "changed_at": i.changed_at, "rule": i.rule, "activations": i.activations,
+            "sequence": i.sequence,
+        })).collect::<Vec<_>>(),
+        "unplaced": view.unplaced.iter().map(device).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Sets up what the tests need on a fresh Debian machine and runs all of them: format, lints, unit, property, end-to-end.
+# Needs: Rust (rustup), a C compiler, Go, Python 3; root or sudo for Debian packages that are missing.
+# Environment: TUOAN_LONG=1 runs the long crash test (100 rounds instead of 10).
+set -euo pipefail
+cd "$(dirname "$0")"
+
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+
+step "Servers that the tests talk to"
+missing=()
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+have mosquitto || missing+=(mosquitto)
+have mosquitto_pub || missing+=(mosquitto-clients)
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+have chromium || missing+=(chromium)
+fc-list 2>/dev/null | grep -qi "noto.*cjk" || missing+=(fonts-noto-cjk)
+have runuser || missing+=(util-linux)
+have openssl || missing+=(openssl)
+if [ ${#missing[@]} -gt 0 ]; then
+  sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+  $sudo apt-get update -q
+  # No package may start a server of its own: the tests start theirs on free loopback ports.
+  $sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
+# The end-to-end tests take these from the environment.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/tuoan
+mkdir -p "$cache/bin"
+export TUOAN_TEST_INFLUXD=$cache/bin/influxd
+pinned=$(sha256sum tests/servers/influxd/go.sum | cut -c1-16)
+if [ ! -x "$TUOAN_TEST_INFLUXD" ] || [ "$(cat "$cache/bin/influxd.pin" 2>/dev/null)" != "$pinned" ]; then
+  step "InfluxDB 2 from Go modules"
+  tests/servers/influxd/build.sh "$cache/bin"
+  echo "$pinned" >"$cache/bin/influxd.pin"
+fi
+export TUOAN_TEST_PYTHON=$cache/venv/bin/python
+if ! "$TUOAN_TEST_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then
+  step "An independent MQTT client (Eclipse Paho for Python)"
+  python3 -m venv "$cache/venv"
+  "$cache/venv/bin/pip" install -q -r tests/servers/requirements.txt
+fi
+
+step "Format"
+cargo fmt --all --check
+
+step "Build the programs"
+cargo build --release --workspace --bins
+
+step "Unit, property and end-to-end tests"
+cargo test --release --workspace
+
+step "The rules' own test cases"
+cargo run --release --quiet -- rules check
+
+step "Lints"
+cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+step "The wire types build without the standard library"
+cargo check --quiet --manifest-path protocol/Cargo.toml --no-default-features --lib
+
+step "Dependencies: bans, licences, sources"
+if ! cargo deny --version >/dev/null 2>&1; then
+  cargo install --locked --quiet cargo-deny --version "$(cat tests/servers/cargo-deny.version)"
+fi
+cargo deny --log-level error check bans licenses sources
+
+step "Done"

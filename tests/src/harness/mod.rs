@@ -1,0 +1,79 @@
+//! Real processes on free loopback ports. Everything started here ends when its handle is dropped.
+pub mod audit;
+pub mod gateway;
+pub mod mqtt;
+pub mod platform;
+pub mod process;
+pub mod proxy;
+pub mod servers;
+pub mod shim;
+pub mod traffic;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A loopback port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free loopback port").port()
+}
+
+/// Waits until `condition` gives something, looking every 20 ms.
+///
+/// # Panics
+/// When it has not after `limit`; `what` says what was waited for.
+pub fn wait_for<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(t) = condition() {
+            return t;
+        }
+        assert!(start.elapsed() < limit, "waited {limit:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// One runtime for the harness's own HTTP requests.
+pub fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: std::sync::OnceLock<tokio::runtime::Runtime> = std::sync::OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"))
+}
+
+pub fn http() -> &'static reqwest::Client {
+    static CLIENT: std::sync::OnceLock<reqwest::Client> = std::sync::OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().expect("a client")
+    })
+}
+
+/// A program of this workspace, in the profile of the running test. Built if it is not there.
+pub fn program(name: &str) -> PathBuf {
+    let mut dir = std::env::current_exe().expect("path of the test");
+    dir.pop();
+    if dir.ends_with("deps") {
+        dir.pop();
+    }
+    static BUILD: std::sync::Once = std::sync::Once::new();
+    BUILD.call_once(|| {
+        let mut cargo = std::process::Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+        cargo.args(["build", "--quiet", "--bins", "-p", "tuoan", "-p", "tuoan-platform"]);
+        if dir.ends_with("release") {
+            cargo.arg("--release");
+        }
+        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo");
+        assert!(status.success(), "the programs do not build");
+    });
+    dir.join(name)
+}
+
+/// Python with Eclipse Paho: `./test.sh` sets it up.
+pub fn python() -> PathBuf {
+    std::env::var_os("TUOAN_TEST_PYTHON").map_or_else(|| cache().join("venv/bin/python"), PathBuf::from)
+}
+
+/// Where `./test.sh` keeps what it has built.
+pub fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    base.or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"))).unwrap_or_default().join("tuoan")
+}
