@@ -104,9 +104,8 @@ pub struct Rule {
     pub event: Option<EventKind>,
     /// State: the value that is the hazard.
     pub is: i64,
+    /// Numbers: when they trip and clear. Of a rise: `at_least` is by how much.
     pub bounds: Bounds,
-    /// Rise: by how much, in fixed point.
-    pub rise: i64,
     pub window: i64,
     /// Mean: per cent of the window that must be covered.
     pub coverage: u8,

@@ -300,7 +300,6 @@ impl Check<'_> {
             event: t.event,
             is: t.is.map_or(1, Spanned::into_inner),
             bounds,
-            rise: bounds.at_least.unwrap_or(0),
             window: window.unwrap_or(0),
             coverage: t.coverage.map_or(75, Spanned::into_inner),
             hold,
