@@ -106,11 +106,12 @@ impl Run<'_> {
                 }
                 let old = self.at.saturating_sub(value.at);
                 let (mut trips, mut clears) = judge(rule, level);
-                if timed && !quantity.is_state() && old >= carry {
-                    // A number that nobody has confirmed lately neither fulfils a hold time nor proves a recovery.
+                let idle = tracker.is_none_or(|t| t.hold == Hold::Idle);
+                if (timed || idle) && !quantity.is_state() && old >= carry {
+                    // A number that nobody has confirmed lately begins nothing, fulfils no hold time and proves no recovery.
                     (trips, clears) = (false, false);
                 }
-                if tracker.is_none_or(|t| t.hold == Hold::Idle) && *quantity == Quantity::Motion && old > MOTION_MS {
+                if idle && *quantity == Quantity::Motion && old > MOTION_MS {
                     trips = false;
                 }
                 let holds = guard(rule, zone, self.at, || month);
@@ -187,10 +188,26 @@ impl Run<'_> {
         }
     }
 
+    /// A zone's timer. Those that were overtaken (the phase, the last sign or the sweep is another by now) must change nothing: a snapshot
+    /// does not keep them.
     pub(super) fn zone_due(&mut self, index: u32) {
-        self.occupancy(index);
+        let (at, compiled) = (self.at, self.compiled.clone());
+        let (Some(z), Some(slots)) = (self.state.zones.get(index as usize), compiled.zones.get(index as usize)) else { return };
+        let guard_turns = slots.delays.iter().any(|d| z.phase_since.saturating_add(*d) == at)
+            || z.swept.is_some_and(|t| t.saturating_add(SWEEP_MS) == at);
+        let occupancy_turns = self.occupancy(index);
         self.arm_zone(index);
-        self.reconsider_zone(index);
+        if guard_turns || occupancy_turns {
+            self.reconsider_zone(index);
+        }
+    }
+
+    /// The schedule's timer. One that was overtaken by a change of the clock must change nothing.
+    pub(super) fn schedule_due(&mut self) {
+        let utc = self.state.utc(self.at);
+        if self.compiled.schedule.next_boundary(utc.saturating_sub(1)) == utc {
+            self.new_phase();
+        }
     }
 
     /// Sets whether a zone is occupied; true when that is news.

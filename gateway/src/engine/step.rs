@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
 
     fn fire(&mut self, timer: Timer) {
         match timer {
-            Timer::Schedule => self.new_phase(),
+            Timer::Schedule => self.schedule_due(),
             Timer::Zone(zone) => self.zone_due(zone),
             Timer::Track(device, rule, channel) => self.track_due(&device, rule, channel),
             Timer::Silence(device) => self.silence_due(&device),

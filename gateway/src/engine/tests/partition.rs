@@ -171,6 +171,13 @@ fn at_once(inputs: &[Input], end: i64) -> Said {
     Said { events: out.events, commands: out.commands, verdicts: out.verdicts, state: state.encode() }
 }
 
+/// The lines in which two snapshots differ.
+fn difference(a: &[u8], b: &[u8]) -> String {
+    let text = |bytes| format!("{:#?}", State::decode(bytes).map_err(|e| e.to_string()));
+    let (a, b) = (text(a), text(b));
+    a.lines().zip(b.lines()).enumerate().filter(|(_, (a, b))| a != b).take(20).map(|(n, (a, b))| format!("{n}: {a} | {b}\n")).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
@@ -209,7 +216,7 @@ proptest! {
         prop_assert_eq!(&said.events, &whole.events);
         prop_assert_eq!(said.commands, whole.commands);
         prop_assert_eq!(said.verdicts, whole.verdicts);
-        prop_assert!(state.encode() == whole.state, "the final states differ");
+        prop_assert!(state.encode() == whole.state, "the final states differ:\n{}", difference(&state.encode(), &whole.state));
         for (n, e) in (1u64..).zip(&whole.events) {
             prop_assert_eq!(e.sequence, n, "no gaps");
         }
