@@ -3,10 +3,14 @@
 (() => {
   const body = document.body, data = body.dataset, offline = document.getElementById("offline"), announce = document.getElementById("announce");
   const speed = Number(data.speed) || 1;
-  let base = Number(data.now), from = performance.now();
-  // The server's clock, carried on at its speed: the browser's own may be wrong, and the demo's runs fast.
-  const now = () => base + (performance.now() - from) * speed;
-  const settle = (ms) => { if (Number.isFinite(ms)) { base = ms; from = performance.now(); } };
+  let base = Number(data.now), from = performance.now(), rate = speed;
+  // The server's clock, carried on at its speed: the browser's own may be wrong, and the demo's runs fast and stands still when its day is over.
+  const now = () => base + (performance.now() - from) * rate;
+  const settle = (ms) => {
+    if (!Number.isFinite(ms)) return;
+    rate = ms === base && performance.now() - from > 1000 ? 0 : speed;
+    base = ms; from = performance.now();
+  };
   const fill = (pattern, values) => pattern.replace(/\{(\w)\}/g, (_, k) => values[k]);
   const units = (ms) => { const t = Math.max(0, Math.floor(ms / 1000)); return { t, d: Math.floor(t / 86400) }; };
   function age(ms) {

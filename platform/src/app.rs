@@ -1,15 +1,16 @@
 //! What every request handler shares.
 use crate::auth::Readers;
 use crate::clock::Clock;
+use crate::config::ReceiptHook;
 use crate::db::Db;
 use crate::influx::Store;
-use crate::intake::project::Change;
 use crate::intake::{Receipt, Status};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tuoan_dashboards::door::Door;
 
 #[derive(Clone)]
 pub struct App {
@@ -18,20 +19,29 @@ pub struct App {
     pub influx: Arc<Store>,
     pub clock: Clock,
     pub silent_after_ms: i64,
-    /// Slow listeners miss changes and are told to read everything again.
-    pub changes: broadcast::Sender<Change>,
+    /// Number of the district's present state: all that a live page is told.
+    pub version: watch::Sender<u64>,
+    pub door: Door,
+    pub look: Arc<Look>,
     pub counters: Arc<Counters>,
+    pub on_receipt: Option<ReceiptHook>,
     /// Ends the streams of live pages, which would otherwise hold the server open.
     pub stop: CancellationToken,
 }
 
 impl App {
-    /// Tells live pages what changed. Nobody listening is not an error.
-    pub fn publish(&self, changes: &[Change]) {
-        for change in changes {
-            let _ = self.changes.send(change.clone());
-        }
+    /// Tells live pages that something changed.
+    pub fn changed(&self) {
+        self.version.send_modify(|v| *v = v.wrapping_add(1));
     }
+}
+
+/// How the pages present themselves.
+#[derive(Debug)]
+pub struct Look {
+    pub district: String,
+    pub utc_offset_minutes: i32,
+    pub clock_speed: f64,
 }
 
 /// What `/metrics` shows, since the start.

@@ -3,6 +3,7 @@ use crate::clock::Clock;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A token or password. Never shown by `Debug`, so that no log line carries it.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
@@ -76,6 +77,25 @@ impl Default for Influx {
     }
 }
 
+/// Is told the id of every event when it has been stored for the first time: for a program that embeds the platform and measures how long
+/// an event took. It is called on the way to the answer, so it must return at once.
+#[derive(Clone)]
+pub struct ReceiptHook(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl ReceiptHook {
+    pub fn new(stored: impl Fn(&str) + Send + Sync + 'static) -> ReceiptHook {
+        ReceiptHook(Arc::new(stored))
+    }
+    pub(crate) fn stored(&self, event: &str) {
+        (self.0)(event);
+    }
+}
+impl fmt::Debug for ReceiptHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiptHook")
+    }
+}
+
 /// Everything [`crate::start`] needs. `Config::default()` listens on a free loopback port and keeps its file in `data`.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -91,6 +111,15 @@ pub struct Config {
     pub clock: Clock,
     /// A site that has not been heard for this long cannot be trusted now. Default 135 s: two heartbeats of 60 s and a grace of 15 s.
     pub silent_after_ms: i64,
+    pub on_receipt: Option<ReceiptHook>,
+    /// Whose platform it is, beside the brand, e.g. 朝阳区托育安全平台.
+    pub district: String,
+    /// Minutes east of UTC of the times on the pages.
+    pub utc_offset_minutes: i32,
+    /// How fast the clock runs: 1 in life, more in a played day; pages count ages on with it.
+    pub clock_speed: f64,
+    /// The code on the label with which the server is claimed; `None` draws one, which [`crate::Running::claim_code`] tells.
+    pub claim_code: Option<Secret>,
 }
 
 impl Default for Config {
@@ -104,6 +133,11 @@ impl Default for Config {
             influx: Influx::default(),
             clock: Clock::system(),
             silent_after_ms: 135_000,
+            on_receipt: None,
+            district: String::new(),
+            utc_offset_minutes: 480,
+            clock_speed: 1.0,
+            claim_code: None,
         }
     }
 }

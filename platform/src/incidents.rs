@@ -1,10 +1,9 @@
 //! Reading incidents of all sites, and what the district does about them.
 use crate::db::Db;
-use crate::intake::project::Change;
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{QueryBuilder, Row};
 
 /// An incident as the district sees it. Times are UTC milliseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -44,6 +43,9 @@ pub struct Incident {
     pub district_acknowledged: Option<Action>,
     /// Position in the order of the list, for `after`.
     pub cursor: String,
+    /// Data of its newest event.
+    #[serde(skip)]
+    pub latest: Value,
 }
 
 /// Something a person of the district did.
@@ -97,33 +99,33 @@ impl std::str::FromStr for Cursor {
     }
 }
 
-const COLUMNS: &str = "SELECT i.number, i.site, s.name AS site_name, i.id, i.origin, i.version, i.hazard, i.place, i.severity, i.inferred,
+/// An empty site or id stands for all. (`QueryBuilder` cannot be used: it writes `?` for the portable driver, which PostgreSQL refuses.)
+const LIST: &str = "SELECT i.number, i.site, s.name AS site_name, i.id, i.origin, i.version, i.hazard, i.place, i.severity, i.inferred,
     i.active, i.acknowledged, i.closed, i.unrecorded, i.opened_at, i.updated_at, i.received_at, i.events, i.latest,
     c.actor AS claim_by, c.at AS claim_at, a.actor AS ack_by, a.at AS ack_at
     FROM incidents i JOIN sites s ON s.id = i.site
     LEFT JOIN actions c ON c.site = i.site AND c.incident = i.id AND c.kind = 'claim'
-    LEFT JOIN actions a ON a.site = i.site AND a.incident = i.id AND a.kind = 'acknowledge' WHERE 1 = 1";
+    LEFT JOIN actions a ON a.site = i.site AND a.incident = i.id AND a.kind = 'acknowledge'
+    WHERE i.closed <= $1 AND ($2 = '' OR i.site = $2) AND ($3 = '' OR i.id = $3)
+    AND (i.closed, i.severity, i.inferred, i.opened_at, i.number) > ($4, $5, $6, $7, $8)
+    ORDER BY i.closed, i.severity, i.inferred, i.opened_at, i.number LIMIT $9";
 
 /// Open ones first, then by severity, confirmed before inferred, oldest first.
 pub async fn list(db: &Db, filter: &Filter) -> Result<Vec<Incident>, sqlx::Error> {
-    let mut query = QueryBuilder::new(COLUMNS);
-    if !filter.all {
-        query.push(" AND i.closed = 0");
-    }
-    if let Some(site) = &filter.site {
-        query.push(" AND i.site = ").push_bind(site.clone());
-    }
-    if let Some(id) = &filter.id {
-        query.push(" AND i.id = ").push_bind(id.clone());
-    }
-    if let Some(Cursor([closed, severity, inferred, opened, number])) = filter.after {
-        query.push(" AND (i.closed, i.severity, i.inferred, i.opened_at, i.number) > (");
-        let mut values = query.separated(", ");
-        values.push_bind(closed).push_bind(severity).push_bind(inferred).push_bind(opened).push_bind(number);
-        query.push(")");
-    }
-    query.push(" ORDER BY i.closed, i.severity, i.inferred, i.opened_at, i.number LIMIT ").push_bind(filter.limit);
-    query.build().fetch_all(db.read()).await?.iter().map(incident).collect()
+    let Cursor([closed, severity, inferred, opened, number]) = filter.after.unwrap_or(Cursor([-1, 0, 0, 0, 0]));
+    let rows = sqlx::query(LIST)
+        .bind(i64::from(filter.all))
+        .bind(filter.site.clone().unwrap_or_default())
+        .bind(filter.id.clone().unwrap_or_default())
+        .bind(closed)
+        .bind(severity)
+        .bind(inferred)
+        .bind(opened)
+        .bind(number)
+        .bind(filter.limit)
+        .fetch_all(db.read())
+        .await?;
+    rows.iter().map(incident).collect()
 }
 
 fn incident(row: &AnyRow) -> Result<Incident, sqlx::Error> {
@@ -164,6 +166,7 @@ fn incident(row: &AnyRow) -> Result<Incident, sqlx::Error> {
         claimed: action("claim_by", "claim_at")?,
         district_acknowledged: action("ack_by", "ack_at")?,
         cursor: format!("{closed}.{severity}.{inferred}.{opened_at}.{number}"),
+        latest,
     })
 }
 
@@ -208,15 +211,16 @@ pub async fn events_of(db: &Db, site: &str, incident: &str) -> Result<Vec<Stored
 ///
 /// With several platform nodes on one PostgreSQL, positions of different sites may become visible out of order: reconcile per site.
 pub async fn events_after(db: &Db, site: Option<&str>, after: i64, limit: i64) -> Result<Vec<StoredEvent>, sqlx::Error> {
-    let mut query = QueryBuilder::new(
-        "SELECT position, site, log, id, sequence, type, incident, at, received_at, receipt, unrecorded FROM events WHERE position > ",
-    );
-    query.push_bind(after);
-    if let Some(site) = site {
-        query.push(" AND site = ").push_bind(site.to_owned());
-    }
-    query.push(" ORDER BY position LIMIT ").push_bind(limit);
-    query.build().fetch_all(db.read()).await?.iter().map(|r| stored_event(r, false)).collect()
+    let rows = sqlx::query(
+        "SELECT position, site, log, id, sequence, type, incident, at, received_at, receipt, unrecorded FROM events
+         WHERE position > $1 AND ($2 = '' OR site = $2) ORDER BY position LIMIT $3",
+    )
+    .bind(after)
+    .bind(site.unwrap_or_default().to_owned())
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(|r| stored_event(r, false)).collect()
 }
 
 fn stored_event(row: &AnyRow, with_data: bool) -> Result<StoredEvent, sqlx::Error> {
@@ -236,11 +240,18 @@ fn stored_event(row: &AnyRow, with_data: bool) -> Result<StoredEvent, sqlx::Erro
     })
 }
 
+/// Something that differs whenever events or actions were added: the newest event's position and the number of actions.
+pub async fn mark(db: &Db) -> Result<(i64, i64), sqlx::Error> {
+    let sql = "SELECT (SELECT COALESCE(MAX(position), 0) FROM events) AS events, (SELECT COUNT(*) FROM actions) AS actions";
+    let row = sqlx::query(sql).fetch_one(db.read()).await?;
+    Ok((row.try_get("events")?, row.try_get("actions")?))
+}
+
 /// What became of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// Recorded now, or recorded before by the same person.
-    Recorded(Action, Option<Change>),
+    Recorded(Action),
     /// Somebody else was first.
     TakenBy(Action),
     NoSuchIncident,
@@ -251,14 +262,14 @@ pub enum Done {
 /// Records that `actor` claims or acknowledges an incident. Doing it again changes nothing.
 pub async fn act(db: &Db, site: &str, id: &str, kind: Kind, actor: &str, now: i64) -> Result<Done, sqlx::Error> {
     let mut tx = db.begin().await?;
-    // Locks the row, so that of two people one is first; the version is for live pages.
-    let row = sqlx::query("UPDATE incidents SET version = version + 1 WHERE site = $1 AND id = $2 RETURNING version, closed")
+    // Locks the row, so that of two people one is first.
+    let row = sqlx::query("UPDATE incidents SET version = version + 1 WHERE site = $1 AND id = $2 RETURNING closed")
         .bind(site.to_owned())
         .bind(id.to_owned())
         .fetch_optional(&mut *tx)
         .await?;
     let Some(row) = row else { return Ok(Done::NoSuchIncident) };
-    let (version, closed): (i64, i64) = (row.try_get("version")?, row.try_get("closed")?);
+    let closed: i64 = row.try_get("closed")?;
     let held = sqlx::query("SELECT actor, at FROM actions WHERE site = $1 AND incident = $2 AND kind = $3")
         .bind(site.to_owned())
         .bind(id.to_owned())
@@ -267,7 +278,7 @@ pub async fn act(db: &Db, site: &str, id: &str, kind: Kind, actor: &str, now: i6
         .await?;
     if let Some(held) = held {
         let held = Action { by: held.try_get("actor")?, at: held.try_get("at")? };
-        return Ok(if held.by == actor { Done::Recorded(held, None) } else { Done::TakenBy(held) });
+        return Ok(if held.by == actor { Done::Recorded(held) } else { Done::TakenBy(held) });
     }
     if closed != 0 && kind == Kind::Claim {
         return Ok(Done::Closed);
@@ -281,8 +292,7 @@ pub async fn act(db: &Db, site: &str, id: &str, kind: Kind, actor: &str, now: i6
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
-    let change = Change { site: site.to_owned(), id: id.to_owned(), version };
-    Ok(Done::Recorded(Action { by: actor.to_owned(), at: now }, Some(change)))
+    Ok(Done::Recorded(Action { by: actor.to_owned(), at: now }))
 }
 
 #[cfg(test)]

@@ -25,5 +25,5 @@ mod text;
 mod web;
 
 pub use clock::Clock;
-pub use config::{Config, Influx, Reader, Secret, SiteSeed};
+pub use config::{Config, Influx, Reader, ReceiptHook, Secret, SiteSeed};
 pub use server::{Running, StartError, open_database, start};

@@ -60,6 +60,12 @@ struct File {
     influx: Influx,
     /// Seconds without a heartbeat after which a site counts as silent.
     silent_after: u32,
+    /// Whose platform it is, shown beside the brand.
+    district: String,
+    /// Minutes east of UTC of the times on the pages.
+    utc_offset_minutes: i32,
+    /// One-time code on the machine's label; drawn and printed if absent.
+    claim_code: Option<Secret>,
 }
 
 impl Default for File {
@@ -72,6 +78,9 @@ impl Default for File {
             readers: Vec::new(),
             influx: Influx::default(),
             silent_after: 135,
+            district: String::new(),
+            utc_offset_minutes: 480,
+            claim_code: None,
         }
     }
 }
@@ -99,6 +108,11 @@ fn load(source: &Source) -> Result<Config> {
         influx: file.influx,
         clock: Clock::system(),
         silent_after_ms: i64::from(file.silent_after) * 1_000,
+        on_receipt: None,
+        district: file.district,
+        utc_offset_minutes: file.utc_offset_minutes,
+        clock_speed: 1.0,
+        claim_code: file.claim_code,
     };
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(miette!("the configuration cannot be used:\n  {}", problems.join("\n  "))) }
@@ -124,6 +138,9 @@ async fn main() -> Result<()> {
 async fn run(config: Config) -> Result<()> {
     let running = start(config).await.into_diagnostic()?;
     println!("listening on {}", running.url());
+    if let Some(code) = running.claim_code() {
+        println!("open it in a browser and set the password with the one-time code {code}");
+    }
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
     tokio::select! {
         _ = term.recv() => tracing::info!("SIGTERM: finishing what is under way"),

@@ -1,18 +1,20 @@
 //! Starting and stopping.
-use crate::app::{App, Counters};
+use crate::app::{App, Counters, Look};
 use crate::auth::Readers;
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, OpenError, default_url};
+use crate::db::{Db, Dialect, OpenError, default_url};
 use crate::influx::Store;
-use crate::{silence, sites, web};
+use crate::{incidents, silence, sites, web};
 use axum::serve::ListenerExt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 
 /// Why the platform did not start. The text names the thing and the fix.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +46,20 @@ impl Running {
     }
     /// `http://address:port`, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        // A person cannot open the unspecified address.
+        let shown = match self.addr {
+            a if a.ip().is_unspecified() => SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, a.port())),
+            a => a,
+        };
+        format!("http://{shown}")
+    }
+    /// The one-time code that claims the pages from a browser; `None` once a password is set. To be printed on the console.
+    pub fn claim_code(&self) -> Option<String> {
+        self.app.door.claim_code().map(str::to_owned)
+    }
+    /// A link that signs in whoever opens it first, within the hour. To be printed on the console of a demo.
+    pub fn login_link(&self) -> String {
+        format!("{}{}", self.url(), self.app.door.one_time_link())
     }
     /// Points that the InfluxDB-compatible intake holds.
     ///
@@ -82,6 +97,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let listener = TcpListener::bind(config.listen).await.map_err(|e| StartError::Listen(config.listen, e))?;
     let addr = listener.local_addr().map_err(|e| StartError::Listen(config.listen, e))?;
     let db = open_database(&config).await?;
+    let data = |e| StartError::Data(config.data.display().to_string(), e);
+    std::fs::create_dir_all(&config.data).map_err(data)?;
+    let real_time = Clock::system();
+    let door = DoorConfig {
+        name: "platform",
+        code: config.claim_code.as_ref().map(|c| c.reveal().to_owned()),
+        now: Box::new(move || real_time.utc_ms()),
+    };
+    let door = Door::open(door, FileVault::in_dir(&config.data)).map_err(data)?;
     let now = config.clock.utc_ms();
     for site in &config.sites {
         sites::seed(&db, site, now).await.map_err(StartError::Seed)?;
@@ -95,8 +119,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         influx: Arc::new(influx),
         clock: config.clock.clone(),
         silent_after_ms: config.silent_after_ms,
-        changes: broadcast::channel(1024).0,
+        // Numbers of an earlier run are not met again: a page that was open meanwhile sees that something changed.
+        version: watch::channel(u64::try_from(Clock::system().utc_ms()).unwrap_or(0)).0,
+        door,
+        look: Arc::new(Look {
+            district: config.district.clone(),
+            utc_offset_minutes: config.utc_offset_minutes,
+            clock_speed: config.clock_speed,
+        }),
         counters: Arc::new(Counters::default()),
+        on_receipt: config.on_receipt.clone(),
         stop: stop.clone(),
     };
     let router = web::router(app.clone());
@@ -128,7 +160,8 @@ async fn serve(listener: TcpListener, router: axum::Router, app: App) {
             tracing::debug!(error = %e, "TCP_NODELAY was refused");
         }
     });
-    if let Err(e) = axum::serve(listener, router).with_graceful_shutdown(app.stop.clone().cancelled_owned()).await {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(e) = axum::serve(listener, service).with_graceful_shutdown(app.stop.clone().cancelled_owned()).await {
         tracing::error!(error = %e, "the server stopped");
     }
     app.stop.cancel();
@@ -143,14 +176,23 @@ async fn upkeep(app: App) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut ticks = 0u32;
+    let mut seen = None;
     loop {
         tokio::select! {
             () = app.stop.cancelled() => return,
             _ = second.tick() => {}
         }
         match silence::raise(&app.db, app.clock.utc_ms(), app.silent_after_ms).await {
-            Ok(changes) => app.publish(&changes),
+            Ok(0) => {}
+            Ok(_) => app.changed(),
             Err(e) => tracing::error!(error = %e, "cannot look for silent sites"),
+        }
+        // Another node may have stored something: its changes are seen in the database only.
+        if app.db.dialect() == Dialect::Postgres
+            && let Ok(mark) = incidents::mark(&app.db).await
+            && seen.replace(mark).is_some_and(|before| before != mark)
+        {
+            app.changed();
         }
         if ticks.is_multiple_of(3600) {
             match app.influx.prune(&app.db, app.clock.utc_ms()).await {

@@ -1,7 +1,7 @@
 //! A site that is not heard cannot be trusted: everything may be well there, or nothing. So silence is an incident of the district,
 //! raised once per outage and returned when the site is heard again.
 use crate::db::Db;
-use crate::intake::project::{Change, IncidentRow, store};
+use crate::intake::project::{IncidentRow, store};
 use crate::text::opaque_id;
 use sqlx::{Any, Row, Transaction};
 
@@ -13,13 +13,13 @@ pub fn is_silent(last_seen: Option<i64>, now: i64, after_ms: i64) -> bool {
     last_seen.is_some_and(|seen| now.saturating_sub(seen) > after_ms)
 }
 
-/// Raises the incident of every site that has fallen silent since the last call.
-pub async fn raise(db: &Db, now: i64, after_ms: i64) -> Result<Vec<Change>, sqlx::Error> {
+/// Raises the incident of every site that has fallen silent since the last call. Returns how many.
+pub async fn raise(db: &Db, now: i64, after_ms: i64) -> Result<usize, sqlx::Error> {
     let rows = sqlx::query("SELECT id FROM sites WHERE silent_since IS NULL AND last_seen_at < $1")
         .bind(now.saturating_sub(after_ms))
         .fetch_all(db.read())
         .await?;
-    let mut changes = Vec::new();
+    let mut raised = 0;
     for row in rows {
         let site: String = row.try_get("id")?;
         let mut tx = db.begin().await?;
@@ -35,17 +35,18 @@ pub async fn raise(db: &Db, now: i64, after_ms: i64) -> Result<Vec<Change>, sqlx
         if let Some(fell) = fell {
             let since: i64 = fell.try_get("silent_since")?;
             tracing::warn!(site, since, "the gateway is silent");
-            changes.push(store(&mut tx, row_for(&site, since, now, now, true)).await?);
+            store(&mut tx, row_for(&site, since, now, now, true)).await?;
             tx.commit().await?;
+            raised += 1;
         }
     }
-    Ok(changes)
+    Ok(raised)
 }
 
 /// The site is heard again: its open silence returns and closes. Part of the transaction that stores what was heard.
-pub async fn ended(tx: &mut Transaction<'static, Any>, site: &str, now: i64) -> Result<Option<Change>, sqlx::Error> {
+pub async fn ended(tx: &mut Transaction<'static, Any>, site: &str, now: i64) -> Result<(), sqlx::Error> {
     let row = sqlx::query("SELECT silent_since FROM sites WHERE id = $1").bind(site.to_owned()).fetch_one(&mut **tx).await?;
-    let Some(since) = row.try_get::<Option<i64>, _>("silent_since")? else { return Ok(None) };
+    let Some(since) = row.try_get::<Option<i64>, _>("silent_since")? else { return Ok(()) };
     sqlx::query("UPDATE sites SET silent_since = NULL WHERE id = $1").bind(site.to_owned()).execute(&mut **tx).await?;
     let raised = sqlx::query("SELECT received_at FROM incidents WHERE site = $1 AND id = $2")
         .bind(site.to_owned())
@@ -57,7 +58,7 @@ pub async fn ended(tx: &mut Transaction<'static, Any>, site: &str, now: i64) -> 
         None => now,
     };
     tracing::info!(site, since, "the gateway is heard again");
-    store(tx, row_for(site, since, received, now, false)).await.map(Some)
+    store(tx, row_for(site, since, received, now, false)).await
 }
 
 fn incident_id(site: &str, since: i64) -> String {

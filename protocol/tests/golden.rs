@@ -1,5 +1,6 @@
 //! Bytes that other versions and other implementations rely on. If one of these tests fails, the format has changed: raise
 //! `tuoan_protocol::VERSION` or take the change back.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 mod samples;
 
 use tuoan_protocol::{CodecError, Wire};

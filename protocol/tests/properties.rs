@@ -1,4 +1,5 @@
 //! What must hold for every message and for every byte string.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 mod samples;
 
 use proptest::prelude::*;

@@ -47,7 +47,7 @@ impl Decoders {
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
         Decoders(list)
     }
-    /// To be called once at start with the engine's inventory.
+    /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
         self.0.iter_mut().for_each(|d| d.learn(inventory));
     }

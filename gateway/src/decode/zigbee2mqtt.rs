@@ -1,7 +1,8 @@
 //! Zigbee2MQTT: `zigbee2mqtt/<friendly name>` with a JSON object per device, and the `bridge/...` topics.
 //!
 //! A device's id is `z2m.<ieee address>`, which `bridge/devices` gives for each friendly name. Before that list has come, a device is known as
-//! `z2m.<its friendly name>`; that id is announced as removed once the address is known, so no device stands twice in the inventory.
+//! `z2m.<its friendly name>`; once the address is known that id is announced as removed, so no device stands twice in the inventory, and what it
+//! last said is said again under the right id: nobody places a device by a provisional id, so an alarm would go unjudged.
 use super::scalar::{Scalar, iso8601};
 use super::{Decoded, Decoder, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message};
@@ -29,8 +30,8 @@ pub struct Zigbee2Mqtt {
     devices: BTreeMap<String, DeviceId>,
     /// Names of groups: their messages repeat what their members say.
     groups: BTreeSet<String>,
-    /// Ids made of names because the address was not known.
-    provisional: BTreeSet<DeviceId>,
+    /// Ids made of names because the address was not known, and the states that they last reported.
+    provisional: BTreeMap<DeviceId, Option<Message>>,
 }
 
 impl Default for Zigbee2Mqtt {
@@ -42,18 +43,15 @@ impl Default for Zigbee2Mqtt {
 impl Zigbee2Mqtt {
     /// For the bridge whose `mqtt.base_topic` is `base`.
     pub fn new(base: &str) -> Self {
-        Self { prefix: format!("{base}/"), devices: BTreeMap::new(), groups: BTreeSet::new(), provisional: BTreeSet::new() }
+        Self { prefix: format!("{base}/"), devices: BTreeMap::new(), groups: BTreeSet::new(), provisional: BTreeMap::new() }
     }
 
-    fn device(&mut self, name: &str) -> Option<DeviceId> {
-        if let Some(id) = self.devices.get(name).cloned().or_else(|| of_address(name)) {
-            return Some(id);
+    /// The id of a device, and whether it is provisional.
+    fn device(&self, name: &str) -> Option<(DeviceId, bool)> {
+        match self.devices.get(name).cloned().or_else(|| of_address(name)) {
+            Some(id) => Some((id, false)),
+            None => Some((of_name(name)?, true)),
         }
-        let id = of_name(name)?;
-        if self.provisional.len() < MAX_NAMES {
-            self.provisional.insert(id.clone());
-        }
-        Some(id)
     }
 }
 
@@ -74,9 +72,13 @@ impl Decoder for Zigbee2Mqtt {
     }
 
     fn learn(&mut self, inventory: &[DeviceInfo]) {
-        for info in inventory {
-            if let (Some(id), Some(name), false) = (&info.device, &info.name, info.removed)
-                && id.as_str().starts_with("z2m.0x")
+        for info in inventory.iter().filter(|info| !info.removed) {
+            let Some(id) = info.device.as_ref().filter(|id| id.as_str().starts_with("z2m.")) else { continue };
+            if !id.as_str().starts_with("z2m.0x") {
+                if id.as_str() != bridge::ID && self.provisional.len() < MAX_NAMES {
+                    self.provisional.insert(id.clone(), None);
+                }
+            } else if let Some(name) = &info.name
                 && self.devices.len() < MAX_NAMES
             {
                 self.devices.insert(name.clone(), id.clone());
@@ -139,8 +141,15 @@ impl Zigbee2Mqtt {
     }
 
     fn message(&mut self, name: &str, raw: Raw<'_>, sampled_at: Option<i64>, items: Vec<Item>) -> Vec<Body> {
-        let Some(device) = self.device(name) else { return Vec::new() };
-        vec![Body::Message(Message { device, boot: None, seq: None, sampled_at, retained: raw.retained, items })]
+        let Some((device, provisional)) = self.device(name) else { return Vec::new() };
+        let message = Message { device, boot: None, seq: None, sampled_at, retained: raw.retained, items };
+        if provisional && (self.provisional.len() < MAX_NAMES || self.provisional.contains_key(&message.device)) {
+            let mut states = message.clone();
+            // What was momentary is over when the address comes.
+            states.items.retain(|item| !matches!(item, Item::Event { .. }));
+            self.provisional.insert(message.device.clone(), Some(states));
+        }
+        vec![Body::Message(message)]
     }
 }
 

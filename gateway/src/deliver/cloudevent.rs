@@ -85,7 +85,7 @@ pub fn incident(event: &IncidentEvent, directory: &Directory, unrecorded: bool, 
     to.extend_from_slice(event.to_json().as_bytes());
     to.push(b',');
     members(&data, to)?;
-    to.extend_from_slice(b"},");
+    to.extend_from_slice(b"}},");
     Ok(())
 }
 

@@ -100,8 +100,6 @@ async fn a_lost_answer_is_repeated_under_the_same_ids() {
     let (rig, double) = platform_rig(MemoryLog::new()).await;
     // The first heartbeat must be through before the mood changes.
     eventually("a heartbeat", || !double.lock().unwrap().heartbeats.is_empty()).await;
-    let quiet = Rig::start(MemoryLog::new(), &[]);
-    drop(quiet);
     double.lock().unwrap().mood = platform::Mood::LosesAnswer;
     rig.log.commit_events((1..=5).map(event));
     eventually("the cursor moves", || rig.log.cursor_at("platform", Lane::Alerts) == 5).await;
@@ -200,7 +198,30 @@ async fn progress_survives_a_restart() {
     let (url, _server) = platform::serve(double.clone(), any_port()).await;
     let rig = Rig::start(log, &[platform_sink(&url, TOKEN)]);
     eventually("second half", || rig.log.cursor_at("platform", Lane::Alerts) == 9).await;
-    assert_eq!((double.lock().unwrap().order.clone(), double.lock().unwrap().duplicates), (ids(1..=9), 0));
+    let state = double.lock().unwrap();
+    assert_eq!((&state.order, state.duplicates), (&ids(1..=9), 0));
+}
+
+#[tokio::test]
+async fn what_is_committed_at_shutdown_still_goes_out() {
+    let (rig, double) = platform_rig(MemoryLog::new()).await;
+    eventually("it runs", || !double.lock().unwrap().heartbeats.is_empty()).await;
+    // More than one batch, committed in the moment of the shutdown.
+    rig.log.commit_events((1..=700).map(event));
+    let log = rig.stop().await;
+    assert_eq!(double.lock().unwrap().order, ids(1..=700));
+    assert_eq!(log.cursor_at("platform", Lane::Alerts), 700);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_a_receiver_that_is_down() {
+    let at = tokio::net::TcpListener::bind(any_port()).await.unwrap().local_addr().unwrap();
+    let log = MemoryLog::new();
+    log.commit_events([event(1)]);
+    let rig = Rig::start(log, &[platform_sink(&format!("http://{at}"), TOKEN)]);
+    eventually("it fails", || rig.status("platform").last_error.is_some()).await;
+    let log = tokio::time::timeout(std::time::Duration::from_secs(5), rig.stop()).await.unwrap();
+    assert_eq!(log.cursor_at("platform", Lane::Alerts), 0);
 }
 
 #[tokio::test]

@@ -183,13 +183,18 @@ impl LaneTask {
         self.utc_offset = committed.borrow().utc_offset;
         let mut saved = cursor;
         let mut save_at = Instant::now();
+        let mut last_call = None;
         loop {
             let end = head(&committed.borrow_and_update(), self.lane);
             if self.env.shutdown.is_cancelled() {
-                if saved < self.cursor {
-                    self.save(Done::default()).await?;
+                // Alerts that are committed already still go out, as long as the receiver takes them and the grace lasts.
+                let last_call = *last_call.get_or_insert_with(|| Instant::now() + self.env.timing.grace);
+                if self.lane == Lane::Metrics || self.cursor >= end || Instant::now() >= last_call {
+                    if saved < self.cursor {
+                        self.save(Done::default()).await?;
+                    }
+                    return Err(Stopped);
                 }
-                return Err(Stopped);
             }
             if self.cursor >= end {
                 let unsaved = saved < self.cursor;
@@ -442,7 +447,7 @@ impl LaneTask {
         self.gauge.flowing();
         // Grow back slowly after a receiver found a batch too large.
         if parcels >= self.limit {
-            self.limit = self.limit.saturating_mul(2).min(batch_limit(self.lane));
+            self.limit = self.limit.saturating_add(self.limit / 16 + 1).min(batch_limit(self.lane));
         }
     }
 

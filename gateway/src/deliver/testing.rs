@@ -40,7 +40,8 @@ pub fn delivery(log: &Arc<MemoryLog>) -> Delivery {
 
 /// Waits until `done`; panics when that takes unreasonably long.
 pub async fn eventually(what: &str, done: impl Fn() -> bool) {
-    for _ in 0..20_000 {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while tokio::time::Instant::now() < deadline {
         if done() {
             return;
         }

@@ -10,7 +10,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const PAGE: usize = 500;
 /// Longest list that is read: far above any day, so that a server that repeats itself does not keep us for ever.
 const MOST: usize = 100_000;
-const OPENED: &str = "cn.tuoan.incident.opened.v1";
+/// As the platform names the transition that opens an incident.
+const OPENED: &str = "opened";
 
 /// How to reach it.
 #[derive(Clone)]
@@ -134,7 +135,7 @@ impl FarEnd {
     /// # Errors
     /// As [`FarEnd::holding`].
     pub async fn points(&self) -> Result<u64, String> {
-        let flux = format!("from(bucket: {:?}) |> range(start: 0) |> count()", self.influx_bucket);
+        let flux = format!("from(bucket: {:?}) |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> count()", self.influx_bucket);
         let url = self.address("/api/v2/query", &[("org", self.influx_org.clone())])?;
         let request = self
             .http

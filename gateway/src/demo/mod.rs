@@ -10,6 +10,7 @@
 //! | `far_end.rs` | what the platform answers when it is asked |
 //! | `report.rs` | what was promised against what is there |
 //! | `narrate.rs` | what a person reads meanwhile |
+//! | `run.rs` | the whole: start everything, play, compare both ends |
 //!
 //! What must hold: the clock advances only after every message of the step is acknowledged and due timers have fired, so the same seed
 //! gives the same incidents at any speed; every figure about the far end comes from asking it.
@@ -23,9 +24,12 @@ pub mod recording;
 #[cfg(test)]
 mod rehearsal;
 pub mod report;
+mod run;
 pub mod scenario;
 pub mod signal;
 pub mod wire;
+
+pub use run::{Options, run};
 
 /// The built-in nursery and its day: in the program, so that it plays anywhere.
 pub const SITE: &str = include_str!("../../demo-data/site.toml");

@@ -4,10 +4,10 @@ use super::scenario::TimeOfDay;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use tuoan_protocol::{Basis, HazardId, IncidentEvent, Severity, Transition};
+use tuoan_protocol::{Basis, IncidentEvent, RuleId, Severity, Transition};
 
-/// Titles of hazards: (Chinese, English).
-pub type Titles = BTreeMap<HazardId, (String, String)>;
+/// What rules say is wrong: (Chinese, English).
+pub type Titles = BTreeMap<RuleId, (String, String)>;
 
 pub struct Narrator {
     /// Nobody is told anything while it plays (headless).
@@ -67,7 +67,7 @@ impl Narrator {
         let zone = e.place.zone.as_str();
         let place = self.zones.get(zone).map_or(zone, String::as_str);
         let fallback = (e.hazard.as_str().to_owned(), e.hazard.as_str().to_owned());
-        let (zh, en) = self.titles.get(&e.hazard).unwrap_or(&fallback);
+        let (zh, en) = self.titles.get(&e.rule).unwrap_or(&fallback);
         let (did_zh, did_en) = match e.transition {
             Transition::Opened => ("发生", "opened"),
             Transition::Raised => ("升级", "raised"),

@@ -54,7 +54,9 @@ impl Nursery {
         self.midnight.saturating_add(i64::from(second).saturating_mul(1000))
     }
 
-    pub fn zone_name(&self, zone: &str) -> &str {
-        self.site.zones.iter().find(|z| z.id.as_str() == zone).map_or("", |z| z.name.as_str())
+    /// How fast the day's clock runs when the whole day takes that long.
+    pub fn speed(&self, whole: std::time::Duration) -> f64 {
+        let day = f64::from(self.day.to.0.saturating_sub(self.day.from.0));
+        day / whole.as_secs_f64().max(1.0)
     }
 }

@@ -138,12 +138,11 @@ impl Run<'_> {
         match known {
             Some(_) if older => {}
             Some(v) => {
-                let since = if v.value == value { v.since } else { at };
-                *v = Value { value, at, sampled: sampled.utc, since };
+                *v = Value { value, at, sampled: sampled.utc };
             }
             None if full => return false,
             None => {
-                device.values.insert(key, Value { value, at, sampled: sampled.utc, since: at });
+                device.values.insert(key, Value { value, at, sampled: sampled.utc });
             }
         }
         if !quantity.is_state() && (m.retained || older || sampled.late) {
@@ -336,10 +335,10 @@ impl Run<'_> {
     pub(super) fn inventory(&mut self, info: &DeviceInfo) {
         let Some(id) = &info.device else { return };
         if info.removed {
-            if !self.compiled.by_device.contains_key(id) {
-                if let Some(d) = self.state.devices.get_mut(id) {
-                    d.info = Info::default();
-                }
+            if !self.compiled.by_device.contains_key(id)
+                && let Some(d) = self.state.devices.get_mut(id)
+            {
+                d.info = Info::default();
             }
             return;
         }

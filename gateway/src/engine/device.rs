@@ -24,8 +24,6 @@ pub struct Value {
     pub at: EngineMs,
     /// UTC milliseconds of the sample; of its arrival where the device has no clock.
     pub sampled: i64,
-    /// Engine time since which a state has had this value.
-    pub since: EngineMs,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

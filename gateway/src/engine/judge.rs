@@ -94,8 +94,7 @@ impl Run<'_> {
         let zone = slot.zone.and_then(|z| state.zones.get(z as usize));
         let carry = carry(device, slot);
         let mut changes = Vec::new();
-        let mut values = device.values.iter().peekable();
-        while let Some(((quantity, channel), value)) = values.next() {
+        for ((quantity, channel), value) in &device.values {
             let Some((_, rules)) = slot.judged.iter().find(|(q, _)| q == quantity) else { continue };
             for &index in rules.iter().filter(|&&i| only.is_none_or(|o| o == (i, *channel))) {
                 let Some(rule) = compiled.rule(index).filter(|r| timed || r.is_guarded()) else { continue };
@@ -107,7 +106,7 @@ impl Run<'_> {
                 }
                 let old = self.at.saturating_sub(value.at);
                 let (mut trips, mut clears) = judge(rule, level);
-                if timed && !quantity.is_state() && old > carry {
+                if timed && !quantity.is_state() && old >= carry {
                     // A number that nobody has confirmed lately neither fulfils a hold time nor proves a recovery.
                     (trips, clears) = (false, false);
                 }

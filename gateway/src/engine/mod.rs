@@ -37,7 +37,9 @@ mod site_check;
 pub mod state;
 pub mod step;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod timer;
 pub mod view;
 mod view_build;
@@ -45,6 +47,7 @@ mod view_build;
 pub use compiled::UNPLACED_ZONE;
 pub use input::{Action, Body, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
+pub use schedule::Phase;
 pub use site::Site;
 pub use state::{SnapshotError, State};
 pub use step::step;

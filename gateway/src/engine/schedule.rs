@@ -221,6 +221,7 @@ mod tests {
         (half.nap, half.drop_off) = (None, None);
         half.collection = Some(Hours { from: 680, to: 700 });
         site.classes.push(half);
+        site.zones[0].classes = vec!["toddlers".into()];
         let s = Schedule::new(&site);
         let exit = site.zones.iter().position(|z| z.kind == ZoneKind::Exit).unwrap();
         assert_eq!(s.phase(exit, at("2026-11-23", "11:25")), Phase::Collection, "the half-day class goes home");

@@ -1,8 +1,8 @@
 //! What the engine remembers between steps, and its snapshot.
 use super::compiled::Compiled;
-use super::device::Device;
+use super::device::{Device, Info};
 use super::incident::Incident;
-use super::input::{Configuration, EngineMs};
+use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,20 @@ impl State {
     }
     pub fn configuration(&self) -> Option<&Configuration> {
         self.configuration.as_deref()
+    }
+    /// What bridges and birth messages have said of the devices: a decoder keeps their ids by it after a restart.
+    pub fn inventory(&self) -> Vec<DeviceInfo> {
+        let known = self.devices.iter().filter(|(_, d)| d.info != Info::default());
+        let info = known.map(|(id, d)| DeviceInfo {
+            device: Some(id.clone()),
+            name: d.info.name.clone(),
+            make: d.info.make.clone(),
+            model: d.info.model.clone(),
+            firmware: d.info.firmware.clone(),
+            period_s: d.info.period_s,
+            removed: false,
+        });
+        info.collect()
     }
     pub(super) fn utc(&self, at: EngineMs) -> i64 {
         at.saturating_add(self.offset_ms)

@@ -29,6 +29,8 @@ pub fn step(state: &mut State, inputs: &[Input], now: EngineMs) -> Outcome {
     run.out
 }
 
+const OFFSET_LIMIT_MS: i64 = 100_000_000_000_000;
+
 /// A step under way.
 pub(super) struct Run<'a> {
     pub state: &'a mut State,
@@ -132,7 +134,8 @@ impl<'a> Run<'a> {
     }
 
     fn clock(&mut self, offset_ms: i64, trusted: bool) {
-        (self.state.offset_ms, self.state.trusted) = (offset_ms, trusted);
+        // Beyond three thousand years either way it is no time, and days could not be counted.
+        (self.state.offset_ms, self.state.trusted) = (offset_ms.clamp(-OFFSET_LIMIT_MS, OFFSET_LIMIT_MS), trusted);
         self.new_phase();
     }
 

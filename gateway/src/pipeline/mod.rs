@@ -138,7 +138,9 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         metrics: Arc::clone(&metrics),
         log: recovered.log,
     };
-    let decoders = Decoders::standard(config.mappings);
+    let mut decoders = Decoders::standard(config.mappings);
+    // Or a bridge's device would have another id until its bridge has named it again.
+    decoders.learn(&state.inventory());
     let runner = run::Runner::new(run::Parts {
         state,
         decoders,

@@ -47,7 +47,7 @@ pub(super) struct Runner {
     unsaved: usize,
     saved_at: i64,
     /// When the last view was built, and whether anything has changed since.
-    viewed: Stopwatch,
+    viewed: Option<Stopwatch>,
     dirty: bool,
 }
 
@@ -61,9 +61,9 @@ enum Woken {
 }
 
 impl Runner {
-    pub fn new(parts: Parts) -> Runner {
-        let saved_at = parts.state.now();
-        Runner { parts, alarms: Alarms::default(), unsaved: 0, saved_at, viewed: Stopwatch::start(), dirty: true }
+    pub fn new(mut parts: Parts) -> Runner {
+        let saved_at = parts.time.now();
+        Runner { parts, alarms: Alarms::default(), unsaved: 0, saved_at, viewed: None, dirty: true }
     }
 
     pub fn run(mut self, first: Vec<Body>) -> Result<(), PipelineError> {
@@ -104,7 +104,14 @@ impl Runner {
     /// How long the loop may sleep.
     fn pause(&mut self) -> Duration {
         let now = self.parts.time.now();
-        let timer = self.parts.state.next_due().map(|due| Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0)));
+        // By a manual clock nothing becomes due until it is set, and who sets it asks for a tick.
+        let runs = matches!(self.parts.clock, Clock::System);
+        let timer = self
+            .parts
+            .state
+            .next_due()
+            .filter(|_| runs)
+            .map(|due| Duration::from_millis(u64::try_from(due.saturating_sub(now)).unwrap_or(0)));
         // A timer that is due by now has fired in the step before, so a pause of nothing does not repeat.
         [timer, self.alarms.due()].into_iter().flatten().fold(IDLE, Duration::min)
     }
@@ -155,7 +162,8 @@ impl Runner {
 
     /// Puts a view into the batch when it is time for one.
     fn look(&mut self, batch: &mut Batch) {
-        let age = self.viewed.elapsed();
+        // Nobody has seen anything yet: the first view comes with the first commit.
+        let age = self.viewed.map_or(VIEW_IDLE, |v| v.elapsed());
         let due = (self.dirty && age >= VIEW_BUSY) || age >= VIEW_IDLE;
         if !due && batch.events.is_empty() {
             return;
@@ -167,7 +175,7 @@ impl Runner {
             self.parts.metrics.incidents.get_or_create(&label).set(i64::try_from(open).unwrap_or(i64::MAX));
         }
         batch.view = Some(Arc::new(view));
-        (self.viewed, self.dirty) = (Stopwatch::start(), false);
+        (self.viewed, self.dirty) = (Some(Stopwatch::start()), false);
     }
 
     /// Gives the batch to the writer; waits for as long as the disk needs. Here intake stands still.

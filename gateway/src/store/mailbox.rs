@@ -1,10 +1,12 @@
-//! Between the pipeline and the writer: one slot for a batch, and small operations that coalesce. Bounded both ways.
+//! Between the pipeline and the writer: one slot in which batches gather, and small operations that coalesce. Bounded both ways.
 use super::ops::Pending;
 use super::{Batch, OpsError};
 use crate::clock::Stopwatch;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Entries that may gather for the next transaction while one is under way: so all connections share it, and the engine need not wait.
+const GATHERED_MAX: usize = 4096;
 /// Entries (and quarantined messages) that may wait together while the disk does not answer: hours of a nursery, so that an alarm among
 /// later messages is still seen; then intake stands still.
 const HELD_MAX: usize = 32_768;
@@ -104,14 +106,14 @@ impl Mailbox {
                 return Err(NotTaken::Stopped);
             }
             let stalled = state.failing || state.committing.is_some_and(|c| c.elapsed() > SLOW_COMMIT);
-            let held = state.held;
+            let room = if stalled { HELD_MAX.saturating_sub(state.held) } else { GATHERED_MAX };
             match &mut state.batch {
                 None => {
                     state.batch = Some(*batch);
                     self.changed.notify_all();
                     return Ok(());
                 }
-                Some(waiting) if stalled && held + waiting.weight() + batch.weight() <= HELD_MAX => {
+                Some(waiting) if waiting.weight() + batch.weight() <= room => {
                     waiting.absorb(*batch);
                     self.changed.notify_all();
                     return Ok(());

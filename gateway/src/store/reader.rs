@@ -4,7 +4,7 @@ use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
 use super::{
     Backlog, Counts, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, OutboxRow, QuarantineRow, Quarantined, Receipt, Recount,
-    Retained, SetAside, StoreError, StoredEvent, body, schema,
+    Retained, SetAside, Space, StoreError, StoredEvent, body, schema,
 };
 use crate::engine::Body;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -156,6 +156,14 @@ impl Reader {
             })
         })?;
         Ok(counts.unwrap_or_default())
+    }
+    /// Room on the disk; `None` when the file system does not say.
+    pub fn space(&self) -> Option<Space> {
+        let dir = self.0.path.parent()?;
+        let disk = rustix::fs::statvfs(dir).ok()?;
+        let size = |name| std::fs::metadata(dir.join(name)).map_or(0, |m| m.len());
+        let used = [LOG_FILE, "log.db-wal", "log.db-shm", "reserve"].into_iter().map(size).sum();
+        Some(Space { free: disk.f_bavail.saturating_mul(disk.f_frsize), used })
     }
     /// Reads the whole log (seconds for millions of entries).
     pub fn recount(&self) -> Result<Recount> {

@@ -160,6 +160,15 @@ pub struct Recount {
     pub distinct: u64,
 }
 
+/// Room on the disk that holds the store, in bytes: with [`Counts`] at two moments it says how many hours are left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Free for us, the reserve not counted.
+    pub free: u64,
+    /// Taken by the store's own files.
+    pub used: u64,
+}
+
 /// What a sink still has before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {

@@ -40,7 +40,10 @@ pub struct Db {
 
 /// The URL of the default database file in `data`. The caller has made the directory.
 pub fn default_url(data: &Path) -> String {
-    format!("sqlite://{}", data.join("platform.sqlite").display())
+    let path = data.join("platform.sqlite");
+    // Absolute, because the first part of a relative path would be taken for a host name.
+    let path = std::path::absolute(&path).unwrap_or(path).display().to_string();
+    format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
 }
 
 impl Db {
@@ -131,6 +134,23 @@ pub fn placeholders(rows: usize, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_directory_may_have_any_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("数据 50%20 ?#&");
+        std::fs::create_dir(&data).unwrap();
+        let db = Db::open(&default_url(&data)).await.unwrap();
+        db.close().await;
+        assert!(data.join("platform.sqlite").is_file());
+        // Again, with the schema in place; and a schema from the future is left alone.
+        let db = Db::open(&default_url(&data)).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        sqlx::query("INSERT INTO schema_version (version) VALUES (1000)").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        db.close().await;
+        assert!(matches!(Db::open(&default_url(&data)).await, Err(OpenError::Newer { found: 1000, .. })));
+    }
 
     #[test]
     fn placeholders_count_through_all_rows() {

@@ -48,8 +48,6 @@ const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE TABLE influx_points (
         series BIGINT NOT NULL, time BIGINT NOT NULL, f DOUBLE PRECISION NOT NULL, n BIGINT NOT NULL, s TEXT NOT NULL,
         PRIMARY KEY (series, time)) {clustered}",
-    "CREATE TABLE people (name TEXT PRIMARY KEY, password TEXT NOT NULL, created_at BIGINT NOT NULL)",
-    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 ]];
 
 pub(super) async fn migrate(db: &Db) -> Result<(), OpenError> {

@@ -8,13 +8,15 @@ use crate::auth;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::sync::atomic::Ordering;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Largest body as sent, and after decompression, in bytes.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -39,15 +41,33 @@ impl From<sqlx::Error> for InfluxError {
 }
 impl IntoResponse for InfluxError {
     fn into_response(self) -> Response {
-        (self.0, Json(json!({"code": self.1, "message": self.2}))).into_response()
+        let mut response = (self.0, Json(json!({"code": self.1, "message": self.2}))).into_response();
+        if matches!(self.0, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
-fn check(app: &App, headers: &HeaderMap) -> Result<(), InfluxError> {
-    let token = auth::token(headers, "Token").or_else(|| auth::token(headers, "Bearer"));
-    match token {
-        Some(token) if app.influx.allows(token) => Ok(()),
-        _ => Err(InfluxError(StatusCode::UNAUTHORIZED, "unauthorized", "unauthorized access".into())),
+/// Writes and queries under way at once: each may hold tens of MiB.
+pub const AT_ONCE: usize = 8;
+
+/// A request with a valid token, checked before its body is read, and its place among those under way.
+pub struct Allowed {
+    _place: OwnedSemaphorePermit,
+}
+
+impl FromRequestParts<App> for Allowed {
+    type Rejection = InfluxError;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, InfluxError> {
+        let token = auth::token(&parts.headers, "Token").or_else(|| auth::token(&parts.headers, "Bearer"));
+        if !token.is_some_and(|t| app.influx.allows(t)) {
+            return Err(InfluxError(StatusCode::UNAUTHORIZED, "unauthorized", "unauthorized access".into()));
+        }
+        let place = app.influx.places.clone().try_acquire_owned();
+        let place =
+            place.map_err(|_| InfluxError(StatusCode::TOO_MANY_REQUESTS, "too many requests", "busy; try again in a second".into()))?;
+        Ok(Allowed { _place: place })
     }
 }
 
@@ -78,11 +98,11 @@ pub struct WriteQuery {
 /// `POST /api/v2/write`: 204, or 400 with nothing stored, or 422 with what could be stored.
 pub async fn write(
     State(app): State<App>,
+    _allowed: Allowed,
     Query(q): Query<WriteQuery>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, InfluxError> {
-    check(&app, &headers)?;
     check_org(&app, q.org.as_deref())?;
     let bucket = q.bucket.ok_or_else(|| InfluxError::invalid("bucket is missing in the query string"))?;
     check_bucket(&app, &bucket)?;
@@ -192,11 +212,11 @@ struct QueryBody {
 /// `POST /api/v2/query`, Flux as `application/vnd.flux` or in JSON.
 pub async fn query(
     State(app): State<App>,
+    _allowed: Allowed,
     Query(q): Query<OrgQuery>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, InfluxError> {
-    check(&app, &headers)?;
     check_org(&app, q.org.as_deref())?;
     let body = body.map_err(|_| InfluxError::too_large())?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -223,8 +243,7 @@ pub async fn query(
 }
 
 /// `GET /api/v2/buckets`
-pub async fn buckets(State(app): State<App>, headers: HeaderMap) -> Result<Json<Value>, InfluxError> {
-    check(&app, &headers)?;
+pub async fn buckets(State(app): State<App>, _allowed: Allowed) -> Result<Json<Value>, InfluxError> {
     let retention = app.influx.retention_s().map_or_else(Vec::new, |s| vec![json!({"type": "expire", "everySeconds": s})]);
     let buckets: Vec<Value> = app
         .influx

@@ -5,7 +5,8 @@ use crate::db::{Db, placeholders};
 use crate::text::sha256_hex;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 use std::collections::{BTreeMap, HashMap};
-use tokio::sync::Mutex;
+use std::sync::Arc;
+use tokio::sync::{Mutex, Semaphore};
 
 /// Rows of one insert, largest first: few distinct statements, so that each is prepared once.
 const CHUNKS: [usize; 4] = [512, 64, 8, 1];
@@ -46,6 +47,8 @@ pub struct Store {
     retention_ns: Option<i64>,
     max_series: usize,
     tokens: Vec<String>,
+    /// One for each request under way.
+    pub places: Arc<Semaphore>,
     /// Id and type of known series; at most `max_series`.
     series: Mutex<HashMap<SeriesKey, (i64, String)>>,
 }
@@ -58,14 +61,15 @@ impl Store {
             retention_ns: (config.retention_days > 0).then(|| i64::from(config.retention_days).saturating_mul(86_400_000_000_000)),
             max_series: usize::try_from(config.max_series).unwrap_or(usize::MAX),
             tokens: config.tokens.iter().map(|t| sha256_hex(t.reveal().as_bytes())).collect(),
+            places: Arc::new(Semaphore::new(super::http::AT_ONCE)),
             series: Mutex::new(HashMap::new()),
         }
     }
 
     pub fn allows(&self, token: &str) -> bool {
         let hash = sha256_hex(token.as_bytes());
-        // No early end: the time must not tell which token nearly fits.
-        self.tokens.iter().fold(false, |found, known| crate::auth::same(known, &hash) || found)
+        // No early end: the time must not tell which token fits.
+        self.tokens.iter().filter(|known| crate::auth::same(known, &hash)).count() > 0
     }
 
     /// How far back points are kept, in seconds; `None` for ever.

@@ -48,9 +48,6 @@ pub struct Answer {
     pub receipts: Vec<Receipt>,
     /// Sequences that are missing below the highest one, of the logs named in the batch: `[first, last]`, at most 100.
     pub gaps: Vec<(i64, i64)>,
-    /// Incidents that changed, for live pages.
-    #[serde(skip)]
-    pub changed: Vec<project::Change>,
 }
 
 /// Stores a batch that came with the token of `site`.
@@ -69,8 +66,7 @@ pub async fn take(db: &Db, site: &str, members: &[Value], now: i64) -> Result<An
         .is_some();
     let mut batch = Batch { tx, site, now, answer: Answer::default(), logs: BTreeSet::new(), incidents: BTreeSet::new() };
     if was_silent {
-        let change = crate::silence::ended(&mut batch.tx, site, now).await?;
-        batch.answer.changed.extend(change);
+        crate::silence::ended(&mut batch.tx, site, now).await?;
     }
     for (id, member) in checked {
         let receipt = match member {
@@ -101,7 +97,7 @@ impl Batch<'_> {
             self.note_accepted(event, incident).await?;
             return Ok(self.receipt(&event.id, Status::Accepted, None, receipt, self.now));
         }
-        let held = sqlx::query("SELECT hash, unrecorded, receipt, received_at, incident FROM events WHERE site = $1 AND id = $2")
+        let held = sqlx::query("SELECT hash, unrecorded, type, receipt, received_at, incident FROM events WHERE site = $1 AND id = $2")
             .bind(self.site.to_owned())
             .bind(event.id.clone())
             .fetch_optional(&mut *self.tx)
@@ -111,14 +107,26 @@ impl Batch<'_> {
             return self.conflict(event, reason, receipt).await;
         };
         let (held_hash, held_unrecorded): (String, i64) = (held.try_get("hash")?, held.try_get("unrecorded")?);
-        if held_unrecorded == 1 && !event.unrecorded {
-            if held_hash != event.hash {
-                self.keep_apart(&event.id, "replaced by its recorded twin, which differs").await?;
+        let held_tombstone = held.try_get::<String, _>("type")? == "tombstone";
+        // Both were stand-ins for the event itself: an unrecorded copy, or the tombstone of an event that was set aside and mended.
+        if !event.unrecorded && (held_unrecorded == 1 || held_tombstone && incident.is_some()) {
+            if let Some(taken) = self.sequence_taken(event).await? {
+                return self.conflict(event, taken, receipt).await;
             }
-            if let Some(before) = held.try_get::<Option<String>, _>("incident")? {
-                self.incidents.insert(before);
+            let (receipt, received_at) = (held.try_get("receipt")?, held.try_get("received_at")?);
+            if incident.is_some() {
+                if held_hash != event.hash && !held_tombstone {
+                    self.keep_apart(&event.id, "replaced by its recorded twin, which differs").await?;
+                }
+                if let Some(before) = held.try_get::<Option<String>, _>("incident")? {
+                    self.incidents.insert(before);
+                }
+                self.replace(event, incident).await?;
+            } else {
+                self.bury(event).await?;
             }
-            return self.replace(event, incident, held.try_get("receipt")?, held.try_get("received_at")?).await;
+            self.note_accepted(event, incident).await?;
+            return Ok(self.receipt(&event.id, Status::Accepted, None, receipt, received_at));
         }
         if held_hash == event.hash {
             self.count("duplicates").await?;
@@ -151,17 +159,20 @@ impl Batch<'_> {
         Ok(done.rows_affected() == 1)
     }
 
-    /// The recorded twin takes the place of the unrecorded copy and keeps its receipt.
-    async fn replace(&mut self, event: &Stored, incident: Option<&str>, receipt: String, received_at: i64) -> Result<Receipt, sqlx::Error> {
-        let taken = sqlx::query("SELECT id FROM events WHERE site = $1 AND log = $2 AND sequence = $3")
+    /// Why the sequence of the event cannot be its own.
+    async fn sequence_taken(&mut self, event: &Stored) -> Result<Option<String>, sqlx::Error> {
+        let taken = sqlx::query("SELECT id FROM events WHERE site = $1 AND log = $2 AND sequence = $3 AND id <> $4")
             .bind(self.site.to_owned())
             .bind(event.log.clone())
             .bind(event.sequence)
+            .bind(event.id.clone())
             .fetch_optional(&mut *self.tx)
             .await?;
-        if taken.is_some() {
-            return self.conflict(event, format!("sequence {} of this log belongs to another event", event.sequence), receipt).await;
-        }
+        Ok(taken.map(|_| format!("sequence {} of this log belongs to another event", event.sequence)))
+    }
+
+    /// The event takes the place of its stand-in, whose receipt it keeps.
+    async fn replace(&mut self, event: &Stored, incident: Option<&str>) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE events SET log = $3, sequence = $4, rank = $5, type = $6, incident = $7, at = $8, hash = $9, unrecorded = 0, data = $10
              WHERE site = $1 AND id = $2",
@@ -178,8 +189,18 @@ impl Batch<'_> {
         .bind(event.data.clone())
         .execute(&mut *self.tx)
         .await?;
-        self.note_accepted(event, incident).await?;
-        Ok(self.receipt(&event.id, Status::Accepted, None, receipt, received_at))
+        Ok(())
+    }
+
+    /// A tombstone says that no more will come of an unrecorded alarm: its number is settled, the alarm itself stays.
+    async fn bury(&mut self, tombstone: &Stored) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE events SET sequence = $3 WHERE site = $1 AND id = $2")
+            .bind(self.site.to_owned())
+            .bind(tombstone.id.clone())
+            .bind(tombstone.sequence)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
     }
 
     async fn note_accepted(&mut self, event: &Stored, incident: Option<&str>) -> Result<(), sqlx::Error> {
@@ -270,9 +291,7 @@ impl Batch<'_> {
 
     async fn finish(mut self) -> Result<Answer, sqlx::Error> {
         for incident in &self.incidents {
-            if let Some(change) = project::refresh(&mut self.tx, self.site, incident).await? {
-                self.answer.changed.push(change);
-            }
+            project::refresh(&mut self.tx, self.site, incident).await?;
         }
         for log in &self.logs {
             self.answer.gaps.extend(gaps::of_log(&mut self.tx, self.site, log).await?);

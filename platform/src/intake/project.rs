@@ -4,16 +4,8 @@ use serde::Deserialize;
 use sqlx::{Any, Row, Transaction};
 use tuoan_protocol::Basis;
 
-/// An incident that is now at that version. All that a live page is told.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Change {
-    pub site: String,
-    pub id: String,
-    pub version: i64,
-}
-
-/// Computes the row of an incident anew. `None` if it has no event (any more); its row is removed then.
-pub async fn refresh(tx: &mut Transaction<'static, Any>, site: &str, incident: &str) -> Result<Option<Change>, sqlx::Error> {
+/// Computes the row of an incident anew. If it has no event any more, its row is removed.
+pub async fn refresh(tx: &mut Transaction<'static, Any>, site: &str, incident: &str) -> Result<(), sqlx::Error> {
     let latest = sqlx::query(
         "SELECT data, unrecorded FROM events WHERE site = $1 AND incident = $2 ORDER BY rank DESC, unrecorded, id DESC LIMIT 1",
     )
@@ -27,7 +19,7 @@ pub async fn refresh(tx: &mut Transaction<'static, Any>, site: &str, incident: &
             .bind(incident.to_owned())
             .execute(&mut **tx)
             .await?;
-        return Ok(None);
+        return Ok(());
     };
     let all = sqlx::query(
         "SELECT COUNT(*) AS events, MIN(at) AS opened, MAX(at) AS updated, MIN(received_at) AS received, MAX(unrecorded) AS unrecorded
@@ -62,7 +54,7 @@ pub async fn refresh(tx: &mut Transaction<'static, Any>, site: &str, incident: &
         events: all.try_get("events")?,
         latest: text,
     };
-    store(tx, row).await.map(Some)
+    store(tx, row).await
 }
 
 /// A row of `incidents`; the version counts its changes.
@@ -87,8 +79,8 @@ pub struct IncidentRow {
     pub latest: String,
 }
 
-pub async fn store(tx: &mut Transaction<'static, Any>, row: IncidentRow) -> Result<Change, sqlx::Error> {
-    let version: i64 = sqlx::query(
+pub async fn store(tx: &mut Transaction<'static, Any>, row: IncidentRow) -> Result<(), sqlx::Error> {
+    sqlx::query(
         "INSERT INTO incidents (site, id, origin, version, hazard, zone, place, severity, inferred, active, acknowledged, closed,
              unrecorded, opened_at, updated_at, received_at, events, latest)
          VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
@@ -96,11 +88,10 @@ pub async fn store(tx: &mut Transaction<'static, Any>, row: IncidentRow) -> Resu
              place = excluded.place, severity = excluded.severity, inferred = excluded.inferred, active = excluded.active,
              acknowledged = excluded.acknowledged, closed = excluded.closed, unrecorded = excluded.unrecorded,
              opened_at = excluded.opened_at, updated_at = excluded.updated_at, received_at = excluded.received_at,
-             events = excluded.events, latest = excluded.latest
-         RETURNING version",
+             events = excluded.events, latest = excluded.latest",
     )
-    .bind(row.site.clone())
-    .bind(row.id.clone())
+    .bind(row.site)
+    .bind(row.id)
     .bind(row.origin)
     .bind(row.hazard)
     .bind(row.zone)
@@ -116,8 +107,7 @@ pub async fn store(tx: &mut Transaction<'static, Any>, row: IncidentRow) -> Resu
     .bind(row.received_at)
     .bind(row.events)
     .bind(row.latest)
-    .fetch_one(&mut **tx)
-    .await?
-    .try_get("version")?;
-    Ok(Change { site: row.site, id: row.id, version })
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

@@ -59,8 +59,11 @@ pub async fn post_events(
         return Err(ApiError::too_large(format!("a batch may have at most {MAX_BATCH} events, this one has {}", members.len())));
     }
     let answer = intake::take(&app.db, &site, &members, app.clock.utc_ms()).await?;
+    if let Some(hook) = &app.on_receipt {
+        answer.receipts.iter().filter(|r| r.status == intake::Status::Accepted).for_each(|r| hook.stored(&r.id));
+    }
     app.counters.batches(&answer.receipts);
-    app.publish(&answer.changed);
+    app.changed();
     Ok(Json(answer))
 }
 
@@ -154,8 +157,8 @@ async fn act(app: App, who: Principal, id: String, site: Option<String>, kind: K
     };
     let incident = one(&app, &who, id, site).await?;
     match incidents::act(&app.db, &incident.site, &incident.id, kind, actor, app.clock.utc_ms()).await? {
-        Done::Recorded(action, change) => {
-            app.publish(change.as_slice());
+        Done::Recorded(action) => {
+            app.changed();
             Ok(Json(json!({"by": action.by, "at": action.at})))
         }
         Done::TakenBy(action) => Err(ApiError::conflict(format!("{} has it since {} (UTC milliseconds)", action.by, action.at))),
@@ -170,7 +173,8 @@ pub async fn get_sites(State(app): State<App>, who: Principal) -> Result<Json<Va
     Ok(Json(json!({"sites": sites})))
 }
 
-async fn one(app: &App, who: &Principal, id: String, site: Option<String>) -> Result<incidents::Incident, ApiError> {
+pub(super) async fn one(app: &App, who: &Principal, id: String, site: Option<String>) -> Result<incidents::Incident, ApiError> {
+    tuoan_protocol::IncidentId::new(&id).map_err(|e| ApiError::bad_request(format!("incident id: {e}")))?;
     let filter = Filter { site: visible(who, site)?, id: Some(id), all: true, after: None, limit: 2 };
     let mut rows = incidents::list(&app.db, &filter).await?;
     match (rows.pop(), rows.pop()) {
@@ -182,6 +186,9 @@ async fn one(app: &App, who: &Principal, id: String, site: Option<String>) -> Re
 
 /// The site that may and shall be shown; `None` is all.
 fn visible(who: &Principal, asked: Option<String>) -> Result<Option<String>, ApiError> {
+    if let Some(asked) = &asked {
+        tuoan_protocol::SiteId::new(asked).map_err(|e| ApiError::bad_request(format!("site: {e}")))?;
+    }
     match (who.site(), asked) {
         (None, asked) => Ok(asked),
         (Some(own), None) => Ok(Some(own.to_owned())),

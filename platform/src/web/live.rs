@@ -1,24 +1,27 @@
-//! Server-sent events that carry ids and versions only; the page asks for what it may see.
+//! Server-sent events. They carry a version and the time, nothing else: the page asks for what it may see, in its language.
 use crate::app::App;
-use crate::auth::Principal;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::{Stream, StreamExt};
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, Sse};
+use futures::StreamExt;
 use std::convert::Infallible;
-use tokio_stream::wrappers::BroadcastStream;
+use std::time::Duration;
+use tokio_stream::wrappers::WatchStream;
 
-/// The changes that this principal may see, until the platform stops. A listener that fell behind gets `resync`.
-pub fn stream(app: &App, who: Principal) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
-    let changes = BroadcastStream::new(app.changes.subscribe());
-    let stop = app.stop.clone();
-    let events = changes.filter_map(move |change| {
-        let event = match change {
-            Ok(c) if who.site().is_none_or(|own| own == c.site) => {
-                Some(Event::default().event("incident").json_data(&c).unwrap_or_else(|_| Event::default().event("resync")))
-            }
-            Ok(_) => None,
-            Err(_) => Some(Event::default().event("resync").data("{}")),
-        };
-        futures::future::ready(event.map(Ok))
-    });
-    Sse::new(events.take_until(stop.cancelled_owned())).keep_alive(KeepAlive::default())
+/// A page that hears nothing for ten seconds says that it is blind.
+const BEAT: Duration = Duration::from_secs(3);
+
+/// `view <version> <now>` at once and after every change, `beat <now>` in between, until the platform stops.
+pub async fn events(State(app): State<App>) -> impl IntoResponse {
+    let clock = app.clock.clone();
+    let views = WatchStream::new(app.version.subscribe())
+        .map(move |version| Event::default().event("view").data(format!("{version} {}", clock.utc_ms())));
+    let clock = app.clock.clone();
+    let beats = futures::stream::unfold(tokio::time::interval(BEAT), |mut interval| async move {
+        interval.tick().await;
+        Some(((), interval))
+    })
+    .map(move |()| Event::default().event("beat").data(clock.utc_ms().to_string()));
+    let events = futures::stream::select(views, beats).map(Ok::<_, Infallible>);
+    Sse::new(events.take_until(app.stop.clone().cancelled_owned()))
 }

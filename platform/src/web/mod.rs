@@ -2,6 +2,8 @@
 pub mod api;
 pub mod error;
 pub mod live;
+pub mod pages;
+mod present;
 
 use crate::app::App;
 use crate::influx::http as influx;
@@ -27,7 +29,10 @@ pub fn router(app: App) -> Router {
         .route("/health", get(influx::health))
         .route("/ping", get(influx::ping).head(influx::ping))
         .layer(DefaultBodyLimit::max(influx::MAX_BODY));
-    Router::new().merge(v1).merge(influx).route("/healthz", get(healthz)).route("/metrics", get(metrics)).with_state(app)
+    let machines =
+        Router::new().merge(v1).merge(influx).route("/healthz", get(healthz)).route("/metrics", get(metrics)).with_state(app.clone());
+    let door = app.door.clone();
+    door.guard(pages::routes(app), machines)
 }
 
 /// 200 when the database answers.

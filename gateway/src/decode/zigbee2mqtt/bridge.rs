@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The bridge itself, as a device: when it is gone, all its devices are silent.
-const BRIDGE: &str = "z2m.bridge";
+pub(super) const ID: &str = "z2m.bridge";
 /// Bytes of a name, make or model that are kept.
 const MAX_TEXT: usize = 96;
 
@@ -105,7 +105,7 @@ impl Zigbee2Mqtt {
             "state" => {
                 let text = std::str::from_utf8(raw.payload).map_err(|_| "the payload is not UTF-8".to_owned())?;
                 let presence = presence(text.trim()).ok_or("the bridge's state must be online or offline, or {\"state\":\"online\"}")?;
-                let device = DeviceId::new(BRIDGE).map_err(|e| e.to_string())?;
+                let device = DeviceId::new(ID).map_err(|e| e.to_string())?;
                 let items = vec![Item::Presence(presence)];
                 Ok(vec![Body::Message(Message { device, boot: None, seq: None, sampled_at: None, retained: raw.retained, items })])
             }
@@ -139,16 +139,17 @@ impl Zigbee2Mqtt {
     fn replace(&mut self, list: Vec<Device>) -> Vec<Body> {
         let mut devices = BTreeMap::new();
         let mut inventory = Vec::new();
+        let mut again = Vec::new();
         for d in list {
             if d.kind.as_deref() == Some("Coordinator") {
                 continue;
             }
             let Some(id) = of_address(&d.ieee_address) else { continue };
             if let Some(provisional) = of_name(&d.friendly_name)
-                && self.provisional.remove(&provisional)
-                && provisional != id
+                && let Some(states) = self.provisional.remove(&provisional)
             {
                 inventory.push(removed(provisional));
+                again.extend(states.map(|m| Body::Message(Message { device: id.clone(), ..m })));
             }
             let (make, model) = match d.definition {
                 // The description is what an owner recognises; the model stands before it for the manual.
@@ -175,6 +176,8 @@ impl Zigbee2Mqtt {
         let present: BTreeSet<&DeviceId> = devices.values().collect();
         inventory.extend(self.devices.values().filter(|id| !present.contains(id)).cloned().map(removed));
         self.devices = devices;
-        if inventory.is_empty() { Vec::new() } else { vec![Body::Inventory(inventory)] }
+        let mut bodies = if inventory.is_empty() { Vec::new() } else { vec![Body::Inventory(inventory)] };
+        bodies.append(&mut again);
+        bodies
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
-const NAME: &str = "influx";
+pub const NAME: &str = "influx";
 
 pub struct Influx {
     transport: Transport,

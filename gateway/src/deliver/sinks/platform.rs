@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-const NAME: &str = "platform";
+pub const NAME: &str = "platform";
 
 pub struct Platform {
     client: Client,

@@ -67,6 +67,9 @@ impl Timeline {
         let mut run = Run::new(&mut state);
         run.configure(Box::new(Configuration::new(log, site, vec![])), compiled);
         step(&mut state, &[Input { at: midnight, body: Body::Clock { offset_ms: 0, trusted: true } }], midnight);
+        // The device is expected from its first step on, not from midnight.
+        state.devices.values_mut().for_each(|d| d.quiet_since = None);
+        state.rearm();
         Ok(Timeline { state, midnight, hazard: rule.hazard.to_string() })
     }
 

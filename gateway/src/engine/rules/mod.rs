@@ -104,9 +104,8 @@ pub struct Rule {
     pub event: Option<EventKind>,
     /// State: the value that is the hazard.
     pub is: i64,
+    /// Numbers: when they trip and clear. Of a rise: `at_least` is by how much.
     pub bounds: Bounds,
-    /// Rise: by how much, in fixed point.
-    pub rise: i64,
     pub window: i64,
     /// Mean: per cent of the window that must be covered.
     pub coverage: u8,
@@ -174,5 +173,24 @@ impl Rule {
     }
     pub fn is_latched(&self) -> bool {
         !self.latch.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_pack_is_sound_and_all_its_cases_come_out_as_told() {
+        let mut problems = Vec::new();
+        for (name, text) in builtin() {
+            let report = check(text);
+            problems.extend(report.problems.iter().map(|p| format!("{name}.toml {p}")));
+            assert_eq!(report.name, name);
+            assert!(report.cases_run >= report.rules, "{name}: a rule without a case");
+        }
+        assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+        let names: Vec<_> = builtin().iter().map(|(n, _)| *n).collect();
+        assert!(names.is_sorted(), "the order of the packs is part of the hash");
     }
 }

@@ -29,6 +29,8 @@ pub struct Pack {
     pub version: u32,
     pub rules: Vec<(Rule, Entry)>,
     pub(super) cases: Vec<(usize, Spanned<CaseText>)>,
+    /// Line of each rule's id.
+    pub(super) lines: Vec<usize>,
 }
 
 /// What `tuoan rules check` says of one file.
@@ -54,6 +56,10 @@ pub fn check(text: &str) -> Report {
         Err(problems) => report.problems = problems,
         Ok(pack) => {
             report.rules = pack.rules.len();
+            for (index, (rule, _)) in pack.rules.iter().enumerate().filter(|(i, _)| pack.cases.iter().all(|(of, _)| of != i)) {
+                let line = pack.lines.get(index).copied().unwrap_or(1);
+                report.problems.push(Problem { line, message: format!("{} has no test case; add a [[rule.case]]", rule.id) });
+            }
             for (index, case) in &pack.cases {
                 let Some((rule, _)) = pack.rules.get(*index) else { continue };
                 report.cases_run += 1;
@@ -116,7 +122,7 @@ pub fn parse(text: &str) -> Result<Pack, Vec<Problem>> {
     for e in &errors {
         check.at(e.span().unwrap_or(0..0), e.message().to_owned());
     }
-    let mut pack = Pack { name: String::new(), version: 0, rules: Vec::new(), cases: Vec::new() };
+    let mut pack = Pack { name: String::new(), version: 0, rules: Vec::new(), cases: Vec::new(), lines: Vec::new() };
     let mut ids = BTreeSet::new();
     let (mut has_name, mut has_version) = (false, false);
     for (key, value) in document.into_inner() {
@@ -280,9 +286,6 @@ impl Check<'_> {
         if t.duty.get_ref().is_empty() {
             self.at(t.duty.span(), "duty is empty; name at least one department".to_owned());
         }
-        if t.cases.is_empty() {
-            self.at(here.clone(), "the rule has no test case; add a [[rule.case]]".to_owned());
-        }
         let regather = self.duration(&t.regather).unwrap_or(10 * 60_000);
         let (hold, clear_hold) = (self.duration(&t.hold).unwrap_or(0), self.duration(&t.clear_hold).unwrap_or(0));
         let (grace, within) = (self.duration(&t.grace).unwrap_or(0), self.duration(&t.within));
@@ -297,7 +300,6 @@ impl Check<'_> {
             event: t.event,
             is: t.is.map_or(1, Spanned::into_inner),
             bounds,
-            rise: bounds.at_least.unwrap_or(0),
             window: window.unwrap_or(0),
             coverage: t.coverage.map_or(75, Spanned::into_inner),
             hold,
@@ -338,6 +340,7 @@ impl Check<'_> {
             duty: t.duty.into_inner(),
         };
         let index = pack.rules.len();
+        pack.lines.push(line_of(self.text, t.id.span().start));
         pack.rules.push((rule, entry));
         pack.cases.extend(t.cases.into_iter().map(|c| (index, c)));
     }

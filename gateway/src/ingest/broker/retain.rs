@@ -6,7 +6,7 @@ use crate::ingest::retained::{MAX_RETAINED, MAX_RETAINED_BYTES, RetainedError, R
 use async_trait::async_trait;
 use rmqtt::codec::v5::PublishProperties;
 use rmqtt::retain::RetainStorage;
-use rmqtt::types::{CodecPublish, From, Id, QoS, Retain, TopicFilter, TopicName};
+use rmqtt::types::{CodecPublish, From, FromType, Id, QoS, Retain, TopicFilter, TopicName};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
@@ -145,7 +145,8 @@ impl RetainStorage for RetainedHandle {
     /// its publisher said otherwise.
     async fn set(&self, topic: &TopicName, retain: Retain, _expiry: Option<Duration>) -> rmqtt::Result<()> {
         let Retained { clock, closing, .. } = &*self.0;
-        if closing.load(Ordering::Acquire) || FrameDesk::is_frame_topic(topic) || topic.len() > MAX_TOPIC {
+        let own_doing = closing.load(Ordering::Acquire) && matches!(retain.from.typ(), FromType::LastWill);
+        if own_doing || FrameDesk::is_frame_topic(topic) || topic.len() > MAX_TOPIC {
             return Ok(());
         }
         let publish = &retain.publish;

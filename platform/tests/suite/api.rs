@@ -1,11 +1,10 @@
 //! The API from outside, each scenario on SQLite and on PostgreSQL.
-mod common;
 
-use common::*;
+use super::common::*;
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// Runs every scenario on a database of its own: SQLite, and one PostgreSQL for all, because a cluster takes seconds to make.
+/// Runs every scenario twice, each time on a database of its own.
 macro_rules! on_both {
     ($($name:ident)*) => { $(
         mod $name {
@@ -19,7 +18,7 @@ macro_rules! on_both {
 
 on_both! { receipts_and_duplicates gaps_and_tombstones order_does_not_matter conflicts_and_unrecorded_copies bad_members_do_not_spoil_the_batch
 hostile_requests concurrent_copies_are_stored_once list_order_and_pages claims_and_acknowledgements silence sees_its_own_site_only
-influx_write_and_query influx_refusals influx_rate }
+influx_write_and_query influx_refusals influx_retention influx_rate }
 
 async fn receipts_and_duplicates(mut w: World) {
     let batch = [event("a", 1, "E1", "E1", "opened"), event("a", 2, "E2", "E1", "acknowledged"), heartbeat("a", "H1")];
@@ -57,7 +56,7 @@ async fn gaps_and_tombstones(w: World) {
     let gaps = async |events: &[Value]| w.send(SITE_A, events).await.1["gaps"].clone();
     assert_eq!(gaps(&[e(3)]).await, json!([[1, 2]]));
     assert_eq!(gaps(&[e(10)]).await, json!([[1, 2], [4, 9]]));
-    assert_eq!(gaps(&[e(6), tombstone("a", 7, "T7")]).await, json!([[1, 2], [4, 5], [8, 9]]));
+    assert_eq!(gaps(&[e(6), tombstone("a", 7, "01HZY0000000000000000000LG-7")]).await, json!([[1, 2], [4, 5], [8, 9]]));
     assert_eq!(gaps(&[e(1)]).await, json!([[2, 2], [4, 5], [8, 9]]));
     assert_eq!(w.site("a").await["logs"][0]["gaps"], json!([[2, 2], [4, 5], [8, 9]]));
     assert_eq!(gaps(&[e(9), e(8), e(2), e(2), e(4), e(5)]).await, json!([]));
@@ -65,7 +64,7 @@ async fn gaps_and_tombstones(w: World) {
 }
 
 async fn order_does_not_matter(w: World) {
-    let mut events = vec![
+    let mut events = [
         event("a", 1, "E1", "E1", "opened"),
         event("a", 2, "E2", "E1", "raised"),
         event("a", 3, "E3", "E1", "returned"),
@@ -113,6 +112,17 @@ async fn conflicts_and_unrecorded_copies(w: World) {
     differs["data"]["event"]["hazard"] = json!("gas.leak");
     assert_eq!(w.statuses(SITE_A, &[lost, differs]).await, ["accepted", "accepted"]);
     assert_eq!(w.get("/v1/incidents/E3", READER).await.1["incident"]["hazard"], "gas.leak");
+    assert_eq!(w.site("a").await["conflicts"], 3);
+
+    // A tombstone settles the number of an unrecorded alarm and leaves the alarm; the mended event replaces its tombstone.
+    let mut alarm = event("a", 4, "E4", "E4", "opened");
+    alarm["data"]["unrecorded"] = json!(true);
+    assert_eq!(w.statuses(SITE_A, &[alarm, tombstone("a", 4, "E4"), tombstone("a", 5, "E5")]).await, ["accepted"; 3]);
+    assert_eq!(w.get("/v1/incidents/E4", READER).await.1["incident"]["hazard"], "fire.smoke");
+    assert_eq!(w.site("a").await["logs"][0], json!({"log": "L1", "highest": 5, "gaps": []}));
+    assert_eq!(w.statuses(SITE_A, &[event("a", 5, "E5", "E5", "opened"), event("a", 4, "E4", "E4", "opened")]).await, ["accepted"; 2]);
+    assert_eq!(w.get("/v1/incidents/E5", READER).await.0, 200);
+    assert_eq!(w.get("/v1/incidents/E4", READER).await.1["incident"]["unrecorded"], false);
     assert_eq!(w.site("a").await["conflicts"], 3);
 }
 
@@ -312,6 +322,21 @@ async fn influx_write_and_query(mut w: World) {
         (r.status(), r.text().await.unwrap())
     };
     assert!(csv.contains(r#""a, ""b""""#), "{csv}");
+}
+
+async fn influx_retention(mut w: World) {
+    let day = 86_400_000i64;
+    assert_eq!(w.write("&precision=ms", &format!("m f=1 {T0}\nm f=2 {}", T0 + 2 * day)).await.0, 204);
+    w.at(31 * day);
+    // Old points are removed at the start and then each hour.
+    w.restart().await;
+    for _ in 0..200 {
+        if w.platform.as_ref().unwrap().points_count().await.unwrap() == 1 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the point of 31 days ago is still here");
 }
 
 async fn influx_refusals(w: World) {

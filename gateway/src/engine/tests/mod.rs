@@ -1,0 +1,8 @@
+//! The engine as a whole.
+mod incidents;
+mod messages;
+mod packs;
+mod partition;
+mod scenarios;
+mod snapshot;
+mod speed;
