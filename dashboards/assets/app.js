@@ -73,7 +73,8 @@
   let wanted = false, running = false, seen = "";
   async function refresh() {
     wanted = true;
-    if (running || !live) return;
+    // Blind is blind: a page that is fetched now and then must not look live.
+    if (running || !live || body.classList.contains("offline")) return;
     running = true;
     while (wanted) {
       if (busy()) { await new Promise((r) => setTimeout(r, 1000)); continue; }
@@ -81,14 +82,14 @@
       try {
         const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(8000) });
         if (answer.status === 401 || answer.status === 403) { running = false; location.reload(); return; }
-        if (answer.ok) { swap(await answer.text()); heard(); }
+        if (answer.ok) swap(await answer.text());
       } catch { /* the silence below tells */ }
       await new Promise((r) => setTimeout(r, Number(live.dataset.pace) || 400));
     }
     running = false;
   }
 
-  // Silence for ten seconds is blindness, and is shown as such: never a stale "safe".
+  // Ten seconds without the event stream is blindness, and is shown as such: never a stale "safe".
   const QUIET = 10000;
   let last = performance.now(), lastNow = now(), source = null, retry = 0;
   const template = offline.querySelector("p").textContent;

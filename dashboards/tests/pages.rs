@@ -21,6 +21,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     for s in &mut story.series {
         s.device = EVIL.into();
     }
+    story.incident.hazard = "panic.button".into();
     story.rule.clause = EVIL.into();
     let mut live = sample::live();
     for i in &mut live.incidents {
@@ -88,6 +89,10 @@ fn no_message_is_missing() {
     sources.push(include_str!("../src/door/forms.rs").into());
     sources.push(include_str!("../src/door/guard.rs").into());
     sources.push(include_str!("../src/chart.rs").into());
+    for server in ["gateway/src/web", "platform/src/web"] {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../").to_owned() + server;
+        sources.extend(std::fs::read_dir(dir).unwrap().map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap()));
+    }
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
         sources.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
     }

@@ -45,6 +45,18 @@ pub async fn concern(State(web): State<Shared>, visitor: Visitor, Path(id): Path
     act(&web, &visitor, &form, Action::ReportConcern { zone, note }, "concern").await
 }
 
+/// Ends a panic alarm; the reason is required.
+pub async fn cancel(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
+    let ui = ui(&web, &visitor);
+    let Ok(incident) = IncidentId::new(&id) else { return missing(&ui) };
+    let reason = tidy(&form.note, NOTE);
+    if reason.is_empty() {
+        let page = page::error(&ui, &ui.t("error-refused"), &ui.t("error-reason"));
+        return (StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response();
+    }
+    act(&web, &visitor, &form, Action::CancelPanic { incident, reason }, "cancelled").await
+}
+
 /// Only the pages of this UI.
 fn back(form: &Act) -> &str {
     let id = form.back.strip_prefix("/incidents/").unwrap_or_default();
@@ -76,7 +88,8 @@ async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: 
         Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
         Err(Refused::Engine(reason)) => {
             tracing::info!(reason, "a command was refused");
-            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), reason))).into_response()
+            let help = if matches!(done, "acknowledged" | "cancelled") { "error-refused-over" } else { "error-refused-here" };
+            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), &ui.t(help)))).into_response()
         }
         Err(Refused::Unsaved) => super::pages::sorry(&ui, &QueryError::Busy),
     }

@@ -104,6 +104,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/incidents/{id}", get(pages::incident))
         .route("/fragment/incidents/{id}", get(pages::incident_fragment))
         .route("/incidents/{id}/acknowledge", post(actions::acknowledge))
+        .route("/incidents/{id}/cancel", post(actions::cancel))
         .route("/zones/{id}/swept", post(actions::swept))
         .route("/zones/{id}/concern", post(actions::concern))
         .route("/quarantine", get(pages::quarantine))

@@ -32,6 +32,7 @@ impl Done {
     fn notice(&self, ui: &Ui) -> Option<Notice> {
         match self.done.as_str() {
             "acknowledged" => Some(Notice::Done(ui.t("done-acknowledged"))),
+            "cancelled" => Some(Notice::Done(ui.t("done-cancelled"))),
             "swept" => Some(Notice::Done(ui.t("done-swept"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
