@@ -10,6 +10,7 @@
 //! | `far_end.rs` | what the platform answers when it is asked |
 //! | `report.rs` | what was promised against what is there |
 //! | `narrate.rs` | what a person reads meanwhile |
+//! | `setup.rs` | what platform and gateway are started with |
 //! | `run.rs` | the whole: start everything, play, compare both ends |
 //!
 //! What must hold: the clock advances only after every message of the step is acknowledged and due timers have fired, so the same seed
@@ -26,6 +27,7 @@ mod rehearsal;
 pub mod report;
 mod run;
 pub mod scenario;
+mod setup;
 pub mod signal;
 pub mod wire;
 

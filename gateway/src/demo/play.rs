@@ -129,7 +129,6 @@ pub async fn play(nursery: &mut Nursery, stage: &Stage, narrator: &Narrator) -> 
 pub struct Connections {
     native: BTreeMap<String, Speaker>,
     bridge: Option<Link>,
-    started: Duration,
 }
 
 impl Connections {
@@ -152,7 +151,7 @@ impl Connections {
         } else {
             None
         };
-        Ok(Connections { native, bridge, started: stage.watch.elapsed() })
+        Ok(Connections { native, bridge })
     }
 
     /// Every native device's birth, and the bridge's list of its devices.
@@ -231,11 +230,6 @@ impl Connections {
             Ok(Err(e)) => Err(format!("device {}: its message was not acknowledged: {e}", d.id)),
             Err(_) => Err(format!("device {}: no acknowledgement within {} s", d.id, PATIENCE.as_secs())),
         }
-    }
-
-    /// How long the connections have stood, in real time.
-    pub fn age(&self, watch: Stopwatch) -> Duration {
-        watch.elapsed().saturating_sub(self.started)
     }
 
     /// Every device says goodbye.
