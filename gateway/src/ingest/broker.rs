@@ -28,7 +28,7 @@ mod gate;
 mod retain;
 
 pub use acl::{BadFilter, User};
-pub use gate::MAX_PAYLOAD;
+pub use gate::{MAX_PAYLOAD, longest};
 
 /// rmqtt numbers the nodes of a cluster; this one is alone.
 const NODE: NodeId = 1;

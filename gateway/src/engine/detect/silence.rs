@@ -10,20 +10,23 @@ use tuoan_protocol::{DeviceId, Trigger};
 
 /// A device of unknown habit that its will or its bridge declares gone is believed after this.
 const OFFLINE_MS: i64 = 5 * 60_000;
+/// A longer period, in seconds, is not announced in earnest (milliseconds, most likely), and must not end the supervision.
+const LONGEST_S: u32 = 86_400;
 
 /// Period in milliseconds: by the site file, by the device's own word, by experience.
 pub fn period(device: &Device, slot: Option<&Slot>) -> Option<i64> {
-    let announced = || device.info.period_s.filter(|s| *s > 0).map(|s| i64::from(s) * 1000);
+    let announced = || device.info.period_s.filter(|s| (1..=LONGEST_S).contains(s)).map(|s| i64::from(s) * 1000);
     slot.and_then(|s| s.period_ms).or_else(announced).or_else(|| device.cadence.period())
 }
 
-/// When its silence becomes a finding; `None` when it is not supervised: it stands nowhere, its habit is unknown, or it speaks too rarely.
+/// When its silence becomes a finding; `None` when it is not supervised: it stands nowhere, or its habit is unknown or it speaks too rarely, and nobody has
+/// declared it gone.
 pub fn due(rule: &Rule, device: &Device, slot: &Slot) -> Option<EngineMs> {
     let since = device.quiet_since?;
     match period(device, Some(slot)) {
         Some(p) if p <= rule.max_period => Some(since.saturating_add(p.saturating_mul(i64::from(rule.missed)).min(rule.cap))),
-        Some(_) => None,
-        None => device.offline_since.map(|t| t.max(since).saturating_add(OFFLINE_MS)),
+        // Too rarely to be missed; but who is declared gone is gone.
+        _ => device.offline_since.map(|t| t.max(since).saturating_add(OFFLINE_MS)),
     }
 }
 

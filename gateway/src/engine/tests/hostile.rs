@@ -1,7 +1,7 @@
 //! What a broken or hostile device must not be able to do: silence an alarm.
-use crate::engine::input::{Item, Message};
+use crate::engine::input::{Body, DeviceInfo, Item, Message};
 use crate::engine::testing::{Gateway, reading, site, t};
-use tuoan_protocol::{Fixed, Quantity};
+use tuoan_protocol::{Fixed, Presence, Quantity};
 
 fn sampled(device: &str, quantity: Quantity, value: f64, at: i64) -> Message {
     Message { sampled_at: Some(at), ..reading(device, quantity, value) }
@@ -88,4 +88,28 @@ fn a_flood_of_new_names_ends_no_alarm() {
         g.says("10:01", &format!("flood-{n}"), Quantity::Temperature, 20.0);
     }
     assert_eq!(g.of("fire.smoke"), ["10:00:00 opened 1"], "neither returned nor forgotten");
+}
+
+#[test]
+fn a_device_that_announces_an_absurd_period_is_still_missed() {
+    let mut g = Gateway::new(site());
+    let info = DeviceInfo { device: Some("smoke".parse().unwrap()), period_s: Some(600_000), ..DeviceInfo::default() };
+    g.at("09:00", Body::Inventory(vec![info]));
+    for minute in 0..20 {
+        g.says(&format!("10:{minute:02}"), "smoke", Quantity::Temperature, 20.0);
+    }
+    g.until("12:00");
+    assert!(g.of("sensor.silent").iter().any(|l| l.contains("opened")), "{:?}", g.log);
+}
+
+#[test]
+fn a_device_that_speaks_rarely_and_is_declared_gone_is_missed() {
+    let mut site = site();
+    site.devices.iter_mut().find(|d| d.id.as_str() == "smoke").unwrap().period_s = Some(80_000);
+    let mut g = Gateway::new(site);
+    g.says("10:00", "smoke", Quantity::Smoke, 0.0);
+    let mut will = reading("smoke", Quantity::Smoke, 0.0);
+    will.items = vec![Item::Presence(Presence::Offline)];
+    g.message("10:01", will).until("11:00");
+    assert_eq!(g.of("sensor.silent").len(), 1, "{:?}", g.log);
 }

@@ -59,8 +59,8 @@ impl Room {
     }
 }
 
-/// The longest payload that a topic may have.
-fn longest(topic: &str) -> usize {
+/// The longest payload that a topic may have, in bytes.
+pub fn longest(topic: &str) -> usize {
     if topic.ends_with("/bridge/devices") { MAX_LIST } else { MAX_PAYLOAD }
 }
 

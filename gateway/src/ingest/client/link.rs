@@ -9,7 +9,7 @@ use super::backoff::Backoff;
 use super::echo::Echoes;
 use super::shared::{Epoch, Shared};
 use crate::clock::Clock;
-use crate::ingest::broker::MAX_PAYLOAD;
+use crate::ingest::broker::longest;
 use crate::ingest::{Ack, FrameDesk, Inbound, InboundSender};
 use rumqttc::{ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS};
 use std::collections::{BTreeSet, VecDeque};
@@ -190,10 +190,11 @@ impl Intake {
         if self.echoes.is_ours(&topic, &publish.payload) {
             return hand_over(ack);
         }
-        if publish.payload.len() > MAX_PAYLOAD {
+        let most = longest(&topic);
+        if publish.payload.len() > most {
             let count = self.shared.counters.oversize.fetch_add(1, Ordering::Relaxed).saturating_add(1);
             if count.is_power_of_two() {
-                tracing::warn!(%topic, bytes = publish.payload.len(), count, "message ignored: longer than {MAX_PAYLOAD} bytes");
+                tracing::warn!(%topic, bytes = publish.payload.len(), count, "message ignored: longer than {most} bytes");
             }
             return hand_over(ack);
         }
