@@ -22,6 +22,9 @@ use tokio::sync::OwnedSemaphorePermit;
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 const MAX_PLAIN: usize = 32 * 1024 * 1024;
 
+/// Bytes that the samples of one write may take in memory: each field carries all tags of its line, so that a short body may become gigabytes.
+const MAX_HELD: usize = 64 * 1024 * 1024;
+
 /// InfluxDB's answer to what it refuses.
 pub struct InfluxError(StatusCode, &'static str, String);
 
@@ -158,12 +161,18 @@ fn samples(body: &[u8], gzip: bool, bucket: &str, unit: i64, now: i64) -> Result
     let text =
         std::str::from_utf8(bytes).map_err(|e| InfluxError::invalid(format!("the body is not UTF-8 at byte {}", e.valid_up_to())))?;
     let mut out = Vec::new();
+    let mut held = 0usize;
     let mut errors = Vec::new();
     for (number, line) in lines(text) {
         match line::parse(line) {
             Ok(None) => {}
             Ok(Some(point)) => match time_of(&point, unit, now) {
-                Some(time) => add(&mut out, bucket, point, time),
+                Some(time) => {
+                    held = held.saturating_add(add(&mut out, bucket, point, time));
+                    if held > MAX_HELD {
+                        return Err(InfluxError::too_large());
+                    }
+                }
                 None => errors.push(format!("unable to parse line {number}: the time is outside of what nanoseconds can express")),
             },
             Err(e) => errors.push(format!("unable to parse line {number} '{}': {e}", line.chars().take(80).collect::<String>())),
@@ -183,13 +192,22 @@ fn time_of(point: &Point, unit: i64, now: i64) -> Option<i64> {
     }
 }
 
-fn add(out: &mut Vec<Sample>, bucket: &str, point: Point, time: i64) {
+/// Adds the fields of a line; says about how many bytes they take.
+fn add(out: &mut Vec<Sample>, bucket: &str, point: Point, time: i64) -> usize {
     // A map of strings always has a JSON form.
     let tags = serde_json::to_string(&point.tags).unwrap_or_else(|_| "{}".into());
+    let each = size_of::<Sample>() + bucket.len() + point.measurement.len() + tags.len();
+    let mut taken = 0usize;
     for (field, value) in point.fields {
+        let text = match &value {
+            line::Value::Text(text) => text.len(),
+            _ => 0,
+        };
+        taken = taken.saturating_add(each + field.len() + text);
         let key = SeriesKey { bucket: bucket.to_owned(), measurement: point.measurement.clone(), tags: tags.clone(), field };
         out.push(Sample { key, time, value });
     }
+    taken
 }
 
 /// Lines with their numbers from 1. A newline inside a quoted string does not end a line: the line parser then refuses it.
@@ -266,4 +284,34 @@ pub async fn health(State(app): State<App>) -> Response {
 /// `GET /ping`
 pub async fn ping() -> Response {
     (StatusCode::NO_CONTENT, [("x-influxdb-version", concat!("tuoan-platform-", env!("CARGO_PKG_VERSION")))]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_body_does_not_become_gigabytes() {
+        let tags: String = (0..100).map(|n| format!(",t{n}={}", "x".repeat(250))).collect();
+        let fields: Vec<String> = (0..250).map(|n| format!("f{n}=1")).collect();
+        let line = format!("m{tags} {} 1\n", fields.join(","));
+        assert!(samples(line.as_bytes(), false, "b", 1, 0).is_ok());
+        let body = line.repeat(20);
+        assert!(body.len() < 1 << 20);
+        let Err(refused) = samples(body.as_bytes(), false, "b", 1, 0) else { panic!("125 MB were taken") };
+        assert_eq!(refused.0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        use std::io::Write;
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let zeros = vec![b' '; 1 << 20];
+        for _ in 0..256 {
+            packed.write_all(&zeros).unwrap();
+        }
+        let packed = packed.finish().unwrap();
+        assert!(packed.len() < MAX_BODY);
+        assert!(matches!(samples(&packed, true, "b", 1, 0), Err(InfluxError(StatusCode::PAYLOAD_TOO_LARGE, ..))));
+    }
 }
