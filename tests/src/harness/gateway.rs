@@ -1,13 +1,16 @@
 //! `tuoan run` in a folder of its own.
 use super::process::Process;
-use super::{free_port, program, wait_for};
+use super::{command, free_port, wait_for};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// Password of every broker user of the harness; the configuration holds its SHA-256.
 pub const PASSWORD: &str = "correct-horse-battery";
 const PASSWORD_SHA256: &str = "62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d";
+
+/// Top line of a configuration under which every CO2 reading above 2,000 ppm opens an incident and the next one below ends it: many
+/// incident events in little time. (The built-in rules wait for minutes.)
+pub const MANY_INCIDENTS: &str = "rules = [\"rules.toml\"]\n";
 
 /// How a gateway is set up. The default is the embedded broker and no sinks.
 #[derive(Default)]
@@ -101,6 +104,7 @@ impl Gateway {
         }
         text.push_str(&setup.more);
         std::fs::write(dir.join("tuoan.toml"), text).expect("tuoan.toml");
+        std::fs::write(dir.join("rules.toml"), include_str!("../../bench/subjects/tuoan/rules.toml")).expect("rules.toml");
         let site = if setup.site.is_empty() { site() } else { setup.site.clone() };
         std::fs::write(dir.join("site.toml"), site).expect("site.toml");
         let mut gateway = Gateway { dir: dir.to_owned(), mqtt, web, process: Self::spawn(dir, &setup.environment), environment: setup.environment.clone() };
@@ -108,7 +112,7 @@ impl Gateway {
         gateway
     }
     fn spawn(dir: &Path, environment: &[(String, String)]) -> Process {
-        let mut command = Command::new(program("tuoan"));
+        let mut command = command("tuoan");
         command.arg("run").arg("--config").arg(dir.join("tuoan.toml")).env("RUST_BACKTRACE", "1").envs(environment.iter().cloned());
         Process::start("tuoan", &mut command, &dir.join("tuoan.log"))
     }

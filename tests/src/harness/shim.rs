@@ -22,7 +22,7 @@ impl Shim {
     pub fn environment(&self) -> Vec<(String, String)> {
         vec![
             ("LD_PRELOAD".into(), self.library.display().to_string()),
-            ("TUOAN_SHIM".into(), self.control.display().to_string()),
+            ("FAULT_SHIM".into(), self.control.display().to_string()),
         ]
     }
     /// Every fsync takes that much longer.
