@@ -85,29 +85,42 @@ kind = "kitchen"
     s
 }
 
+/// Writes `tuoan.toml` and what it names into `dir`. The ports of MQTT and of the pages.
+pub fn configure(dir: &Path, setup: &Setup) -> (u16, u16) {
+    let (mqtt, web) = (setup.outside_broker.unwrap_or_else(free_port), free_port());
+    let mut text =
+        format!("data = \"data\"\nsite = \"site.toml\"\n{}\n[web]\nlisten = \"127.0.0.1:{web}\"\n[clock]\ntrust = \"always\"\n", setup.top);
+    match setup.outside_broker {
+        Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\ntopics = [\"tuoan/#\", \"zigbee2mqtt/#\", \"kit/#\"]\n")),
+        None => text.push_str(&format!(
+            "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
+             publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n"
+        )),
+    }
+    if let Some((url, token)) = &setup.platform {
+        text.push_str(&format!("[platform]\nurl = \"{url}\"\ntoken = \"{token}\"\n"));
+    }
+    if let Some(url) = &setup.influx {
+        text.push_str(&format!("[influx]\nurl = \"{url}\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"t\"\n"));
+    }
+    text.push_str(&setup.more);
+    std::fs::write(dir.join("tuoan.toml"), text).expect("tuoan.toml");
+    std::fs::write(dir.join("rules.toml"), include_str!("../../bench/subjects/tuoan/rules.toml")).expect("rules.toml");
+    let site = if setup.site.is_empty() { site() } else { setup.site.clone() };
+    std::fs::write(dir.join("site.toml"), site).expect("site.toml");
+    (mqtt, web)
+}
+
 impl Gateway {
     pub fn start(dir: &Path, setup: &Setup) -> Gateway {
-        let (mqtt, web) = (setup.outside_broker.unwrap_or_else(free_port), free_port());
-        let mut text = format!("data = \"data\"\nsite = \"site.toml\"\n{}\n[web]\nlisten = \"127.0.0.1:{web}\"\n[clock]\ntrust = \"always\"\n", setup.top);
-        match setup.outside_broker {
-            Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\ntopics = [\"tuoan/#\", \"zigbee2mqtt/#\", \"kit/#\"]\n")),
-            None => text.push_str(&format!(
-                "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
-                 publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n"
-            )),
-        }
-        if let Some((url, token)) = &setup.platform {
-            text.push_str(&format!("[platform]\nurl = \"{url}\"\ntoken = \"{token}\"\n"));
-        }
-        if let Some(url) = &setup.influx {
-            text.push_str(&format!("[influx]\nurl = \"{url}\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"t\"\n"));
-        }
-        text.push_str(&setup.more);
-        std::fs::write(dir.join("tuoan.toml"), text).expect("tuoan.toml");
-        std::fs::write(dir.join("rules.toml"), include_str!("../../bench/subjects/tuoan/rules.toml")).expect("rules.toml");
-        let site = if setup.site.is_empty() { site() } else { setup.site.clone() };
-        std::fs::write(dir.join("site.toml"), site).expect("site.toml");
-        let mut gateway = Gateway { dir: dir.to_owned(), mqtt, web, process: Self::spawn(dir, &setup.environment), environment: setup.environment.clone() };
+        let (mqtt, web) = configure(dir, setup);
+        let mut gateway = Gateway {
+            dir: dir.to_owned(),
+            mqtt,
+            web,
+            process: Self::spawn(dir, &setup.environment),
+            environment: setup.environment.clone(),
+        };
         gateway.wait_ready();
         gateway
     }
@@ -142,7 +155,12 @@ impl Gateway {
     /// One sample of `/metrics`; 0 when it is not there.
     pub fn metric(&self, name: &str) -> f64 {
         let text = get(&format!("http://127.0.0.1:{}/metrics", self.web)).map(|(_, t)| t).unwrap_or_default();
-        text.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.rsplit_once(' ')).filter(|(n, _)| n.split('{').next() == Some(name)).filter_map(|(_, v)| v.parse::<f64>().ok()).sum()
+        text.lines()
+            .filter(|l| !l.starts_with('#'))
+            .filter_map(|l| l.rsplit_once(' '))
+            .filter(|(n, _)| n.split('{').next() == Some(name))
+            .filter_map(|(_, v)| v.parse::<f64>().ok())
+            .sum()
     }
 }
 

@@ -60,7 +60,10 @@ pub fn program(name: &str) -> PathBuf {
         // As `./test.sh` builds them; with the variables of the test's own package some build scripts would run again.
         cargo.args(["build", "--quiet", "--workspace", "--bins"]);
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|n| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|p| n.starts_with(p))) {
+            if name
+                .to_str()
+                .is_some_and(|n| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|p| n.starts_with(p)))
+            {
                 cargo.env_remove(name);
             }
         }
@@ -82,6 +85,21 @@ pub fn command(name: &str) -> std::process::Command {
         }
     }
     command
+}
+
+/// Runs `tuoan` with these arguments to its end.
+pub fn tuoan<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Outcome {
+    let output = command("tuoan").args(arguments).output().expect("tuoan starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Outcome { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 /// Python with Eclipse Paho: `./test.sh` sets it up.
