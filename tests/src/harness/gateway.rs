@@ -146,6 +146,15 @@ impl Gateway {
         self.process = Self::spawn(&self.dir, &self.environment);
         self.wait_ready();
     }
+    /// Starts again on a disk that is not well: it serves its pages, whatever they say.
+    pub fn restart_ailing(&mut self) {
+        self.process = Self::spawn(&self.dir, &self.environment);
+        let (web, dir, process) = (self.web, self.dir.clone(), &mut self.process);
+        wait_for("the gateway to answer", Duration::from_secs(30), || {
+            assert!(process.running(), "the gateway ended:\n{}", std::fs::read_to_string(dir.join("tuoan.log")).unwrap_or_default());
+            get(&format!("http://127.0.0.1:{web}/healthz")).map(drop)
+        });
+    }
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
