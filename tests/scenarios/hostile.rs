@@ -59,7 +59,6 @@ fn malformed_messages_go_to_the_quarantine_with_a_reason() {
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     let topic = "tuoan/v1/site-1/d0/telemetry";
     let bad: Vec<Vec<u8>> = vec![
-        b"".to_vec(),
         b"{".to_vec(),
         b"null".to_vec(),
         deep.into_bytes(),
@@ -73,6 +72,8 @@ fn malformed_messages_go_to_the_quarantine_with_a_reason() {
     for payload in &bad {
         sender.publish_and_wait(topic, payload).expect("acknowledged: it is safe in the quarantine");
     }
+    // Nothing at all is no mistake: it is how a retained message is cleared.
+    sender.publish_and_wait(topic, b"").expect("acknowledged");
     sender.publish_and_wait("zigbee2mqtt/x\u{1b}[31my", b"{}").ok();
     let reader = tuoan::store::Reader::open(&gateway.dir.join("data")).unwrap();
     let rows = reader.quarantine(100).unwrap();

@@ -142,6 +142,9 @@ impl std::fmt::Debug for Secret {
 #[diagnostic(help("mend all of them and start again; `tuoan doctor --config FILE` checks without starting"))]
 pub struct Problems(pub Vec<Problem>);
 
+/// Variables with our prefix that are read elsewhere: what is logged, and the claim code on the box's label.
+const NOT_CONFIGURATION: &[&str] = &["log", "claim_code"];
+
 /// Reads `file`, the environment and every file that they name.
 pub fn load(file: &Path, data: Option<&Path>) -> Result<Config, Problems> {
     let whole = |text: String| Problems(vec![Problem { key: String::new(), place: Some(file.display().to_string()), text }]);
@@ -149,7 +152,7 @@ pub fn load(file: &Path, data: Option<&Path>) -> Result<Config, Problems> {
     if let Err(e) = toml::from_str::<toml::Table>(&text) {
         return Err(whole(format!("is no TOML: {e}")));
     }
-    let figment = Figment::new().merge(Toml::string(&text)).merge(Env::prefixed("TUOAN_").split("__").ignore(&["log", "config"]));
+    let figment = Figment::new().merge(Toml::string(&text)).merge(Env::prefixed("TUOAN_").split("__").ignore(NOT_CONFIGURATION));
     let dict: Dict = figment.extract().map_err(|e| whole(e.to_string()))?;
     let base = file.parent().unwrap_or(Path::new("."));
     let mut problems = Vec::new();
