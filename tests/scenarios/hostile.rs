@@ -47,7 +47,12 @@ fn noise_on_every_port_hurts_nobody() {
     }
     assert!(gateway.process().running());
     let mut sender = Sender::connect(gateway.mqtt, "d0", Some(("bench", PASSWORD))).expect("a good client still gets in");
-    sender.publish_and_wait("tuoan/v1/site-1/d0/telemetry", br#"{"v":1,"site":"site-1","device":"d0","boot":1,"seq":1,"uptime":1,"readings":{"co2":1}}"#).unwrap();
+    sender
+        .publish_and_wait(
+            "tuoan/v1/site-1/d0/telemetry",
+            br#"{"v":1,"site":"site-1","device":"d0","boot":1,"seq":1,"uptime":1,"readings":{"co2":1}}"#,
+        )
+        .unwrap();
     assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
 }
 
@@ -59,7 +64,6 @@ fn malformed_messages_go_to_the_quarantine_with_a_reason() {
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     let topic = "tuoan/v1/site-1/d0/telemetry";
     let bad: Vec<Vec<u8>> = vec![
-        b"".to_vec(),
         b"{".to_vec(),
         b"null".to_vec(),
         deep.into_bytes(),
@@ -73,6 +77,8 @@ fn malformed_messages_go_to_the_quarantine_with_a_reason() {
     for payload in &bad {
         sender.publish_and_wait(topic, payload).expect("acknowledged: it is safe in the quarantine");
     }
+    // Nothing at all is no mistake: it is how a retained message is cleared.
+    sender.publish_and_wait(topic, b"").expect("acknowledged");
     sender.publish_and_wait("zigbee2mqtt/x\u{1b}[31my", b"{}").ok();
     let reader = tuoan::store::Reader::open(&gateway.dir.join("data")).unwrap();
     let rows = reader.quarantine(100).unwrap();
@@ -106,5 +112,7 @@ fn a_flood_of_messages_costs_no_memory() {
     }
     let (rss, _) = gateway.process().memory_kib();
     assert!(rss < 128 * 1024, "{rss} KiB");
-    wait_for("the gateway to answer", Duration::from_secs(5), || get(&format!("http://127.0.0.1:{}/healthz", gateway.web)).filter(|(c, _)| *c == 200));
+    wait_for("the gateway to answer", Duration::from_secs(5), || {
+        get(&format!("http://127.0.0.1:{}/healthz", gateway.web)).filter(|(c, _)| *c == 200)
+    });
 }

@@ -2,7 +2,7 @@
 use std::path::Path;
 use std::time::Duration;
 use tuoan_tests::harness::audit::{delivered_exactly_once, stored_exactly_once};
-use tuoan_tests::harness::gateway::{Gateway, Setup};
+use tuoan_tests::harness::gateway::{Gateway, MANY_INCIDENTS, Setup};
 use tuoan_tests::harness::platform::Platform;
 use tuoan_tests::harness::proxy::Proxy;
 use tuoan_tests::harness::servers::Postgres;
@@ -13,7 +13,8 @@ fn away_and_back(dir: &Path, database: Option<&str>) {
     let mut platform = Platform::start(dir, database);
     let proxy = Proxy::start(([127, 0, 0, 1], platform.port).into());
     let url = format!("http://127.0.0.1:{}", proxy.port);
-    let gateway = Gateway::start(dir, &Setup { platform: Some((url, platform.token.clone())), ..Setup::default() });
+    let setup = Setup { platform: Some((url, platform.token.clone())), top: MANY_INCIDENTS.into(), ..Setup::default() };
+    let gateway = Gateway::start(dir, &setup);
     let traffic = Traffic::start(gateway.mqtt, 2, 1);
     let more = |n: u64| {
         let before = traffic.sent();

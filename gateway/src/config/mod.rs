@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 mod fields;
-pub use fields::{Problem, line_of};
 use fields::Fields;
+pub use fields::{Problem, line_of};
 
 /// Everything the daemon needs to start.
 #[derive(Debug, Clone)]
@@ -142,6 +142,9 @@ impl std::fmt::Debug for Secret {
 #[diagnostic(help("mend all of them and start again; `tuoan doctor --config FILE` checks without starting"))]
 pub struct Problems(pub Vec<Problem>);
 
+/// Variables with our prefix that are read elsewhere: what is logged, and the claim code on the box's label.
+const NOT_CONFIGURATION: &[&str] = &["log", "claim_code"];
+
 /// Reads `file`, the environment and every file that they name.
 pub fn load(file: &Path, data: Option<&Path>) -> Result<Config, Problems> {
     let whole = |text: String| Problems(vec![Problem { key: String::new(), place: Some(file.display().to_string()), text }]);
@@ -149,7 +152,7 @@ pub fn load(file: &Path, data: Option<&Path>) -> Result<Config, Problems> {
     if let Err(e) = toml::from_str::<toml::Table>(&text) {
         return Err(whole(format!("is no TOML: {e}")));
     }
-    let figment = Figment::new().merge(Toml::string(&text)).merge(Env::prefixed("TUOAN_").split("__").ignore(&["log", "config"]));
+    let figment = Figment::new().merge(Toml::string(&text)).merge(Env::prefixed("TUOAN_").split("__").ignore(NOT_CONFIGURATION));
     let dict: Dict = figment.extract().map_err(|e| whole(e.to_string()))?;
     let base = file.parent().unwrap_or(Path::new("."));
     let mut problems = Vec::new();
@@ -190,7 +193,10 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let (broker, client) = (f.table("broker"), f.table("client"));
     let ingest = match (broker, client) {
         (Some(_), Some(_)) => {
-            f.problem("client", "[broker] and [client] exclude each other: keep [broker] for the embedded broker or [client] for one outside");
+            f.problem(
+                "client",
+                "[broker] and [client] exclude each other: keep [broker] for the embedded broker or [client] for one outside",
+            );
             None
         }
         (None, Some(c)) => read_client(c, base, f.problems()).map(Ingest::Outside),
@@ -310,10 +316,10 @@ fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<B
             }
             bytes
         });
-        let user = |devices, publish, subscribe| {
-            Some(BrokerUser { name: name.clone()?, password_sha256: hash?, devices, publish, subscribe })
-        };
-        let user = user(u.take("devices").unwrap_or_default(), u.take("publish").unwrap_or_default(), u.take("subscribe").unwrap_or_default());
+        let user =
+            |devices, publish, subscribe| Some(BrokerUser { name: name.clone()?, password_sha256: hash?, devices, publish, subscribe });
+        let user =
+            user(u.take("devices").unwrap_or_default(), u.take("publish").unwrap_or_default(), u.take("subscribe").unwrap_or_default());
         if let Some(n) = &name
             && users.iter().any(|o| o.name == *n)
         {

@@ -1,13 +1,16 @@
 //! `tuoan run` in a folder of its own.
 use super::process::Process;
-use super::{free_port, program, wait_for};
+use super::{command, free_port, wait_for};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// Password of every broker user of the harness; the configuration holds its SHA-256.
 pub const PASSWORD: &str = "correct-horse-battery";
 const PASSWORD_SHA256: &str = "62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d";
+
+/// Top line of a configuration under which every CO2 reading above 2,000 ppm opens an incident and the next one below ends it: many
+/// incident events in little time. (The built-in rules wait for minutes.)
+pub const MANY_INCIDENTS: &str = "rules = [\"rules.toml\"]\n";
 
 /// How a gateway is set up. The default is the embedded broker and no sinks.
 #[derive(Default)]
@@ -82,33 +85,47 @@ kind = "kitchen"
     s
 }
 
+/// Writes `tuoan.toml` and what it names into `dir`. The ports of MQTT and of the pages.
+pub fn configure(dir: &Path, setup: &Setup) -> (u16, u16) {
+    let (mqtt, web) = (setup.outside_broker.unwrap_or_else(free_port), free_port());
+    let mut text =
+        format!("data = \"data\"\nsite = \"site.toml\"\n{}\n[web]\nlisten = \"127.0.0.1:{web}\"\n[clock]\ntrust = \"always\"\n", setup.top);
+    match setup.outside_broker {
+        Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\ntopics = [\"tuoan/#\", \"zigbee2mqtt/#\", \"kit/#\"]\n")),
+        None => text.push_str(&format!(
+            "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
+             publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n"
+        )),
+    }
+    if let Some((url, token)) = &setup.platform {
+        text.push_str(&format!("[platform]\nurl = \"{url}\"\ntoken = \"{token}\"\n"));
+    }
+    if let Some(url) = &setup.influx {
+        text.push_str(&format!("[influx]\nurl = \"{url}\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"t\"\n"));
+    }
+    text.push_str(&setup.more);
+    std::fs::write(dir.join("tuoan.toml"), text).expect("tuoan.toml");
+    std::fs::write(dir.join("rules.toml"), include_str!("../../bench/subjects/tuoan/rules.toml")).expect("rules.toml");
+    let site = if setup.site.is_empty() { site() } else { setup.site.clone() };
+    std::fs::write(dir.join("site.toml"), site).expect("site.toml");
+    (mqtt, web)
+}
+
 impl Gateway {
     pub fn start(dir: &Path, setup: &Setup) -> Gateway {
-        let (mqtt, web) = (setup.outside_broker.unwrap_or_else(free_port), free_port());
-        let mut text = format!("data = \"data\"\nsite = \"site.toml\"\n{}\n[web]\nlisten = \"127.0.0.1:{web}\"\n[clock]\ntrust = \"always\"\n", setup.top);
-        match setup.outside_broker {
-            Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\ntopics = [\"tuoan/#\", \"zigbee2mqtt/#\", \"kit/#\"]\n")),
-            None => text.push_str(&format!(
-                "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
-                 publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n"
-            )),
-        }
-        if let Some((url, token)) = &setup.platform {
-            text.push_str(&format!("[platform]\nurl = \"{url}\"\ntoken = \"{token}\"\n"));
-        }
-        if let Some(url) = &setup.influx {
-            text.push_str(&format!("[influx]\nurl = \"{url}\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"t\"\n"));
-        }
-        text.push_str(&setup.more);
-        std::fs::write(dir.join("tuoan.toml"), text).expect("tuoan.toml");
-        let site = if setup.site.is_empty() { site() } else { setup.site.clone() };
-        std::fs::write(dir.join("site.toml"), site).expect("site.toml");
-        let mut gateway = Gateway { dir: dir.to_owned(), mqtt, web, process: Self::spawn(dir, &setup.environment), environment: setup.environment.clone() };
+        let (mqtt, web) = configure(dir, setup);
+        let mut gateway = Gateway {
+            dir: dir.to_owned(),
+            mqtt,
+            web,
+            process: Self::spawn(dir, &setup.environment),
+            environment: setup.environment.clone(),
+        };
         gateway.wait_ready();
         gateway
     }
     fn spawn(dir: &Path, environment: &[(String, String)]) -> Process {
-        let mut command = Command::new(program("tuoan"));
+        let mut command = command("tuoan");
         command.arg("run").arg("--config").arg(dir.join("tuoan.toml")).env("RUST_BACKTRACE", "1").envs(environment.iter().cloned());
         Process::start("tuoan", &mut command, &dir.join("tuoan.log"))
     }
@@ -129,6 +146,15 @@ impl Gateway {
         self.process = Self::spawn(&self.dir, &self.environment);
         self.wait_ready();
     }
+    /// Starts again on a disk that is not well: it serves its pages, whatever they say.
+    pub fn restart_ailing(&mut self) {
+        self.process = Self::spawn(&self.dir, &self.environment);
+        let (web, dir, process) = (self.web, self.dir.clone(), &mut self.process);
+        wait_for("the gateway to answer", Duration::from_secs(30), || {
+            assert!(process.running(), "the gateway ended:\n{}", std::fs::read_to_string(dir.join("tuoan.log")).unwrap_or_default());
+            get(&format!("http://127.0.0.1:{web}/healthz")).map(drop)
+        });
+    }
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -138,7 +164,12 @@ impl Gateway {
     /// One sample of `/metrics`; 0 when it is not there.
     pub fn metric(&self, name: &str) -> f64 {
         let text = get(&format!("http://127.0.0.1:{}/metrics", self.web)).map(|(_, t)| t).unwrap_or_default();
-        text.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.rsplit_once(' ')).filter(|(n, _)| n.split('{').next() == Some(name)).filter_map(|(_, v)| v.parse::<f64>().ok()).sum()
+        text.lines()
+            .filter(|l| !l.starts_with('#'))
+            .filter_map(|l| l.rsplit_once(' '))
+            .filter(|(n, _)| n.split('{').next() == Some(name))
+            .filter_map(|(_, v)| v.parse::<f64>().ok())
+            .sum()
     }
 }
 

@@ -57,7 +57,16 @@ pub fn program(name: &str) -> PathBuf {
     static BUILD: std::sync::Once = std::sync::Once::new();
     BUILD.call_once(|| {
         let mut cargo = std::process::Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-        cargo.args(["build", "--quiet", "--bins", "-p", "tuoan", "-p", "tuoan-platform"]);
+        // As `./test.sh` builds them; with the variables of the test's own package some build scripts would run again.
+        cargo.args(["build", "--quiet", "--workspace", "--bins"]);
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|n| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|p| n.starts_with(p)))
+            {
+                cargo.env_remove(name);
+            }
+        }
         if dir.ends_with("release") {
             cargo.arg("--release");
         }
@@ -65,6 +74,32 @@ pub fn program(name: &str) -> PathBuf {
         assert!(status.success(), "the programs do not build");
     });
     dir.join(name)
+}
+
+/// A command of this workspace's program, without the variables that the tests themselves are steered by: it reads `TUOAN_*` as configuration.
+pub fn command(name: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(program(name));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|n| n.starts_with("TUOAN_")) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs `tuoan` with these arguments to its end.
+pub fn tuoan<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Outcome {
+    let output = command("tuoan").args(arguments).output().expect("tuoan starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Outcome { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 /// Python with Eclipse Paho: `./test.sh` sets it up.

@@ -1,9 +1,8 @@
 //! `tuoan-platform run` in a folder of its own.
 use super::process::Process;
-use super::{free_port, program, wait_for};
+use super::{command, free_port, wait_for};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 pub struct Platform {
@@ -30,7 +29,7 @@ impl Platform {
         platform
     }
     fn spawn(dir: &Path) -> Process {
-        let mut command = Command::new(program("tuoan-platform"));
+        let mut command = command("tuoan-platform");
         command.arg("run").arg("--config").arg(dir.join("platform.toml"));
         Process::start("tuoan-platform", &mut command, &dir.join("platform.log"))
     }

@@ -1,4 +1,4 @@
-// Preloaded into the gateway by the tests: a slow disk and a clock that jumps. The file named by TUOAN_SHIM holds two little-endian 64-bit
+// Preloaded into the gateway by the tests: a slow disk and a clock that jumps. The file named by FAULT_SHIM holds two little-endian 64-bit
 // numbers: microseconds that every fsync and fdatasync takes longer, and milliseconds that CLOCK_REALTIME is ahead.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 static volatile int64_t *control(void) {
   static volatile int64_t *page;
   if (!page) {
-    const char *path = getenv("TUOAN_SHIM");
+    const char *path = getenv("FAULT_SHIM");
     int fd = path ? open(path, O_RDONLY) : -1;
     void *p = fd >= 0 ? mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (fd >= 0) close(fd);

@@ -20,10 +20,7 @@ impl Shim {
     }
     /// What the gateway's environment must hold.
     pub fn environment(&self) -> Vec<(String, String)> {
-        vec![
-            ("LD_PRELOAD".into(), self.library.display().to_string()),
-            ("TUOAN_SHIM".into(), self.control.display().to_string()),
-        ]
+        vec![("LD_PRELOAD".into(), self.library.display().to_string()), ("FAULT_SHIM".into(), self.control.display().to_string())]
     }
     /// Every fsync takes that much longer.
     pub fn slow_disk(&self, delay: Duration) {

@@ -96,7 +96,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// `d0`.. send CO2; `smoke-1` goes on and off with every 40th message.
+    /// `d0`.. send CO2, `d0` one in 20 above 2,000 ppm; `smoke-1` goes on and off with every 40th message.
     pub fn start(port: u16, devices: usize, boot: u64) -> Traffic {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut threads = Vec::new();
@@ -105,7 +105,12 @@ impl Traffic {
             let smoke = i == devices;
             let mut device = Device::new(&if smoke { "smoke-1".to_owned() } else { format!("d{i}") }, boot);
             threads.push(std::thread::spawn(move || {
-                device.run(port, |n| if smoke { format!("\"smoke\":{}", n / 40 % 2 == 1) } else { format!("\"co2\":{}", 500 + n % 100) }, &stop, &sent);
+                let readings = |n: u64| match (smoke, i == 0 && n % 20 == 10) {
+                    (true, _) => format!("\"smoke\":{}", n / 40 % 2 == 1),
+                    (false, true) => "\"co2\":2500".to_owned(),
+                    (false, false) => format!("\"co2\":{}", 500 + n % 100),
+                };
+                device.run(port, readings, &stop, &sent);
                 device
             }));
         }

@@ -85,7 +85,7 @@ async fn connection(c: u64, load: Arc<Load>, next: Arc<AtomicU64>) -> io::Result
             let seq = load.first + n;
             let hash = seq.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
             let co2 = if load.alert_every > 0 && n % load.alert_every == load.alert_every - 1 { 10_000 + n } else { 400 + hash % 900 };
-            let ts = 1_700_000_000_000u64 + seq;
+            let ts = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis());
             let payload = format!(
                 "{{\"ts\":{ts},\"temperature\":{}.{},\"humidity\":{}.{},\"co2\":{co2},\"seq\":{seq}}}",
                 18 + hash % 9,
