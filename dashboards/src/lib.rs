@@ -11,12 +11,14 @@
 //! | [`page`] | the pages themselves |
 //! | [`assets`] | style, script and icon, with their hashes |
 //! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
+//! | [`listen`] | how many connections, and how long they may be silent |
 
 pub mod assets;
 pub mod chart;
 pub mod door;
 pub mod icon;
 pub mod lang;
+pub mod listen;
 pub mod page;
 #[doc(hidden)]
 pub mod sample;

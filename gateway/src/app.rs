@@ -103,6 +103,10 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let delivery = Delivery {
         log: Arc::new(StoreLog { reader: handle.reader.clone(), ops: handle.ops.clone(), committed: handle.committed.clone() }),
         clock: clock.clone(),
+        clock_trusted: {
+            let view = handle.view.clone();
+            Arc::new(move || view.borrow().clock_trusted)
+        },
         timing: Timing::default(),
         budget: DELIVERY_BUDGET,
         shutdown: shutdown.clone(),

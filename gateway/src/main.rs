@@ -102,9 +102,13 @@ enum Device {
     Add { name: String },
 }
 
+/// Files that may be open at once.
+const MAX_FILES: u64 = 16_384;
+
 fn main() -> ExitCode {
     // Two TLS providers are linked (rmqtt brings a second one); rustls asks which before its first use.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    restrict();
     let cli = Cli::parse();
     let quiet = matches!(cli.command, Command::Demo(_));
     tracing_subscriber::fmt()
@@ -119,6 +123,20 @@ fn main() -> ExitCode {
         Err(report) => {
             eprintln!("{report:?}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the process asks of the system before it opens anything: files that are nobody else's to read, and as many of them as it may have,
+/// for the usual limit of 1,024 is less than the connections that the broker takes.
+fn restrict() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = limit.maximum.map_or(MAX_FILES, |m| m.min(MAX_FILES));
+    if limit.current.is_some_and(|now| now < most) {
+        let raised = rustix::process::Rlimit { current: Some(most), maximum: limit.maximum };
+        if let Err(e) = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised) {
+            eprintln!("the limit of open files stays at {:?}: {e}", limit.current);
         }
     }
 }

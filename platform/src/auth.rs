@@ -32,6 +32,10 @@ impl Readers {
     pub fn new(readers: &[Reader]) -> Readers {
         Readers(readers.iter().map(|r| (r.name.clone(), sha256_hex(r.token.reveal().as_bytes()))).collect())
     }
+    /// Whether that is the token of a reader.
+    pub fn knows(&self, token: &str) -> bool {
+        self.find(&sha256_hex(token.as_bytes())).is_some()
+    }
     fn find(&self, hash: &str) -> Option<&str> {
         let mut found = None;
         for (name, known) in &self.0 {

@@ -120,6 +120,7 @@ fn load(source: &Source) -> Result<Config> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    restrict();
     // Two providers are linked; rustls panics at the first TLS connection unless one is chosen.
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| miette!("another rustls provider is installed already"))?;
     tracing_subscriber::fmt()
@@ -132,6 +133,22 @@ async fn main() -> Result<()> {
         Command::Run(source) => run(load(&source)?).await,
         Command::Site(SiteCommand::Add { id, name, source }) => add_site(&load(&source)?, &id, &name).await,
         Command::Doctor(source) => doctor(&source).await,
+    }
+}
+
+/// Files that may be open at once.
+const MAX_FILES: u64 = 16_384;
+
+/// What the process asks of the system before it opens anything: files that are nobody else's to read, and as many of them as it may have.
+fn restrict() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = limit.maximum.map_or(MAX_FILES, |m| m.min(MAX_FILES));
+    if limit.current.is_some_and(|now| now < most) {
+        let raised = rustix::process::Rlimit { current: Some(most), maximum: limit.maximum };
+        if let Err(e) = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised) {
+            eprintln!("the limit of open files stays at {:?}: {e}", limit.current);
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use crate::config::Config;
 use crate::db::{Db, Dialect, OpenError, default_url};
 use crate::influx::Store;
 use crate::{incidents, silence, sites, web};
-use axum::serve::ListenerExt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
+use tuoan_dashboards::listen::{Limits, limited};
+
+/// A gateway keeps one or two connections open from one heartbeat to the next; those of a whole street may share an address.
+const CONNECTIONS: Limits = Limits { all: 4096, of_one: 512, idle: Duration::from_secs(180) };
 
 /// Why the platform did not start. The text names the thing and the fix.
 #[derive(Debug, thiserror::Error)]
@@ -154,12 +157,7 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
 
 async fn serve(listener: TcpListener, router: axum::Router, app: App) {
     let upkeep = tokio::spawn(upkeep(app.clone()));
-    // An alert is one small packet: it must not wait for the next one.
-    let listener = listener.tap_io(|io| {
-        if let Err(e) = io.set_nodelay(true) {
-            tracing::debug!(error = %e, "TCP_NODELAY was refused");
-        }
-    });
+    let listener = limited(CONNECTIONS, listener);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(e) = axum::serve(listener, service).with_graceful_shutdown(app.stop.clone().cancelled_owned()).await {
         tracing::error!(error = %e, "the server stopped");

@@ -84,12 +84,16 @@ pub async fn list(db: &Db, only: Option<&str>, now: i64, silent_after_ms: i64) -
     Ok(out)
 }
 
+/// Logs shown of one site, those with most events. A gateway begins a new one only with a new data directory; a site that names thousands must
+/// not make every page of the district slow.
+const LOGS: i64 = 8;
+
 async fn logs(db: &Db, only: Option<&str>) -> Result<BTreeMap<String, Vec<LogView>>, sqlx::Error> {
     let mut out: BTreeMap<String, Vec<LogView>> = BTreeMap::new();
-    let rows = sqlx::query("SELECT site, log, highest FROM logs WHERE $1 = '' OR site = $1 ORDER BY site, log")
-        .bind(only.unwrap_or_default().to_owned())
-        .fetch_all(db.read())
-        .await?;
+    let sql =
+        "SELECT site, log, highest FROM (SELECT site, log, highest, ROW_NUMBER() OVER (PARTITION BY site ORDER BY highest DESC, log) AS n
+        FROM logs WHERE $1 = '' OR site = $1) AS ranked WHERE n <= $2 ORDER BY site, log";
+    let rows = sqlx::query(sql).bind(only.unwrap_or_default().to_owned()).bind(LOGS).fetch_all(db.read()).await?;
     for row in rows {
         let (site, log): (String, String) = (row.try_get("site")?, row.try_get("log")?);
         let gaps = sqlx::query("SELECT first, last FROM gaps WHERE site = $1 AND log = $2 ORDER BY first LIMIT 100")

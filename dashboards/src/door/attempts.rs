@@ -19,11 +19,18 @@ struct Record {
     locked_until: i64,
 }
 
+/// Addresses from which somebody came in that are remembered.
+const KNOWN: usize = 64;
+
 /// Counts attempts before they are checked, so that many at once count as many. Bounded.
+///
+/// Where somebody has come in before, only that address's own failures count: a stranger with many addresses must not keep the director out.
 #[derive(Debug, Default)]
 pub struct Attempts {
     by_address: BTreeMap<IpAddr, Record>,
     all: Record,
+    /// When somebody last came in from there.
+    known: BTreeMap<IpAddr, i64>,
 }
 
 /// IPv6 hosts own a whole /64.
@@ -45,7 +52,8 @@ impl Attempts {
     pub fn begin(&mut self, address: IpAddr, now: i64) -> Result<(), i64> {
         let key = key(address);
         let mut record = self.by_address.get(&key).copied().unwrap_or_default();
-        let until = record.locked_until.max(self.all.locked_until);
+        let known = self.known.contains_key(&key);
+        let until = record.locked_until.max(if known { 0 } else { self.all.locked_until });
         if until > now {
             return Err(until.saturating_sub(now));
         }
@@ -63,9 +71,11 @@ impl Attempts {
             let doublings = (record.failures - TRIES).min(6);
             record.locked_until = now.saturating_add((WAIT_MS << doublings).min(LONGEST_MS));
         }
-        self.all.failures = self.all.failures.saturating_add(1);
-        self.all.last = now;
-        if self.all.failures >= TRIES_OF_ALL {
+        if !known {
+            self.all.failures = self.all.failures.saturating_add(1);
+            self.all.last = now;
+        }
+        if !known && self.all.failures >= TRIES_OF_ALL {
             self.all.locked_until = now.saturating_add(WAIT_MS);
         }
         if !self.by_address.contains_key(&key) && self.by_address.len() >= REMEMBERED {
@@ -77,9 +87,18 @@ impl Attempts {
         self.by_address.insert(key, record);
         Ok(())
     }
-    pub fn succeeded(&mut self, address: IpAddr) {
-        self.by_address.remove(&key(address));
-        self.all.failures = self.all.failures.saturating_sub(1);
+    /// The attempt was right.
+    pub fn succeeded(&mut self, address: IpAddr, now: i64) {
+        let key = key(address);
+        self.by_address.remove(&key);
+        if self.known.insert(key, now).is_none() {
+            self.all.failures = self.all.failures.saturating_sub(1);
+        }
+        if self.known.len() > KNOWN
+            && let Some(oldest) = self.known.iter().min_by_key(|(_, at)| **at).map(|(k, _)| *k)
+        {
+            self.known.remove(&oldest);
+        }
     }
 }
 
@@ -99,6 +118,22 @@ mod tests {
         a.begin(ip, 61_000).unwrap();
         assert_eq!(a.begin(ip, 61_000), Err(120_000), "the wait doubles");
         a.begin(ip, 61_000 + 3_700_000).unwrap();
+    }
+
+    #[test]
+    fn a_stranger_with_many_addresses_does_not_keep_the_director_out() {
+        let mut a = Attempts::default();
+        let director = IpAddr::from([192, 168, 1, 7]);
+        a.begin(director, 0).unwrap();
+        a.succeeded(director, 0);
+        for n in 0..5000u32 {
+            let _ = a.begin(IpAddr::from((0x0a00_0000 + n).to_be_bytes()), 1000);
+        }
+        assert!(a.begin(IpAddr::from([192, 168, 1, 8]), 1000).is_err());
+        for _ in 0..5 {
+            a.begin(director, 1000).unwrap();
+        }
+        assert!(a.begin(director, 1000).is_err(), "its own failures still count");
     }
 
     #[test]

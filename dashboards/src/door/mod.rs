@@ -156,7 +156,7 @@ impl Door {
             Ok(())
         })
         .await?;
-        self.state().attempts.succeeded(address);
+        self.state().attempts.succeeded(address, now);
         Ok(token)
     }
 
@@ -170,7 +170,7 @@ impl Door {
         if !self.verify(password, stored).await? {
             return Err(Refusal::Wrong);
         }
-        self.state().attempts.succeeded(address);
+        self.state().attempts.succeeded(address, now);
         self.admit().await
     }
 
@@ -184,7 +184,7 @@ impl Door {
             state.links.retain(|(_, end)| *end > now);
             let Some(found) = state.links.iter().position(|(h, _)| same(h, &wanted)) else { return Err(Refusal::Wrong) };
             state.links.remove(found);
-            state.attempts.succeeded(address);
+            state.attempts.succeeded(address, now);
         }
         self.admit().await
     }

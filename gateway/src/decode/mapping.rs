@@ -30,6 +30,8 @@ mod pick;
 
 use pattern::{Pattern, Template};
 
+pub(super) const NAME: &str = "mapping";
+
 /// Longest payload that a mapping takes, in bytes.
 pub const MAX_PAYLOAD: usize = 16 << 10;
 
@@ -282,7 +284,7 @@ fn time(value: &Scalar<'_>, unit: TimeUnit) -> Option<i64> {
 
 impl Decoder for Mapping {
     fn name(&self) -> &'static str {
-        "mapping"
+        NAME
     }
     fn decode(&mut self, raw: Raw<'_>) -> Decoded {
         let Some(captures) = self.topic.matches(raw.topic) else { return Decoded::NotMine };

@@ -1,5 +1,7 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
 use crate::engine::input::{Body, DeviceInfo};
+use std::collections::BTreeSet;
+use tuoan_protocol::DeviceId;
 
 pub mod mapping;
 pub mod native;
@@ -37,30 +39,70 @@ pub trait Decoder: Send {
     }
 }
 
+/// Native devices remembered at most.
+const MAX_NATIVE: usize = 4096;
+
 /// All decoders, asked in order.
-pub struct Decoders(Vec<Box<dyn Decoder>>);
+///
+/// What must hold: a mapping makes device ids out of topics that others may write to, so it must not speak for a device of another convention:
+/// whoever may publish a room's temperature could otherwise report that the smoke is gone.
+pub struct Decoders {
+    list: Vec<Box<dyn Decoder>>,
+    /// Devices that have spoken natively since the start.
+    native: BTreeSet<DeviceId>,
+}
 
 impl Decoders {
     /// The built-in conventions, then the site's mapping files.
     pub fn standard(mappings: Vec<mapping::Mapping>) -> Decoders {
         let mut list: Vec<Box<dyn Decoder>> = vec![Box::new(native::Native::default()), Box::new(zigbee2mqtt::Zigbee2Mqtt::default())];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
-        Decoders(list)
+        Decoders { list, native: BTreeSet::new() }
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
-        self.0.iter_mut().for_each(|d| d.learn(inventory));
+        self.list.iter_mut().for_each(|d| d.learn(inventory));
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
-        for d in &mut self.0 {
+        for d in &mut self.list {
             match d.decode(raw) {
                 Decoded::NotMine => continue,
-                Decoded::Inputs(bodies) => return Ok((d.name(), bodies)),
+                Decoded::Inputs(bodies) => {
+                    let name = d.name();
+                    return match self.whose(name, &bodies) {
+                        Ok(()) => Ok((name, bodies)),
+                        Err(reason) => Err(Rejected { decoder: Some(name), reason }),
+                    };
+                }
                 Decoded::Malformed(reason) => return Err(Rejected { decoder: Some(d.name()), reason }),
             }
         }
         Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
+    }
+}
+
+impl Decoders {
+    /// Remembers who speaks natively, and refuses what a mapping says in the name of such a device or of a bridge's.
+    fn whose(&mut self, decoder: &str, bodies: &[Body]) -> Result<(), String> {
+        let messages = bodies.iter().filter_map(|body| match body {
+            Body::Message(m) => Some(&m.device),
+            _ => None,
+        });
+        for device in messages {
+            match decoder {
+                native::NAME if !self.native.contains(device) && self.native.len() < MAX_NATIVE => {
+                    self.native.insert(device.clone());
+                }
+                mapping::NAME if self.native.contains(device) || device.as_str().starts_with(zigbee2mqtt::PREFIX) => {
+                    return Err(format!(
+                        "the device {device} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +143,19 @@ mod tests {
         assert_eq!(all().decode(raw("tuoan/v1/s/d/telemetry", b"{")).unwrap_err().decoder, Some("native"));
         let unknown = all().decode(raw("elsewhere", b"{}")).unwrap_err();
         assert!(unknown.decoder.is_none() && unknown.reason.contains("[[mapping]]"), "{unknown:?}");
+    }
+
+    #[test]
+    fn a_mapping_does_not_speak_for_another_convention_s_device() {
+        let mut decoders = all();
+        let raw = |topic, payload| Raw { topic, payload, retained: false };
+        let event = br#"{"v":1,"site":"s","device":"smoke-1","boot":1,"seq":1,"uptime":1,"kind":"test"}"#;
+        assert_eq!(decoders.decode(raw("tuoan/v1/s/smoke-1/event", event)).unwrap().0, "native");
+        for topic in ["kit/smoke-1/x", "kit/z2m.0x00158d0000000001/x"] {
+            let refused = decoders.decode(raw(topic, br#"{"list":[0,{"x":false}]}"#)).unwrap_err();
+            assert!(refused.reason.contains("prefix"), "{refused:?}");
+        }
+        assert!(decoders.decode(raw("kit/smoke-2/x", br#"{"list":[0,{"x":false}]}"#)).is_ok());
     }
 
     fn topic() -> impl Strategy<Value = String> {

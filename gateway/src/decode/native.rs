@@ -4,12 +4,14 @@ use crate::engine::input::{Body, DeviceInfo, Item, Message};
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SiteId, Status, Telemetry, Wire};
 
+pub(super) const NAME: &str = "native";
+
 #[derive(Default)]
 pub struct Native {}
 
 impl Decoder for Native {
     fn name(&self) -> &'static str {
-        "native"
+        NAME
     }
     fn decode(&mut self, raw: Raw<'_>) -> Decoded {
         if !raw.topic.starts_with("tuoan/") {

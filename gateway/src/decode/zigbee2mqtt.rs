@@ -14,6 +14,9 @@ use tuoan_protocol::{DeviceId, EventKind, Fixed, Presence, Quantity};
 
 mod bridge;
 
+/// All its ids begin so.
+pub(super) const PREFIX: &str = "z2m.";
+
 /// A device's message has a few hundred bytes.
 const MAX_DEVICE: usize = 4 << 10;
 /// `bridge/devices` has about 5 KiB for each device (its `exposes`).
@@ -91,7 +94,8 @@ impl Zigbee2Mqtt {
     /// Everything but `bridge/...`: devices and groups. A friendly name may hold slashes.
     fn entity(&mut self, name: &str, raw: Raw<'_>) -> Result<Vec<Body>, String> {
         // An empty payload clears a retained message (the device was renamed or removed).
-        if raw.payload.is_empty() || self.groups.contains(name) {
+        // A device is heard even if a group has its name.
+        if raw.payload.is_empty() || (self.groups.contains(name) && !self.devices.contains_key(name)) {
             return Ok(Vec::new());
         }
         let (parent, last) = name.rsplit_once('/').unwrap_or(("", name));

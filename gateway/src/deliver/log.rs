@@ -96,6 +96,12 @@ impl Log for StoreLog {
         self.committed.clone()
     }
     async fn after(&self, lane: Lane, after: u64, limit: usize) -> Result<Records, LogError> {
+        // What is still in memory needs no thread that may block.
+        if lane == Lane::Metrics
+            && let Some(entries) = self.reader.recent_entries(after, limit)
+        {
+            return Ok(Records::Metrics(entries));
+        }
         self.blocking(move |r| match lane {
             Lane::Alerts => r.events_after(after, limit).map(Records::Alerts),
             Lane::Metrics => r.entries_after(after, limit).map(Records::Metrics),

@@ -28,6 +28,7 @@ pub fn timing() -> Timing {
         backoff_base: Duration::from_millis(2),
         backoff_cap: Duration::from_millis(20),
         save_metrics: Duration::from_millis(5),
+        gather_metrics: Duration::from_millis(1),
         heartbeat: Duration::from_millis(20),
         repeat: Duration::from_millis(20),
         grace: Duration::from_millis(500),
@@ -35,7 +36,14 @@ pub fn timing() -> Timing {
 }
 
 pub fn delivery(log: &Arc<MemoryLog>) -> Delivery {
-    Delivery { log: log.clone(), clock: Clock::manual(T0), timing: timing(), budget: 1 << 30, shutdown: CancellationToken::new() }
+    Delivery {
+        log: log.clone(),
+        clock: Clock::manual(T0),
+        clock_trusted: Arc::new(|| true),
+        timing: timing(),
+        budget: 1 << 30,
+        shutdown: CancellationToken::new(),
+    }
 }
 
 /// Waits until `done`; panics when that takes unreasonably long.

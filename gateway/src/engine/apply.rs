@@ -1,6 +1,6 @@
 //! A device's message.
 use super::detect::{Change, Tracker, judge};
-use super::device::{Device, EVICT, Info, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
+use super::device::{Device, EVICT, Info, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
 use super::incident::Cause;
 use super::input::{DeviceInfo, Item, Message};
 use super::judge::{carry, drive, guard};
@@ -8,6 +8,7 @@ use super::occupancy::{proves_absence, sign_of_person};
 use super::rules::{Kind, Latch, phase_bit};
 use super::step::{Place3, Run};
 use super::timer::Timer;
+use std::collections::BTreeSet;
 use tuoan_protocol::{DeviceId, EventKind, Fixed, Presence, Quantity, Trigger};
 
 /// A sample that is older than this when it arrives tells the past, not the present.
@@ -20,6 +21,11 @@ struct Sampled {
     /// By the device's clock, checked against ours.
     by_device: bool,
     late: bool,
+}
+
+/// No clock that is right says so.
+fn is_ahead(sample: i64, now: i64) -> bool {
+    sample.saturating_sub(now) > LATE_MS
 }
 
 impl Run<'_> {
@@ -37,24 +43,37 @@ impl Run<'_> {
         !restarted
     }
 
-    fn sampled(&self, m: &Message) -> Sampled {
-        let now = self.state.utc(self.at);
-        match m.sampled_at {
-            Some(t) if self.state.trusted => Sampled { utc: t.min(now), by_device: true, late: now.saturating_sub(t) > LATE_MS },
-            // Neither clock is known to be right: the order of arrival counts.
-            _ => Sampled { utc: now, by_device: false, late: false },
+    fn sampled(&mut self, m: &Message) -> Sampled {
+        let (at, now) = (self.at, self.state.utc(self.at));
+        let arrival = Sampled { utc: now, by_device: false, late: false };
+        // Unless both clocks are known to be right the order of arrival counts.
+        let Some(t) = m.sampled_at.filter(|_| self.state.trusted) else { return arrival };
+        let Some(device) = self.state.devices.get_mut(&m.device) else { return arrival };
+        let newest = device.newest_sample.filter(|n| !is_ahead(*n, now));
+        let age = now.saturating_sub(t);
+        let late = age > LATE_MS;
+        if !m.retained {
+            if !late && newest.is_none_or(|n| n <= t) {
+                device.lag.in_time();
+            } else if device.lag.old(at, age) {
+                return arrival;
+            }
         }
+        Sampled { utc: t.min(now), by_device: true, late }
     }
 
     pub(super) fn message(&mut self, m: &Message) {
         let compiled = self.compiled.clone();
         self.remember(&m.device);
         let sampled = self.sampled(m);
+        let now = self.state.utc(self.at);
         let Some(device) = self.state.devices.get_mut(&m.device) else { return };
         if let (Some(boot), Some(seq)) = (m.boot, m.seq) {
             device.boots.note(boot, seq);
         }
-        device.newest_sample = device.newest_sample.max(m.sampled_at);
+        // One sample from the far future must not make every later one old.
+        let newest = device.newest_sample.filter(|n| !is_ahead(*n, now) || m.sampled_at.is_none_or(|t| is_ahead(t, now)));
+        device.newest_sample = newest.max(m.sampled_at);
         let slot = compiled.slot(device.slot);
         let (zone, zone_id) = slot.map_or((None, None), |s| (s.zone, Some(s.zone_id.clone())));
         let place = zone_id.map(|zone_id| Place3 { device: m.device.clone(), zone, zone_id });
@@ -124,7 +143,8 @@ impl Run<'_> {
         let at = self.at;
         let state = &mut *self.state;
         let Some(device) = state.devices.get_mut(&m.device) else { return false };
-        let full = device.values.len() >= MAX_VALUES;
+        let judged = compiled.slot(device.slot).is_some_and(|s| s.judged.iter().any(|(q, _)| q == quantity));
+        let full = device.values.len() >= if judged { MAX_JUDGED } else { MAX_VALUES };
         let key = (quantity.clone(), channel);
         let known = device.values.get_mut(&key);
         let older = sampled.by_device && known.as_ref().is_some_and(|v| v.sampled > sampled.utc);
@@ -265,7 +285,7 @@ impl Run<'_> {
         }
         let cause = Cause { trigger: Some(Trigger { device: m.device.clone(), reading: None, seq: m.seq }), ..Cause::default() };
         match (kind, command, place) {
-            (EventKind::CommandDone, Some(number), _) => self.out.confirmed.push(number),
+            (EventKind::CommandDone, Some(number), _) => self.out.confirmed.push((m.device.clone(), number)),
             (EventKind::Test, _, Some(place)) => self.tested(place, cause),
             (kind, _, Some(place)) => {
                 let compiled = self.compiled.clone();
@@ -307,13 +327,16 @@ impl Run<'_> {
         self.state.devices.insert(id.clone(), Device { slot, ..Device::default() });
     }
 
-    /// Forgets the devices that stand nowhere and were not heard for longest.
+    /// Forgets the devices that stand nowhere and were not heard for longest; those that uphold an incident go last, or a flood of new names
+    /// would end an alarm.
     fn evict(&mut self) {
         let compiled = self.compiled.clone();
+        let upholding: BTreeSet<DeviceId> =
+            self.state.incidents.values().flat_map(|i| i.findings.keys()).filter_map(|f| f.1.clone()).collect();
         let unplaced = self.state.devices.iter().filter(|(id, _)| !compiled.by_device.contains_key(*id));
-        let mut by_age: Vec<_> = unplaced.map(|(id, d)| (d.last_heard, id.clone())).collect();
+        let mut by_age: Vec<_> = unplaced.map(|(id, d)| (upholding.contains(id), d.last_heard, id.clone())).collect();
         by_age.sort_unstable();
-        for (_, id) in by_age.into_iter().take(EVICT) {
+        for (_, _, id) in by_age.into_iter().take(EVICT) {
             let theirs = |(key, inc): (&super::incident::Key, &super::incident::Incident)| {
                 inc.findings.keys().find(|f| f.1.as_ref() == Some(&id)).map(|f| (key.clone(), f.clone()))
             };

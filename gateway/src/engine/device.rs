@@ -9,6 +9,9 @@ use tuoan_protocol::{Fixed, Quantity};
 
 /// Values kept of one device at most: (quantity, channel) pairs beyond that are not remembered.
 pub const MAX_VALUES: usize = 48;
+/// The same for quantities that a rule judges: a fire panel has a channel for each of its loops, and none may go unjudged because a device
+/// is talkative otherwise.
+pub const MAX_JUDGED: usize = 512;
 /// Devices that stand on no zone and are remembered at most; beyond it the longest unheard go.
 pub const MAX_UNPLACED: usize = 2048;
 /// So many go at once, so that a flood of new names costs little each.
@@ -54,9 +57,45 @@ pub struct Device {
     pub struck: BTreeMap<u16, EngineMs>,
     /// Newest time of a sample by the device's own clock, for telling a restarted counter from a redelivery.
     pub newest_sample: Option<i64>,
+    /// Whether its old samples are a backlog or the word of a clock that is behind.
+    pub lag: Lag,
     /// Where it stands in the compiled configuration.
     #[serde(skip)]
     pub slot: Option<u32>,
+}
+
+/// How old samples are when they arrive. A backlog catches up, or its age varies; a clock that is behind (never set, or in another time zone)
+/// makes every sample equally old for ever. Such a device speaks of the present, and must not go unjudged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lag {
+    /// Engine time of an arrival, and how old its sample was; `None` after one in time.
+    seen: Option<(EngineMs, i64)>,
+    behind: bool,
+}
+
+impl Lag {
+    /// Apart from each other at least so far, two samples tell a backlog from a wrong clock.
+    const APART_MS: i64 = 10_000;
+    /// Transmission differs by so much.
+    const JITTER_MS: i64 = 5_000;
+
+    /// A sample has come at its time.
+    pub fn in_time(&mut self) {
+        *self = Lag::default();
+    }
+    /// A sample has come that is `age` milliseconds old; true when that is the clock's doing.
+    pub fn old(&mut self, at: EngineMs, age: i64) -> bool {
+        match self.seen {
+            Some((since, before)) if at.saturating_sub(since) >= Self::APART_MS => {
+                self.behind = age.abs_diff(before) <= Self::JITTER_MS.unsigned_abs();
+                self.seen = Some((at, age));
+            }
+            Some(_) => {}
+            None => self.seen = Some((at, age)),
+        }
+        self.behind
+    }
 }
 
 /// What a bridge or a birth message says of it.

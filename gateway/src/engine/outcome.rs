@@ -10,8 +10,8 @@ pub struct Outcome {
     pub events: Vec<IncidentEvent>,
     /// New entries of the command outbox.
     pub commands: Vec<DeviceCommand>,
-    /// Outbox entries that a device has confirmed.
-    pub confirmed: Vec<u64>,
+    /// Orders that a device says it has carried out, and who says so: only the word of the device that the order is for counts.
+    pub confirmed: Vec<(DeviceId, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -161,6 +161,7 @@ impl Broker {
             counters: gate::Counters::default(),
             closing: Arc::clone(&closing),
             waiting: 0.into(),
+            room: gate::Room::default(),
             context: Mutex::new(Some(context.clone())),
         });
         let register = context.extends.hook_mgr().register();

@@ -4,7 +4,7 @@
 //! disk pushes back on the broker and memory does not grow.
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 pub mod broker;
 pub mod client;
@@ -37,21 +37,29 @@ pub enum Stored {
     No,
 }
 
-/// The promise to tell the sender. Dropping it unanswered counts as [`Stored::No`].
+/// The promise to tell the sender. Dropping it unanswered counts as [`Stored::No`]. It lives as long as the message does, so it also holds the
+/// message's share of the memory that may be on its way.
 #[derive(Debug)]
-pub struct Ack(Option<oneshot::Sender<Stored>>);
+pub struct Ack {
+    tell: Option<oneshot::Sender<Stored>>,
+    _share: Option<OwnedSemaphorePermit>,
+}
 
 impl Ack {
     /// For QoS 0 and for messages that nobody waits for.
     pub fn none() -> Ack {
-        Ack(None)
+        Ack { tell: None, _share: None }
     }
     pub fn channel() -> (Ack, oneshot::Receiver<Stored>) {
         let (tx, rx) = oneshot::channel();
-        (Ack(Some(tx)), rx)
+        (Ack { tell: Some(tx), _share: None }, rx)
+    }
+    /// Gives the share back when the message is done with.
+    pub fn holding(self, share: OwnedSemaphorePermit) -> Ack {
+        Ack { _share: Some(share), ..self }
     }
     pub fn done(self, stored: Stored) {
-        if let Some(tx) = self.0 {
+        if let Some(tx) = self.tell {
             let _ = tx.send(stored);
         }
     }

@@ -27,6 +27,9 @@ const SNAPSHOT_MS: i64 = 300_000;
 /// How long one attempt to hand a batch over lasts: in between, alarms that wait for the disk are looked after.
 const HAND_OVER: Duration = Duration::from_millis(100);
 
+/// How long a round may wait for the writer to take the one before it: about a commit, and short beside what people notice.
+const BREATH: Duration = Duration::from_millis(5);
+
 /// What the loop is put together from.
 pub(super) struct Parts {
     pub state: State,
@@ -78,6 +81,7 @@ impl Runner {
         self.step(round, Vec::new())?;
         let mut messages = Vec::with_capacity(ROUND);
         loop {
+            self.parts.store.breathe(BREATH);
             let pause = self.pause();
             let woken = runtime.block_on(wake(&mut self.parts.inbound, &mut self.parts.control, &mut messages, pause));
             let mut round = self.round();

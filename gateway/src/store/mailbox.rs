@@ -128,6 +128,16 @@ impl Mailbox {
         }
     }
 
+    /// Pipeline: returns when no batch waits for the writer, or after `limit`. What arrives meanwhile goes into one round, so that under load
+    /// the threads wake once for a commit and not once for a message; without load nothing waits here.
+    pub fn breathe(&self, limit: Duration) {
+        let state = self.lock();
+        if state.batch.is_some() && !state.failing {
+            let waiting = |s: &mut State| s.batch.is_some() && s.closing == Closing::Open;
+            drop(self.changed.wait_timeout_while(state, limit, waiting));
+        }
+    }
+
     /// Anybody: adds small operations for the next transaction.
     pub fn add(&self, change: impl FnOnce(&mut Pending) -> Result<(), OpsError>) -> Result<(), OpsError> {
         let mut state = self.lock();

@@ -23,7 +23,7 @@ use crate::ingest::Ack;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use tuoan_protocol::IncidentEvent;
+use tuoan_protocol::{DeviceId, IncidentEvent};
 
 mod body;
 pub mod error;
@@ -109,7 +109,8 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     pub events: Vec<IncidentEvent>,
     pub commands: Vec<DeviceCommand>,
-    pub confirmed: Vec<u64>,
+    /// Device and number of the order.
+    pub confirmed: Vec<(DeviceId, u64)>,
     pub quarantine: Vec<Quarantined>,
     /// Redeliveries recognised in this step: only counted.
     pub duplicates: u64,

@@ -53,9 +53,13 @@ impl Reader {
             stored_event,
         )
     }
+    /// As [`Reader::entries_after`], from memory alone: `None` when they are no longer there. Never blocks on the disk.
+    pub fn recent_entries(&self, position: u64, limit: usize) -> Option<Entries> {
+        self.0.ring.as_ref()?.after(position, limit)
+    }
     /// Entries with a higher position, ascending; recent ones come from memory.
     pub fn entries_after(&self, position: u64, limit: usize) -> Result<Entries> {
-        match self.0.ring.as_ref().and_then(|r| r.after(position, limit)) {
+        match self.recent_entries(position, limit) {
             Some(entries) => Ok(entries),
             None => self.read_entries(int(position).saturating_add(1), i64::MAX, i64::MAX, limit),
         }

@@ -304,7 +304,11 @@ async fn small_operations_share_a_commit_and_come_back() {
 
     // A cursor never goes back; a confirmed order is no longer open.
     ops.advance("influx", Lane::Metrics, 7, vec![]).unwrap();
-    store.submit(Box::new(Batch { now: T + 9, confirmed: vec![1], ..Batch::default() }), LONG).unwrap();
+    let confirmed = |device: &str| Box::new(Batch { now: T + 9, confirmed: vec![(device.parse().unwrap(), 1)], ..Batch::default() });
+    store.submit(confirmed("another"), LONG).unwrap();
+    ops.settled().await.unwrap();
+    assert_eq!(reader.outbox_open(T).unwrap().len(), 1, "another device cannot confirm what it was not told");
+    store.submit(confirmed(order.command.device.as_str()), LONG).unwrap();
     ops.settled().await.unwrap();
     assert_eq!(reader.cursor("influx", Lane::Metrics).unwrap(), 100);
     assert!(reader.outbox_open(T).unwrap().is_empty());

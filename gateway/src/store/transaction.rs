@@ -201,8 +201,13 @@ fn outbox(tx: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
             batch.now
         ])?;
     }
-    for id in &batch.confirmed {
-        tx.prepare_cached("UPDATE outbox SET confirmed = ?2 WHERE id = ?1 AND confirmed IS NULL")?.execute([int(*id), batch.now])?;
+    for (device, id) in &batch.confirmed {
+        // Another device's word must not silence the order to a siren.
+        tx.prepare_cached("UPDATE outbox SET confirmed = ?3 WHERE id = ?1 AND device = ?2 AND confirmed IS NULL")?.execute(params![
+            int(*id),
+            device.as_str(),
+            batch.now
+        ])?;
     }
     Ok(())
 }

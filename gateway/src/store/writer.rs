@@ -151,6 +151,11 @@ impl Store {
         Ok((Store { mailbox, thread: Some(thread), reader, ops, committed, health, view }, recovered))
     }
 
+    /// As [`Mailbox::breathe`].
+    pub fn breathe(&self, limit: Duration) {
+        self.mailbox.breathe(limit);
+    }
+
     /// Hands a batch to the writer, waiting at most `wait` for room.
     pub fn submit(&self, batch: Box<Batch>, wait: Duration) -> Result<(), NotTaken> {
         self.mailbox.submit(batch, wait)

@@ -36,10 +36,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::Door;
+use tuoan_dashboards::listen::{Limits as Connections, limited};
 use tuoan_protocol::{Fixed, Quantity, RuleId};
 
 /// Event streams open at once; a browser keeps one for each page it shows.
 const STREAMS: usize = 64;
+/// The devices' connections and the log need files too. A live page says something every three seconds.
+const CONNECTIONS: Connections = Connections { all: 256, of_one: 48, idle: Duration::from_secs(60) };
 /// Queries of the store at once.
 const QUERIES: usize = 4;
 /// Open requests get this long to end when the gateway stops.
@@ -119,7 +122,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
 pub async fn serve(listener: TcpListener, config: WebConfig, deps: WebDeps) -> io::Result<()> {
     let shutdown = deps.shutdown.clone();
     let app = router(config, deps).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let server = axum::serve(limited(CONNECTIONS, listener), app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {
         ended = server => ended,
         () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),

@@ -28,6 +28,8 @@ pub async fn health(State(web): State<Shared>) -> Response {
 
 pub async fn metrics(State(web): State<Shared>, request: Request) -> Response {
     let local = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some_and(|c| c.0.ip().to_canonical().is_loopback());
+    // A reverse proxy on this machine asks for somebody elsewhere.
+    let local = local && !request.headers().contains_key("x-forwarded-for") && !request.headers().contains_key(header::FORWARDED);
     if !local && !bears(request.headers(), web.config.metrics_token.as_deref()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }

@@ -150,6 +150,43 @@ async fn long_packets_are_refused_except_for_frames() {
     assert!(gateway.nothing_waits());
 }
 
+/// About 5 KiB for each of a hundred devices: without that list a bridge's smoke detector is nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_s_list_of_devices_may_be_long() {
+    let mut gateway = Gateway::start().await;
+    let mut bridge = Raw::connect(gateway.addr, "lab").await;
+    bridge.publish("lab/bridge/devices", 0, 0, &vec![b' '; 600 << 10], false).await;
+    assert_eq!(gateway.next().await.payload.len(), 600 << 10);
+}
+
+/// A client that floods while the disk stands still must neither fill the memory nor keep an alarm of another out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_bounded_in_bytes_and_leaves_room_for_an_alarm() {
+    let mut gateway = Gateway::start().await;
+    let mut flood = Raw::connect(gateway.addr, "lab").await;
+    let big = vec![b' '; 200 << 10];
+    let flooding = tokio::spawn(async move {
+        for _ in 0..400 {
+            flood.publish("lab/x", 0, 0, &big, false).await;
+        }
+        flood
+    });
+    until("the flood has come to a stop", || gateway.broker.stats().accepted >= 160).await;
+    let mut device = Raw::connect(gateway.addr, "env").await;
+    device.publish(TELEMETRY, 1, 9, b"alarm", false).await;
+    let (mut held, mut bytes) = (Vec::new(), 0);
+    while let Ok(message) = tokio::time::timeout(QUIET, gateway.inbound.recv()).await {
+        let message = message.unwrap();
+        bytes += message.payload.len();
+        held.push(message);
+    }
+    assert!(held.iter().any(|m| &m.payload[..] == b"alarm"));
+    assert!((16 << 20..=33 << 20).contains(&bytes), "{bytes}");
+    held.clear();
+    assert_eq!(gateway.next().await.payload.len(), 200 << 10, "the rest goes on");
+    flooding.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_client_s_will_comes_in_once_and_a_closed_one_s_never() {
     let mut gateway = Gateway::start().await;

@@ -11,6 +11,9 @@ use tokio_stream::wrappers::WatchStream;
 /// A page that hears nothing for ten seconds says that it is blind.
 const BEAT: Duration = Duration::from_secs(3);
 
+/// Then the browser connects anew, which checks its session.
+const LIFE: Duration = Duration::from_secs(600);
+
 /// `view <version> <now>` at once and after every change, `beat <now>` in between, until the platform stops.
 pub async fn events(State(app): State<App>) -> impl IntoResponse {
     let clock = app.clock.clone();
@@ -23,5 +26,12 @@ pub async fn events(State(app): State<App>) -> impl IntoResponse {
     })
     .map(move |()| Event::default().event("beat").data(clock.utc_ms().to_string()));
     let events = futures::stream::select(views, beats).map(Ok::<_, Infallible>);
-    Sse::new(events.take_until(app.stop.clone().cancelled_owned()))
+    let stop = app.stop.clone();
+    let end = async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(LIFE) => {}
+        }
+    };
+    Sse::new(events.take_until(end))
 }

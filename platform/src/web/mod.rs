@@ -6,12 +6,14 @@ pub mod pages;
 mod present;
 
 use crate::app::App;
+use crate::auth;
 use crate::influx::http as influx;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use std::net::SocketAddr;
 
 pub fn router(app: App) -> Router {
     let v1 = Router::new()
@@ -46,6 +48,14 @@ async fn healthz(State(app): State<App>) -> impl IntoResponse {
     }
 }
 
-async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.counters.render())
+/// For this machine, and for the token of a reader.
+async fn metrics(State(app): State<App>, request: Request) -> Response {
+    let here = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some_and(|c| c.0.ip().to_canonical().is_loopback());
+    // A reverse proxy on this machine asks for somebody elsewhere.
+    let here = here && !request.headers().contains_key("x-forwarded-for") && !request.headers().contains_key(header::FORWARDED);
+    let reader = auth::token(request.headers(), "Bearer").is_some_and(|token| app.readers.knows(token));
+    if !here && !reader {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.counters.render()).into_response()
 }

@@ -7,7 +7,7 @@ use crate::auth::Principal;
 use crate::incidents::{self, Done, Filter, Kind};
 use crate::sites;
 use axum::Router;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -74,14 +74,20 @@ fn person(visitor: &Visitor) -> Principal {
     Principal::District(visitor.actor.clone().unwrap_or_default())
 }
 
-async fn incident(State(app): State<App>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    incident_page(&app, &visitor, id, None).await
+/// Whose incident, for two sites may use the same id: nobody can hide another's incident by taking its name.
+#[derive(Deserialize)]
+struct OfSite {
+    site: Option<String>,
 }
 
-async fn incident_page(app: &App, visitor: &Visitor, id: String, notice: Option<(StatusCode, Notice)>) -> Response {
+async fn incident(State(app): State<App>, visitor: Visitor, Path(id): Path<String>, Query(of): Query<OfSite>) -> Response {
+    incident_page(&app, &visitor, id, of.site, None).await
+}
+
+async fn incident_page(app: &App, visitor: &Visitor, id: String, site: Option<String>, notice: Option<(StatusCode, Notice)>) -> Response {
     let ui = ui(app, visitor);
     let found = async {
-        let incident = one(app, &person(visitor), id, None).await?;
+        let incident = one(app, &person(visitor), id, site).await?;
         let events = incidents::events_of(&app.db, &incident.site, &incident.id).await?;
         Ok::<_, ApiError>(present::incident_page(&incident, &events))
     };
@@ -101,18 +107,28 @@ struct ActForm {
     name: Option<String>,
 }
 
-async fn claim(state: State<App>, visitor: Visitor, path: Path<String>, form: Form<ActForm>) -> Response {
-    act(state, visitor, path, form, Kind::Claim).await
+/// As it stands in a query.
+fn encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-async fn acknowledge(state: State<App>, visitor: Visitor, path: Path<String>, form: Form<ActForm>) -> Response {
-    act(state, visitor, path, form, Kind::Acknowledge).await
+type Asked = (State<App>, Visitor, Path<String>, Query<OfSite>);
+
+async fn claim(state: State<App>, visitor: Visitor, path: Path<String>, of: Query<OfSite>, form: Form<ActForm>) -> Response {
+    act((state, visitor, path, of), form, Kind::Claim).await
 }
 
-async fn act(State(app): State<App>, mut visitor: Visitor, Path(id): Path<String>, Form(form): Form<ActForm>, kind: Kind) -> Response {
-    let action = visitor.path.clone();
-    let back = action.rsplit_once('/').map_or("/", |(page, _)| page).to_owned();
-    visitor.path.clone_from(&back);
+async fn acknowledge(state: State<App>, visitor: Visitor, path: Path<String>, of: Query<OfSite>, form: Form<ActForm>) -> Response {
+    act((state, visitor, path, of), form, Kind::Acknowledge).await
+}
+
+async fn act((State(app), mut visitor, Path(id), Query(of)): Asked, Form(form): Form<ActForm>, kind: Kind) -> Response {
+    let site = of.site;
+    let query = site.as_deref().map(|s| format!("?site={}", encoded(s))).unwrap_or_default();
+    let page = visitor.path.rsplit_once('/').map_or("/", |(page, _)| page).to_owned();
+    let (action, back) = (format!("{}{query}", visitor.path), format!("{page}{query}"));
+    visitor.path = page;
     let ui = ui(&app, &visitor);
     if let Some(name) = form.name.as_deref().map(|n| tidy(n, ACTOR)).filter(|n| !n.is_empty()) {
         match app.door.remember_actor(&visitor, &name).await {
@@ -129,7 +145,7 @@ async fn act(State(app): State<App>, mut visitor: Visitor, Path(id): Path<String
         let ask = page::AskName { action, back, error, ..page::AskName::default() };
         return Html(page::ask_name(&ui, &ask)).into_response();
     };
-    let incident = match one(&app, &person(&visitor), id.clone(), None).await {
+    let incident = match one(&app, &person(&visitor), id.clone(), site.clone()).await {
         Ok(incident) => incident,
         Err(e) => return failure(&ui, e),
     };
@@ -141,10 +157,10 @@ async fn act(State(app): State<App>, mut visitor: Visitor, Path(id): Path<String
         Ok(Done::TakenBy(other)) => {
             let key = if kind == Kind::Claim { "platform-claimed-by" } else { "acknowledged-by" };
             let notice = Notice::Failed(ui.t1(key, "name", other.by.as_str()));
-            incident_page(&app, &visitor, id, Some((StatusCode::CONFLICT, notice))).await
+            incident_page(&app, &visitor, id, site, Some((StatusCode::CONFLICT, notice))).await
         }
         // The page as it is now says that it is over.
-        Ok(Done::Closed) => incident_page(&app, &visitor, id, None).await,
+        Ok(Done::Closed) => incident_page(&app, &visitor, id, site, None).await,
         Ok(Done::NoSuchIncident) => failure(&ui, ApiError::not_found("there is no such incident")),
         Err(e) => failure(&ui, e.into()),
     }

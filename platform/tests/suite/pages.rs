@@ -108,6 +108,82 @@ async fn an_incident_is_seen_claimed_and_acknowledged() {
     assert_eq!(other.get("/incidents/%00").await.0, 400);
 }
 
+/// A site must not be able to keep another's alarm from being claimed by sending an incident with the same id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_taken_by_another_site_hides_nothing() {
+    let w = World::sqlite().await;
+    let mut browser = Browser::new(&w);
+    let link = w.platform.as_ref().unwrap().login_link();
+    browser.get(link.strip_prefix(&w.url("")).unwrap()).await;
+    w.statuses(SITE_A, &[event("a", 1, "E1", "E1", "opened")]).await;
+    w.statuses(SITE_B, &[event("b", 1, "E1", "E1", "opened")]).await;
+    let (_, page) = browser.get("/").await;
+    assert!(page.contains("/incidents/E1?site=a") && page.contains("/incidents/E1/claim?site=b"), "{page}");
+    assert_eq!(browser.get("/incidents/E1?site=a").await.0, 200);
+    let token = csrf(&page);
+    let (status, _, ask) = browser.post("/incidents/E1/claim?site=a", &format!("csrf={token}")).await;
+    assert!(status == 200 && ask.contains("action=\"/incidents/E1/claim?site=a\""), "{ask}");
+    let (status, to, _) = browser.post("/incidents/E1/claim?site=a", &format!("csrf={token}&name=Li")).await;
+    assert_eq!((status, to.as_str()), (303, "/incidents/E1?site=a"));
+    assert_eq!(browser.post("/incidents/E1/claim?site=%E6%98%9F%26x", &format!("csrf={token}")).await.0, 404);
+}
+
+/// Numbers and names at the ends of what a site can send, looked at by everybody in the district.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_site_sends_breaks_the_district_s_page() {
+    let w = World::sqlite().await;
+    let mut browser = Browser::new(&w);
+    let link = w.platform.as_ref().unwrap().login_link();
+    browser.get(link.strip_prefix(&w.url("")).unwrap()).await;
+    let evil = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>";
+    for (n, at) in [(1u64, i64::MAX), (2, i64::MIN), (3, -1), (4, 253_402_300_800_000)] {
+        let mut e = event("a", n, &format!("E{n}"), &format!("E{n}"), "opened");
+        e["data"]["event"]["at"] = at.into();
+        e["data"]["event"]["activations"] = u64::MAX.into();
+        e["data"]["event"]["trigger"]["value"] = 1e300.into();
+        e["data"]["event"]["actor"] = evil.into();
+        e["data"]["event"]["note"] = evil.into();
+        e["data"]["event"]["rule"] = evil.into();
+        for part in ["place_name", "clause"] {
+            e["data"][part] = evil.into();
+        }
+        e["data"]["title"] = serde_json::json!({"zh": evil, "en": evil});
+        e["data"]["advice"] = serde_json::json!({"zh": evil, "en": [1]});
+        assert_eq!(w.statuses(SITE_A, &[e]).await, ["accepted"], "at {at}");
+    }
+    // A gap from 5 to almost 2^63, in logs without number.
+    let far = |mut e: serde_json::Value| {
+        e["sequence"] = (i64::MAX - 1).to_string().into();
+        e["data"]["event"]["sequence"] = (i64::MAX - 1).into();
+        e
+    };
+    assert_eq!(w.statuses(SITE_A, &[far(event("a", 1, "EF", "EF", "opened"))]).await, ["accepted"]);
+    let logs: Vec<_> = (0..300u64)
+        .map(|n| {
+            let mut e = far(event("a", 1, &format!("L{n}"), &format!("L{n}"), "opened"));
+            e["source"] = format!("/sites/a/logs/log{n}").into();
+            e["data"]["event"]["log"] = format!("log{n}").into();
+            e["data"]["event"]["at"] = i64::MAX.into();
+            e
+        })
+        .collect();
+    assert!(w.statuses(SITE_A, &logs).await.iter().all(|s| s == "accepted"));
+    let mut beat = heartbeat("a", "H1");
+    beat["data"] = serde_json::json!({"queue": {"alerts": u64::MAX, "metrics": u64::MAX}, "healthy": evil, "clock_trusted": -1});
+    w.statuses(SITE_A, &[beat]).await;
+    let mut pages = vec!["/".to_owned(), "/fragment/live".to_owned()];
+    pages.extend((1..=4).map(|n| format!("/incidents/E{n}?site=a")));
+    for path in pages {
+        for lang in ["zh-CN", "en"] {
+            let (status, page) = browser.get(&format!("{path}{}lang={lang}", if path.contains('?') { "&" } else { "?" })).await;
+            assert_eq!(status, 200, "{path}");
+            assert!(!page.contains("<img src=x") && !page.contains("'><"), "{path}: {page}");
+        }
+    }
+    let sites = w.get("/v1/sites", SITE_A).await.1;
+    assert!(sites["sites"][0]["logs"].as_array().unwrap().len() <= 8, "{sites}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stream_carries_versions_only_and_ends_with_the_platform() {
     let mut w = World::sqlite().await;

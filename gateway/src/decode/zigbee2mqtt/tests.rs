@@ -182,6 +182,14 @@ fn names_with_slashes_groups_and_orders() {
     assert_eq!(summary(&message(decode(&mut decoder, "zigbee2mqtt/th/temperature", "21.5"))), "temperature=21.5");
 }
 
+#[test]
+fn a_group_of_the_same_name_hides_no_device() {
+    let mut decoder = Zigbee2Mqtt::default();
+    decode(&mut decoder, "zigbee2mqtt/bridge/devices", r#"[{"ieee_address":"0x00158d0000000001","friendly_name":"smoke"}]"#);
+    decode(&mut decoder, "zigbee2mqtt/bridge/groups", r#"[{"friendly_name":"smoke"}]"#);
+    assert_eq!(summary(&message(decode(&mut decoder, "zigbee2mqtt/smoke", r#"{"smoke":true}"#))), "smoke=1");
+}
+
 /// Constructed.
 #[test]
 fn one_wrong_attribute_does_not_cost_the_alarm() {

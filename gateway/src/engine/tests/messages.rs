@@ -113,12 +113,14 @@ fn unknown_devices_are_bounded_and_placed_ones_stay() {
 #[test]
 fn many_channels_are_bounded() {
     let mut g = Gateway::new(site());
-    for channel in 0..=255 {
-        let mut m = reading("air", Quantity::Co2, 400.0);
-        m.items = vec![Item::Reading { quantity: Quantity::Co2, channel, value: Quantity::Co2.fixed(400.0).unwrap() }];
-        g.message("10:00", m);
+    for quantity in [Quantity::Co2, Quantity::Temperature, Quantity::Humidity] {
+        for channel in 0..=255 {
+            let mut m = reading("air", Quantity::Co2, 400.0);
+            m.items = vec![Item::Reading { quantity: quantity.clone(), channel, value: quantity.fixed(40.0).unwrap() }];
+            g.message("10:00", m);
+        }
     }
-    assert!(g.state.view(t("10:00")).zones[0].sensors.len() <= 48);
+    assert!(g.state.view(t("10:00")).zones[0].sensors.len() <= 512);
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn confirmed_orders_are_passed_on() {
     let mut m = reading("siren", Quantity::Battery, 0.0);
     m.items = vec![Item::Event { kind: EventKind::CommandDone, command: Some(12) }];
     g.message("10:00", m);
-    assert_eq!(g.last.confirmed, [12]);
+    assert_eq!(g.last.confirmed, [("siren".parse().unwrap(), 12)]);
 }
 
 #[test]

@@ -20,14 +20,49 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::WeakSender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Longest payload outside the frame topics, in bytes.
 pub const MAX_PAYLOAD: usize = 256 << 10;
+/// Longest list of a bridge's devices: about 5 KiB for each. Without it no device of the bridge is known.
+const MAX_LIST: usize = 2 << 20;
+/// KiB of messages between the sockets and the disk, apart for QoS 0 and for the rest: of QoS 0 one client may send any number at once, and
+/// must not take the place of those who wait for their acknowledgement.
+const MAX_KIB_QOS0: usize = 32 << 10;
+const MAX_KIB: usize = 64 << 10;
 /// Publishes that may wait for queue space or for their commit at one time. Each connection waits with one, so this is reached only when
 /// the store has stood still so long that clients have given up and come back again and again.
 const MAX_WAITING: usize = 8192;
+/// Sessions of one user.
+const MAX_SESSIONS_OF_USER: isize = super::MAX_SESSIONS / 2;
 /// A will has no sender that would repeat it: it is offered this often.
 const WILL_ATTEMPTS: u32 = 30;
+
+/// The memory that messages on their way may take.
+pub(super) struct Room {
+    qos0: Arc<Semaphore>,
+    acknowledged: Arc<Semaphore>,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { qos0: Arc::new(Semaphore::new(MAX_KIB_QOS0)), acknowledged: Arc::new(Semaphore::new(MAX_KIB)) }
+    }
+}
+
+impl Room {
+    /// Waits for room for a message of so many bytes; `None` never comes, as the semaphores are never closed.
+    async fn share(&self, qos: u8, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let room = if qos == 0 { &self.qos0 } else { &self.acknowledged };
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).saturating_add(1);
+        Arc::clone(room).acquire_many_owned(kib).await.ok()
+    }
+}
+
+/// The longest payload that a topic may have.
+fn longest(topic: &str) -> usize {
+    if topic.ends_with("/bridge/devices") { MAX_LIST } else { MAX_PAYLOAD }
+}
 
 /// Counts since the start, for metrics and the doctor.
 #[derive(Debug, Default)]
@@ -49,6 +84,7 @@ pub(super) struct Gate {
     pub(super) counters: Counters,
     pub(super) closing: Arc<AtomicBool>,
     pub(super) waiting: AtomicUsize,
+    pub(super) room: Room,
     /// To see whose session a client id belongs to. Emptied at shutdown, because the context owns the hooks.
     pub(super) context: Mutex<Option<ServerContext>>,
 }
@@ -85,11 +121,17 @@ impl Gate {
             tracing::warn!(%client, user = %name, ?from, "connection refused: {reason}");
             return AuthResult::NotAuthorized;
         }
-        if let Some(owner) = self.owner(connect).await
-            && *owner != **name
-        {
-            tracing::warn!(%client, user = %name, ?from, %owner, "connection refused: another user has a session under this client id");
-            return AuthResult::NotAuthorized;
+        match self.owner(connect).await {
+            Some(owner) if *owner != **name => {
+                tracing::warn!(%client, user = %name, ?from, %owner, "connection refused: another user has a session under this client id");
+                return AuthResult::NotAuthorized;
+            }
+            Some(_) => {}
+            None if self.is_crowding(name).await => {
+                tracing::warn!(%client, user = %name, ?from, "connection refused: this user has {MAX_SESSIONS_OF_USER} sessions already");
+                return AuthResult::NotAuthorized;
+            }
+            None => {}
         }
         AuthResult::Allow(false, None)
     }
@@ -99,6 +141,15 @@ impl Gate {
         let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let session = context.extends.shared().await.entry(connect.id().clone()).session()?;
         Some(session.id.username_ref().to_owned())
+    }
+
+    /// Whether one user alone holds half of all sessions: nobody may shut the others out. Looked at only once the broker is half full.
+    async fn is_crowding(&self, name: &str) -> bool {
+        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(context) = context.filter(|c| c.sessions.count() >= MAX_SESSIONS_OF_USER) else { return false };
+        let shared = context.extends.shared().await;
+        let theirs = shared.iter().filter(|entry| entry.session().is_some_and(|s| s.id.username_ref() == name)).count();
+        isize::try_from(theirs).is_ok_and(|n| n >= MAX_SESSIONS_OF_USER)
     }
 
     fn subscribe(&self, session: &Session, wanted: &Subscribe) -> SubscribeAclResult {
@@ -125,7 +176,7 @@ impl Gate {
             Some(account) if account.may_publish(topic) => None,
             _ => Some(Refusal::NotAllowed),
         };
-        let refusal = refusal.or((!frame && publish.payload.len() > MAX_PAYLOAD).then_some(Refusal::TooLong(publish.payload.len())));
+        let refusal = refusal.or((!frame && publish.payload.len() > longest(topic)).then_some(Refusal::TooLong(publish.payload.len())));
         if let Some(refusal) = refusal {
             return self.refuse(session, publish, &refusal).await;
         }
@@ -154,6 +205,7 @@ impl Gate {
     /// Puts the message into the queue, waiting for space; with QoS 1 and 2 waits for the commit as well.
     async fn take_in(&self, session: &Session, publish: &Publish, qos: u8) -> Stored {
         let Some(_slot) = Slot::take(&self.waiting) else { return Stored::No };
+        let Some(share) = self.room.share(qos, publish.payload.len().saturating_add(publish.topic.len())).await else { return Stored::No };
         let (ack, stored) = match qos {
             0 => (Ack::none(), None),
             _ => {
@@ -168,7 +220,7 @@ impl Gate {
             retained: false,
             qos,
             sender: Some(Arc::from(&*session.id.client_id)),
-            ack,
+            ack: ack.holding(share),
         };
         let Some(queue) = self.inbound.upgrade() else { return Stored::No };
         if queue.send(inbound).await.is_err() {
@@ -189,7 +241,8 @@ impl Gate {
                 (PublishAckReason::NotAuthorized, "the topic is not among the user's `publish` and `devices`".to_owned())
             }
             Refusal::TooLong(bytes) => {
-                (PublishAckReason::QuotaExceeded, format!("{bytes} bytes are more than the {MAX_PAYLOAD} that a message may have"))
+                let most = longest(&publish.topic);
+                (PublishAckReason::QuotaExceeded, format!("{bytes} bytes are more than the {most} that a message may have"))
             }
         };
         if refused.is_power_of_two() || publish.qos.value() > 0 {
