@@ -51,7 +51,8 @@ fn a_door_held_open_across_a_jump_is_judged_by_elapsed_time() {
     let dir = tempfile::tempdir().unwrap();
     let shim = Shim::build(dir.path());
     let gateway = Gateway::start(dir.path(), &Setup { environment: shim.environment(), ..Setup::default() });
-    let mut door = wait_for("the broker", Duration::from_secs(10), || Sender::connect(gateway.mqtt, "door-1", Some(("bench", PASSWORD))).ok());
+    let mut door =
+        wait_for("the broker", Duration::from_secs(10), || Sender::connect(gateway.mqtt, "door-1", Some(("bench", PASSWORD))).ok());
     let payload = r#"{"v":1,"site":"site-1","device":"door-1","boot":1,"seq":1,"uptime":1,"readings":{"open":true}}"#;
     door.publish_and_wait("tuoan/v1/site-1/door-1/telemetry", payload.as_bytes()).unwrap();
     // An hour by the wall clock, a moment by the engine's.

@@ -8,7 +8,22 @@ use tuoan_tests::harness::wait_for;
 fn publish(gateway: &Gateway, version: &str, qos: u8, seq: u64, extra: &[&str]) -> bool {
     let payload = format!(r#"{{"v":1,"site":"site-1","device":"d1","boot":3,"seq":{seq},"uptime":1,"readings":{{"co2":612}}}}"#);
     let status = Command::new("mosquitto_pub")
-        .args(["-h", "127.0.0.1", "-p", &gateway.mqtt.to_string(), "-V", version, "-q", &qos.to_string(), "-i", "d1", "-u", "bench", "-P", PASSWORD])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &gateway.mqtt.to_string(),
+            "-V",
+            version,
+            "-q",
+            &qos.to_string(),
+            "-i",
+            "d1",
+            "-u",
+            "bench",
+            "-P",
+            PASSWORD,
+        ])
         .args(["-t", "tuoan/v1/site-1/d1/telemetry", "-m", &payload])
         .args(extra)
         .stderr(Stdio::null())
@@ -45,7 +60,20 @@ fn retained_messages_survive_a_restart() {
     gateway.kill();
     gateway.restart();
     let output = Command::new("mosquitto_sub")
-        .args(["-h", "127.0.0.1", "-p", &gateway.mqtt.to_string(), "-V", "mqttv311", "-u", "bench", "-P", PASSWORD, "-t", "tuoan/v1/site-1/#"])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &gateway.mqtt.to_string(),
+            "-V",
+            "mqttv311",
+            "-u",
+            "bench",
+            "-P",
+            PASSWORD,
+            "-t",
+            "tuoan/v1/site-1/#",
+        ])
         .args(["-C", "1", "-W", "10", "-F", "%r %t"])
         .output()
         .expect("mosquitto_sub");
@@ -57,7 +85,15 @@ fn strangers_and_foreign_topics_are_turned_away() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(dir.path(), &Setup::default());
     let port = gateway.mqtt.to_string();
-    let run = |args: &[&str]| Command::new("mosquitto_pub").args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-m", "x"]).args(args).stderr(Stdio::null()).status().unwrap().success();
+    let run = |args: &[&str]| {
+        Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-m", "x"])
+            .args(args)
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    };
     assert!(!run(&["-t", "tuoan/v1/site-1/d1/event"]), "without a name");
     assert!(!run(&["-t", "tuoan/v1/site-1/d1/event", "-u", "bench", "-P", "wrong"]), "with a wrong password");
     run(&["-V", "mqttv5", "-t", "tuoan/v1/site-2/d1/event", "-u", "bench", "-P", PASSWORD]);

@@ -47,7 +47,12 @@ fn noise_on_every_port_hurts_nobody() {
     }
     assert!(gateway.process().running());
     let mut sender = Sender::connect(gateway.mqtt, "d0", Some(("bench", PASSWORD))).expect("a good client still gets in");
-    sender.publish_and_wait("tuoan/v1/site-1/d0/telemetry", br#"{"v":1,"site":"site-1","device":"d0","boot":1,"seq":1,"uptime":1,"readings":{"co2":1}}"#).unwrap();
+    sender
+        .publish_and_wait(
+            "tuoan/v1/site-1/d0/telemetry",
+            br#"{"v":1,"site":"site-1","device":"d0","boot":1,"seq":1,"uptime":1,"readings":{"co2":1}}"#,
+        )
+        .unwrap();
     assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
 }
 
@@ -88,7 +93,10 @@ fn malformed_messages_go_to_the_quarantine_with_a_reason() {
 #[test]
 fn an_unclaimed_box_shows_nothing_but_its_claim_page() {
     let dir = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start(dir.path(), &Setup::default());
+    // As a box that has its code on a label.
+    let environment = vec![("TUOAN_CLAIM_CODE".to_owned(), "ABCD-EFGH".to_owned())];
+    let gateway = Gateway::start(dir.path(), &Setup { environment, ..Setup::default() });
+    assert!(gateway.log().contains("ABCD-EFGH"), "{}", gateway.log());
     for path in ["/", "/incidents/x", "/fragment/zones", "/events", "/api/v1/view", "/quarantine"] {
         let (code, body) = get(&format!("http://127.0.0.1:{}{path}", gateway.web)).unwrap();
         assert!(code != 200 || !body.contains("活动室"), "{path} shows the site to a stranger: {code}");
@@ -107,5 +115,7 @@ fn a_flood_of_messages_costs_no_memory() {
     }
     let (rss, _) = gateway.process().memory_kib();
     assert!(rss < 128 * 1024, "{rss} KiB");
-    wait_for("the gateway to answer", Duration::from_secs(5), || get(&format!("http://127.0.0.1:{}/healthz", gateway.web)).filter(|(c, _)| *c == 200));
+    wait_for("the gateway to answer", Duration::from_secs(5), || {
+        get(&format!("http://127.0.0.1:{}/healthz", gateway.web)).filter(|(c, _)| *c == 200)
+    });
 }

@@ -32,7 +32,8 @@ impl Mosquitto {
         Mosquitto { port, dir: dir.to_owned(), process }
     }
     fn spawn(dir: &Path) -> Process {
-        let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].into_iter().find(|p| Path::new(p).exists()).unwrap_or("mosquitto");
+        let program =
+            ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].into_iter().find(|p| Path::new(p).exists()).unwrap_or("mosquitto");
         Process::start("mosquitto", Command::new(program).arg("-c").arg(dir.join("mosquitto.conf")), &dir.join("mosquitto.log"))
     }
     /// Stops it as systemd would; it saves its sessions.
