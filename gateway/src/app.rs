@@ -5,7 +5,8 @@ use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config};
 use crate::decode::mapping::Mapping;
 use crate::deliver::{
-    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, StoreLog, Timing, sinks,
+    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, StoreLog, Timing,
+    sinks,
 };
 use crate::engine::rules::Catalogue;
 use crate::engine::site::Site;
@@ -260,7 +261,10 @@ async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, fram
         users,
     };
     let retained = Arc::new(SqliteRetained { ops: handle.ops.clone(), reader: handle.reader.clone(), clock: clock.clone() });
-    Broker::start(settings, handle.inbound.clone(), frames, retained, clock).await.into_diagnostic().wrap_err("the embedded broker does not start")
+    Broker::start(settings, handle.inbound.clone(), frames, retained, clock)
+        .await
+        .into_diagnostic()
+        .wrap_err("the embedded broker does not start")
 }
 
 fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Client> {
@@ -273,7 +277,9 @@ fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: C
         max_packet_bytes: c.max_packet_bytes,
         ca: c.ca.clone(),
     };
-    Client::start(&settings, handle.inbound.clone(), frames, clock).into_diagnostic().wrap_err("the connection to the outside broker cannot be set up")
+    Client::start(&settings, handle.inbound.clone(), frames, clock)
+        .into_diagnostic()
+        .wrap_err("the connection to the outside broker cannot be set up")
 }
 
 fn directory(site: &Site, log: LogId, catalogue: &Catalogue) -> Directory {
@@ -323,7 +329,10 @@ pub async fn replay_quarantine(config: Config, ids: Vec<u64>) -> Result<Replayed
     if handle.control.send(Control::Drain { reply }).await.is_ok() {
         let _ = drained.await;
     }
-    tokio::task::spawn_blocking(move || pipeline.thread.join()).await.into_diagnostic()?.map_err(|_| miette!("the pipeline's thread panicked"))??;
+    tokio::task::spawn_blocking(move || pipeline.thread.join())
+        .await
+        .into_diagnostic()?
+        .map_err(|_| miette!("the pipeline's thread panicked"))??;
     replayed
 }
 
@@ -396,5 +405,3 @@ impl Seen {
         *seen = now.max(*seen);
     }
 }
-
-

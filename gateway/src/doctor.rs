@@ -46,7 +46,10 @@ pub async fn examine(file: &Path, data: Option<&Path>) -> Vec<Finding> {
             return list.into_iter().map(|p| Finding { about: "config", state: State::Wrong, text: p.to_string() }).collect();
         }
     };
-    let mut out = vec![well("config", format!("{} is right: {} zones, {} devices", file.display(), config.site.zones.len(), config.site.devices.len()))];
+    let mut out = vec![well(
+        "config",
+        format!("{} is right: {} zones, {} devices", file.display(), config.site.zones.len(), config.site.devices.len()),
+    )];
     let running = disk(&config, &mut out);
     clock(&config, &mut out);
     match &config.ingest {
@@ -64,7 +67,11 @@ pub async fn examine(file: &Path, data: Option<&Path>) -> Vec<Finding> {
             });
         }
     } else {
-        out.push(Finding { about: "platform", state: State::Doubtful, text: "none is configured: alerts stay in the building; add [platform]".into() });
+        out.push(Finding {
+            about: "platform",
+            state: State::Doubtful,
+            text: "none is configured: alerts stay in the building; add [platform]".into(),
+        });
     }
     if let Some(i) = &config.influx {
         http("influx", &format!("{}/health", i.url), &mut out).await;
@@ -85,11 +92,17 @@ fn disk(config: &Config, out: &mut Vec<Finding>) -> bool {
             let free = s.f_bavail.saturating_mul(s.f_frsize);
             let text = format!("{} MiB free under {}", free >> 20, existing.display());
             out.push(match free {
-                0..LITTLE_SPACE => Finding { about: "disk", state: State::Wrong, text: format!("{text}: make room, or alarms will be the only thing stored") },
+                0..LITTLE_SPACE => Finding {
+                    about: "disk",
+                    state: State::Wrong,
+                    text: format!("{text}: make room, or alarms will be the only thing stored"),
+                },
                 _ => well("disk", text),
             });
         }
-        Err(e) => out.push(Finding { about: "disk", state: State::Wrong, text: format!("{} cannot be looked at: {e}", existing.display()) }),
+        Err(e) => {
+            out.push(Finding { about: "disk", state: State::Wrong, text: format!("{} cannot be looked at: {e}", existing.display()) })
+        }
     }
     if !dir.exists() {
         out.push(well("database", format!("{} does not exist yet; the first start creates it", dir.display())));
@@ -130,7 +143,11 @@ fn port(about: &'static str, address: SocketAddr, running: bool, out: &mut Vec<F
     out.push(match (TcpListener::bind(address), running) {
         (Ok(_), _) => well(about, format!("{address} is free")),
         (Err(_), true) => well(about, format!("{address} is in use; a gateway is running on this data folder")),
-        (Err(e), false) => Finding { about, state: State::Wrong, text: format!("{address} cannot be used: {e}; stop the program that has it, or choose another port") },
+        (Err(e), false) => Finding {
+            about,
+            state: State::Wrong,
+            text: format!("{address} cannot be used: {e}; stop the program that has it, or choose another port"),
+        },
     });
 }
 
@@ -156,7 +173,9 @@ async fn http(about: &'static str, url: &str, out: &mut Vec<Finding>) {
     out.push(match answer.await {
         Ok(r) if r.status().is_success() => well(about, format!("{url} answers")),
         Ok(r) => Finding { about, state: State::Wrong, text: format!("{url} answers {}; is it the right address?", r.status()) },
-        Err(e) => Finding { about, state: State::Wrong, text: format!("{url} does not answer: {}; what is due to it is kept", e.without_url()) },
+        Err(e) => {
+            Finding { about, state: State::Wrong, text: format!("{url} does not answer: {}; what is due to it is kept", e.without_url()) }
+        }
     });
 }
 

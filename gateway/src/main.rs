@@ -163,9 +163,17 @@ fn execute(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Quarantine(Quarantine::Show { id, data }) => {
-            let row = reader(&data)?.quarantined(id).into_diagnostic()?.ok_or_else(|| miette!("there is no message {id} in the quarantine"))?;
+            let row =
+                reader(&data)?.quarantined(id).into_diagnostic()?.ok_or_else(|| miette!("there is no message {id} in the quarantine"))?;
             let m = &row.message;
-            println!("topic    {}\ntime     {}\nretained {}\ndecoder  {}\nreason   {}", printable(&m.topic), time(m.at), m.retained, m.decoder.as_deref().unwrap_or("none"), m.reason);
+            println!(
+                "topic    {}\ntime     {}\nretained {}\ndecoder  {}\nreason   {}",
+                printable(&m.topic),
+                time(m.at),
+                m.retained,
+                m.decoder.as_deref().unwrap_or("none"),
+                m.reason
+            );
             match std::str::from_utf8(&m.payload) {
                 Ok(text) => println!("payload  {}", printable(text)),
                 Err(_) => println!("payload  {} (hex)", hex::encode(&m.payload)),
@@ -175,7 +183,12 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Quarantine(Quarantine::Replay { ids, config, data }) => {
             let config = config::load(&config, data.as_deref())?;
             let replayed = runtime()?.block_on(app::replay_quarantine(config, ids))?;
-            println!("{} of {} understood and stored; {} are still in the quarantine", replayed.understood, replayed.tried, replayed.tried - replayed.understood);
+            println!(
+                "{} of {} understood and stored; {} are still in the quarantine",
+                replayed.understood,
+                replayed.tried,
+                replayed.tried - replayed.understood
+            );
             Ok(ExitCode::SUCCESS)
         }
         Command::Incidents(Incidents::List { data, open, json, limit }) => {
@@ -187,7 +200,13 @@ fn execute(command: Command) -> Result<ExitCode> {
             } else {
                 for i in list {
                     let s = u8::from(i.severity);
-                    let state = if i.state.closed { "closed" } else if i.state.active { "active" } else { "returned" };
+                    let state = if i.state.closed {
+                        "closed"
+                    } else if i.state.active {
+                        "active"
+                    } else {
+                        "returned"
+                    };
                     println!("{}\t{}\t{s}\t{}\t{}\t{state}", i.id, time(i.opened_at), i.hazard, i.place.zone);
                 }
             }
@@ -197,7 +216,10 @@ fn execute(command: Command) -> Result<ExitCode> {
             let id = tuoan_protocol::DeviceId::new(&name).map_err(|e| miette!("{name:?} is no device name: {e}"))?;
             let password = hex::encode(rand::random::<[u8; 16]>());
             let hash = <sha2::Sha256 as sha2::Digest>::digest(password.as_bytes());
-            println!("# Password of {id}, shown only now: {password}\n[[broker.user]]\nname = \"{id}\"\npassword_sha256 = \"{}\"\ndevices = [\"{id}\"]", hex::encode(hash));
+            println!(
+                "# Password of {id}, shown only now: {password}\n[[broker.user]]\nname = \"{id}\"\npassword_sha256 = \"{}\"\ndevices = [\"{id}\"]",
+                hex::encode(hash)
+            );
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -243,7 +265,10 @@ fn code(ok: bool) -> ExitCode {
 /// UTC, to the second.
 fn time(ms: i64) -> String {
     let t = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
-    t.ok().and_then(|t| t.replace_nanosecond(0).ok()).and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok()).unwrap_or_else(|| ms.to_string())
+    t.ok()
+        .and_then(|t| t.replace_nanosecond(0).ok())
+        .and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok())
+        .unwrap_or_else(|| ms.to_string())
 }
 
 /// Control characters of a stranger's text must not reach the terminal.

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 mod fields;
-pub use fields::{Problem, line_of};
 use fields::Fields;
+pub use fields::{Problem, line_of};
 
 /// Everything the daemon needs to start.
 #[derive(Debug, Clone)]
@@ -193,7 +193,10 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let (broker, client) = (f.table("broker"), f.table("client"));
     let ingest = match (broker, client) {
         (Some(_), Some(_)) => {
-            f.problem("client", "[broker] and [client] exclude each other: keep [broker] for the embedded broker or [client] for one outside");
+            f.problem(
+                "client",
+                "[broker] and [client] exclude each other: keep [broker] for the embedded broker or [client] for one outside",
+            );
             None
         }
         (None, Some(c)) => read_client(c, base, f.problems()).map(Ingest::Outside),
@@ -313,10 +316,10 @@ fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<B
             }
             bytes
         });
-        let user = |devices, publish, subscribe| {
-            Some(BrokerUser { name: name.clone()?, password_sha256: hash?, devices, publish, subscribe })
-        };
-        let user = user(u.take("devices").unwrap_or_default(), u.take("publish").unwrap_or_default(), u.take("subscribe").unwrap_or_default());
+        let user =
+            |devices, publish, subscribe| Some(BrokerUser { name: name.clone()?, password_sha256: hash?, devices, publish, subscribe });
+        let user =
+            user(u.take("devices").unwrap_or_default(), u.take("publish").unwrap_or_default(), u.take("subscribe").unwrap_or_default());
         if let Some(n) = &name
             && users.iter().any(|o| o.name == *n)
         {

@@ -27,7 +27,10 @@ fn a_right_file_is_read() {
     let dir = folder(&[
         ("site.toml", SITE),
         ("token", "abc\n"),
-        ("t.toml", "data = \"d\"\nsite = \"site.toml\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[platform]\nurl = \"http://x/\"\ntoken_file = \"token\"\n"),
+        (
+            "t.toml",
+            "data = \"d\"\nsite = \"site.toml\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[platform]\nurl = \"http://x/\"\ntoken_file = \"token\"\n",
+        ),
     ]);
     let c = load(&dir.path().join("t.toml"), None).unwrap();
     assert_eq!(c.data, dir.path().join("d"));

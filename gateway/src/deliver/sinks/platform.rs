@@ -83,7 +83,9 @@ impl Platform {
         if status != reqwest::StatusCode::OK {
             return Err(http::refusal(status.as_u16(), &String::from_utf8_lossy(&body), after, &self.token));
         }
-        serde_json::from_slice(&body).map(Some).map_err(|e| SendError::Retry { reason: format!("the answer is not a platform's: {e}"), after: None })
+        serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(|e| SendError::Retry { reason: format!("the answer is not a platform's: {e}"), after: None })
     }
 }
 

@@ -226,7 +226,8 @@ fn alerts(rate: u64, count: u64, runs: u32, outside: bool) {
         let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let start = Instant::now();
         let receiver = rt.block_on(receiver::Receiver::start(start)).expect("a receiver");
-        let mosquitto = outside.then(|| Mosquitto::start(dir.path(), "max_queued_messages 0\nmax_inflight_messages 1000\npersistence false"));
+        let mosquitto =
+            outside.then(|| Mosquitto::start(dir.path(), "max_queued_messages 0\nmax_inflight_messages 1000\npersistence false"));
         let mut setup = setup(200, mosquitto.as_ref().map(|m| m.port));
         setup.platform = Some((receiver.url.clone(), "t".into()));
         setup.influx = Some(receiver.url.clone());
@@ -234,7 +235,13 @@ fn alerts(rate: u64, count: u64, runs: u32, outside: bool) {
         subscribed(&rt, &gateway, gateway.mqtt);
         rt.block_on(plain(gateway.mqtt, 8, 200, 50, 2_000, 1_000).run()).expect("warm-up");
         let published_at = Arc::new((0..count).map(|_| AtomicU64::new(0)).collect::<Vec<_>>());
-        let load = Load { rate, alert_every: ALERT_EVERY, published_at: Some(published_at.clone()), start, ..plain(gateway.mqtt, 8, 200, 50, count, 1_000_000) };
+        let load = Load {
+            rate,
+            alert_every: ALERT_EVERY,
+            published_at: Some(published_at.clone()),
+            start,
+            ..plain(gateway.mqtt, 8, 200, 50, count, 1_000_000)
+        };
         rt.block_on(load.run()).expect("load");
         let expected = (count / ALERT_EVERY) as usize;
         wait_for("the alerts", Duration::from_secs(30), || (receiver.arrivals().len() >= expected * 98 / 100).then_some(()));

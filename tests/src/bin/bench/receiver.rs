@@ -20,7 +20,10 @@ impl Receiver {
     pub async fn start(start: Instant) -> std::io::Result<Receiver> {
         let notes = Notes { start, seen: Arc::default() };
         let seen = notes.seen.clone();
-        let router = Router::new().route("/v1/events", post(events)).route("/api/v2/write", post(|| async { axum::http::StatusCode::NO_CONTENT })).with_state(notes);
+        let router = Router::new()
+            .route("/v1/events", post(events))
+            .route("/api/v2/write", post(|| async { axum::http::StatusCode::NO_CONTENT }))
+            .with_state(notes);
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         tokio::spawn(async move { axum::serve(listener, router).await });
