@@ -93,7 +93,10 @@ fn malformed_messages_go_to_the_quarantine_with_a_reason() {
 #[test]
 fn an_unclaimed_box_shows_nothing_but_its_claim_page() {
     let dir = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start(dir.path(), &Setup::default());
+    // As a box that has its code on a label.
+    let environment = vec![("TUOAN_CLAIM_CODE".to_owned(), "ABCD-EFGH".to_owned())];
+    let gateway = Gateway::start(dir.path(), &Setup { environment, ..Setup::default() });
+    assert!(gateway.log().contains("ABCD-EFGH"), "{}", gateway.log());
     for path in ["/", "/incidents/x", "/fragment/zones", "/events", "/api/v1/view", "/quarantine"] {
         let (code, body) = get(&format!("http://127.0.0.1:{}{path}", gateway.web)).unwrap();
         assert!(code != 200 || !body.contains("活动室"), "{path} shows the site to a stranger: {code}");

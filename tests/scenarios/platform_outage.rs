@@ -24,7 +24,8 @@ fn away_and_back(dir: &Path, database: Option<&str>) {
     // The answer is lost after the platform has accepted: the same events come again.
     for cut in [1, 40, 200] {
         proxy.cut_after(cut);
-        more(300);
+        wait_for("an answer to be lost", Duration::from_secs(30), || proxy.has_cut().then_some(()));
+        more(100);
     }
     // Nobody listens.
     proxy.down();

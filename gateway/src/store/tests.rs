@@ -466,52 +466,6 @@ fn what_is_wrong_is_named() {
     assert!(miette::Diagnostic::help(&error).is_some());
 }
 
-/// A real full disk: `mount -t tmpfs -o size=6m none DIR`, then
-/// `TUOAN_SMALL_DISK=DIR cargo test -p tuoan --lib -- --ignored full_disk`.
-#[test]
-#[ignore = "needs a small file system of its own, named by TUOAN_SMALL_DISK"]
-fn a_full_disk_takes_alarms_and_later_everything() {
-    let disk = std::path::PathBuf::from(std::env::var("TUOAN_SMALL_DISK").unwrap());
-    let dir = disk.join("data");
-    let (store, _) = open(&dir, quick(deps()));
-    // Somebody else fills the disk to the brim.
-    let filler = disk.join("filler");
-    let mut file = std::fs::File::create(&filler).unwrap();
-    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
-    drop(file);
-    let (mut position, mut waiting) = (0, Vec::new());
-    while *store.health.borrow() == Health::Healthy {
-        let (b, acks) = batch(position + 1..=position + 200);
-        position += 200;
-        store.submit(b, LONG).unwrap();
-        waiting.extend(acks);
-    }
-    let (mut b, alarm) = batch(position + 1..=position + 1);
-    b.urgent = true;
-    b.events = vec![event(1, position + 1, Transition::Opened)];
-    store.submit(b, LONG).unwrap();
-    for ack in alarm {
-        assert_eq!(ack.blocking_recv(), Ok(Stored::Yes), "the reserve takes it");
-    }
-    // Routine goes on until the disk is full again, and when there is room.
-    let mut later = Vec::new();
-    for n in 0..200 {
-        let first = position + 2 + n * 100;
-        let (b, acks) = batch(first..=first + 99);
-        store.submit(b, LONG).unwrap();
-        later.extend(acks);
-    }
-    wait_for(store.health.clone(), |h| *h != Health::Healthy);
-    std::fs::remove_file(filler).unwrap();
-    for ack in waiting.into_iter().chain(later) {
-        assert_eq!(ack.blocking_recv(), Ok(Stored::Yes));
-    }
-    let stored = position + 1 + 20_000;
-    assert_eq!(store.reader.recount().unwrap(), Recount { messages: stored, numbered: stored, distinct: stored });
-    store.close();
-    std::fs::remove_dir_all(dir).unwrap();
-}
-
 /// Every statement with a plan that does not walk a whole table where there is an index for it.
 #[test]
 fn hot_queries_use_their_index() {

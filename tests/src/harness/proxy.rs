@@ -60,9 +60,13 @@ impl Proxy {
     pub fn stall(&self, stalled: bool) {
         self.state.stalled.store(stalled, Ordering::SeqCst);
     }
-    /// Cuts the connection in the middle of the server's next answers.
+    /// Cuts the connection in the middle of the server's next answers: before its byte number `bytes`.
     pub fn cut_after(&self, bytes: u64) {
         self.state.cut_after.store(bytes, Ordering::SeqCst);
+    }
+    /// The cut asked for last has been made.
+    pub fn has_cut(&self) -> bool {
+        self.state.cut_after.load(Ordering::SeqCst) == 0
     }
 }
 
