@@ -51,7 +51,10 @@
   let live = document.getElementById("live"), said = new Set();
   const cards = (root) => [...root.querySelectorAll("[data-announce]")];
   if (live) for (const c of cards(live)) said.add(c.id);
-  const busy = () => { const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA)$/.test(a.tagName); };
+  // A finger that is down must not find another button under it when it lifts.
+  let pressed = -1e9;
+  for (const kind of ["pointerdown", "pointerup", "pointercancel"]) addEventListener(kind, () => { pressed = performance.now(); }, { capture: true, passive: true });
+  const busy = () => { if (performance.now() - pressed < 600) return true; const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA)$/.test(a.tagName); };
 
   function swap(html) {
     const box = new DOMParser().parseFromString(html, "text/html"), next = box.getElementById("live");
@@ -77,12 +80,12 @@
     if (running || !live || body.classList.contains("offline")) return;
     running = true;
     while (wanted) {
-      if (busy()) { await new Promise((r) => setTimeout(r, 1000)); continue; }
+      if (busy()) { await new Promise((r) => setTimeout(r, 200)); continue; }
       wanted = false;
       try {
         const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(8000) });
         if (answer.status === 401 || answer.status === 403) { running = false; location.reload(); return; }
-        if (answer.ok) swap(await answer.text());
+        if (answer.ok) { const text = await answer.text(); if (busy()) wanted = true; else swap(text); }
       } catch { /* the silence below tells */ }
       await new Promise((r) => setTimeout(r, Number(live.dataset.pace) || 400));
     }

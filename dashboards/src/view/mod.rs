@@ -65,7 +65,7 @@ impl Whole {
         for i in incidents.into_iter().filter(|i| !i.state.closed) {
             let this = match i.severity {
                 Severity::Emergency if i.is_pressing() => Whole::ActNow,
-                Severity::Serious if !i.state.acknowledged => Whole::ActNow,
+                Severity::Serious if i.state.active && !i.state.acknowledged => Whole::ActNow,
                 Severity::Advisory => Whole::Safe,
                 _ => Whole::Attention,
             };
