@@ -11,7 +11,7 @@ use crate::deliver::{
 use crate::engine::rules::Catalogue;
 use crate::engine::site::Site;
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
-use crate::ingest::client::{Client, ClientConfig};
+use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::FrameDesk;
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
@@ -377,7 +377,12 @@ async fn watch_metrics(handle: Handle, deliveries: Deliveries, intake: Arc<Intak
     loop {
         let refused = match &*intake {
             Intake::Embedded(b) => b.stats().refused,
-            Intake::Outside(c) => c.stats().oversize,
+            Intake::Outside(c) => {
+                let report = c.report();
+                Seen::raise(&mut seen.dropped, report.dropped_since, &handle.metrics.broker_dropped);
+                seen.advise(report.advice());
+                c.stats().oversize
+            }
         };
         let f = frames.counts();
         let m = &handle.metrics;
@@ -398,8 +403,18 @@ struct Seen {
     refused: u64,
     frames: u64,
     frames_dropped: u64,
+    dropped: u64,
+    advice: Vec<Advice>,
 }
 impl Seen {
+    /// An outside broker that loses messages, or may, is an advisory: said once, and again when it has changed.
+    fn advise(&mut self, advice: Vec<Advice>) {
+        for new in advice.iter().filter(|a| !self.advice.contains(a)) {
+            tracing::warn!("outside broker: {new}");
+        }
+        self.advice = advice;
+    }
+
     fn raise(seen: &mut u64, now: u64, counter: &prometheus_client::metrics::counter::Counter) {
         counter.inc_by(now.saturating_sub(*seen));
         *seen = now.max(*seen);

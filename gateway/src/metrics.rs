@@ -34,6 +34,8 @@ pub struct Metrics {
     /// Camera frames taken, and those overwritten by a newer one before anybody looked.
     pub frames: Counter,
     pub frames_dropped: Counter,
+    /// Of an outside broker, by its own word (`$SYS`): messages it has dropped.
+    pub broker_dropped: Counter,
     pub commits: Counter,
     pub commit_failures: Counter,
     /// From the start of a transaction to its end on disk.
@@ -71,6 +73,7 @@ impl Metrics {
         let refused = counter("messages_refused", "MQTT messages refused before the pipeline: not authorised or too large");
         let frames = counter("frames_received", "Camera frames taken");
         let frames_dropped = counter("frames_dropped", "Camera frames replaced by a newer one before they were used");
+        let broker_dropped = counter("broker_dropped_messages", "Messages that the outside broker says it has dropped");
         let commits = counter("commits", "Transactions committed");
         let commit_failures = counter("commit_failures", "Transactions that the disk did not take; each is retried");
         let commit_seconds = Histogram::new([0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0]);
@@ -102,6 +105,7 @@ impl Metrics {
             refused,
             frames,
             frames_dropped,
+            broker_dropped,
             commits,
             commit_failures,
             commit_seconds,
