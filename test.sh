@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need on a fresh Debian machine and runs all of them: format, lints, unit, property, end-to-end.
 # Needs: Rust (rustup), a C compiler, Go, Python 3; root or sudo for Debian packages that are missing.
-# Environment: TUOAN_LONG=1 runs the long crash test (100 rounds instead of 10).
+# Environment: LONG_TESTS=1 runs the long crash test (100 rounds instead of 10).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -25,15 +25,15 @@ fi
 # The end-to-end tests take these from the environment.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tuoan
 mkdir -p "$cache/bin"
-export TUOAN_TEST_INFLUXD=$cache/bin/influxd
+export TESTS_INFLUXD=$cache/bin/influxd
 pinned=$(sha256sum tests/servers/influxd/go.sum | cut -c1-16)
-if [ ! -x "$TUOAN_TEST_INFLUXD" ] || [ "$(cat "$cache/bin/influxd.pin" 2>/dev/null)" != "$pinned" ]; then
+if [ ! -x "$TESTS_INFLUXD" ] || [ "$(cat "$cache/bin/influxd.pin" 2>/dev/null)" != "$pinned" ]; then
   step "InfluxDB 2 from Go modules"
   tests/servers/influxd/build.sh "$cache/bin"
   echo "$pinned" >"$cache/bin/influxd.pin"
 fi
-export TUOAN_TEST_PYTHON=$cache/venv/bin/python
-if ! "$TUOAN_TEST_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then
+export TESTS_PYTHON=$cache/venv/bin/python
+if ! "$TESTS_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then
   step "An independent MQTT client (Eclipse Paho for Python)"
   python3 -m venv "$cache/venv"
   "$cache/venv/bin/pip" install -q -r tests/servers/requirements.txt

@@ -1,5 +1,5 @@
 //! kill -9 of the gateway at random points of a stream: what was acknowledged is stored exactly once, every incident event reaches the platform
-//! exactly once. 10 rounds, or 100 with TUOAN_LONG=1.
+//! exactly once. 10 rounds, or 100 with LONG_TESTS=1.
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tuoan_tests::harness::audit::{delivered_exactly_once, stored_exactly_once};
 use tuoan_tests::harness::gateway::{Gateway, MANY_INCIDENTS, Setup};
@@ -17,7 +17,7 @@ fn random(seed: &mut u64) -> u64 {
 
 #[test]
 fn killed_at_random_points_nothing_acknowledged_is_lost_or_doubled() {
-    let rounds = if std::env::var_os("TUOAN_LONG").is_some() { 100 } else { 10 };
+    let rounds = if std::env::var_os("LONG_TESTS").is_some() { 100 } else { 10 };
     let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_nanos() as u64) | 1;
     println!("seed {seed}");
     let dir = tempfile::tempdir().unwrap();

@@ -168,7 +168,9 @@ impl Mailbox {
             }
             state.held = work.weight();
             // While the disk does not answer, what is in hand does not grow: so both ends stay within the bounds of `Pending`.
-            if !state.failing || work.ops.is_empty() {
+            // Nor does it grow past those bounds while it waits for company.
+            let crowded = !work.ops.takes(&state.ops);
+            if (!state.failing && !crowded) || work.ops.is_empty() {
                 let ops = std::mem::take(&mut state.ops);
                 work.hurry |= ops.is_awaited();
                 work.ops.absorb(ops);
@@ -184,7 +186,7 @@ impl Mailbox {
             let patience = if work.batch.is_some() { patience.batch } else { patience.ops };
             let last_call = state.closing == Closing::Finish && !state.failing;
             // Full hands: waiting longer would only keep the pipeline standing.
-            let full = !state.failing && !room;
+            let full = !state.failing && (!room || crowded);
             if work.hurry || last_call || full || waited >= patience {
                 state.committing = Some(Stopwatch::start());
                 return Gathered::Ripe;

@@ -111,6 +111,10 @@ impl Pending {
         let full = self.changes + self.waiters.len() + changes > MAX_CHANGES || self.bytes + bytes > MAX_BYTES;
         if full { Err(OpsError::Busy) } else { Ok(()) }
     }
+    /// Whether both together stay within the bounds of one.
+    pub fn takes(&self, more: &Pending) -> bool {
+        self.room(more.changes + more.waiters.len(), more.bytes).is_ok()
+    }
     pub fn is_awaited(&self) -> bool {
         !self.waiters.is_empty()
     }

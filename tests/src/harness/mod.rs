@@ -111,7 +111,7 @@ pub struct Outcome {
 
 /// Python with Eclipse Paho: `./test.sh` sets it up.
 pub fn python() -> PathBuf {
-    std::env::var_os("TUOAN_TEST_PYTHON").map_or_else(|| cache().join("venv/bin/python"), PathBuf::from)
+    std::env::var_os("TESTS_PYTHON").map_or_else(|| cache().join("venv/bin/python"), PathBuf::from)
 }
 
 /// Where `./test.sh` keeps what it has built.

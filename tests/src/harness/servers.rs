@@ -67,7 +67,7 @@ impl Influxd {
         influxd
     }
     fn spawn(dir: &Path, port: u16) -> Process {
-        let program = std::env::var_os("TUOAN_TEST_INFLUXD").map_or_else(|| super::cache().join("bin/influxd"), PathBuf::from);
+        let program = std::env::var_os("TESTS_INFLUXD").map_or_else(|| super::cache().join("bin/influxd"), PathBuf::from);
         let mut command = Command::new(program);
         command
             .arg(format!("--http-bind-address=127.0.0.1:{port}"))
