@@ -7,6 +7,11 @@ use tuoan_tests::harness::wait_for;
 
 fn publish(gateway: &Gateway, version: &str, qos: u8, seq: u64, extra: &[&str]) -> bool {
     let payload = format!(r#"{{"v":1,"site":"site-1","device":"d1","boot":3,"seq":{seq},"uptime":1,"readings":{{"co2":612}}}}"#);
+    // Each run takes over the client id of the one before; while that one is still leaving, the broker may ask the new one to come again.
+    (0..5).any(|_| publish_once(gateway, version, qos, &payload, extra))
+}
+
+fn publish_once(gateway: &Gateway, version: &str, qos: u8, payload: &str, extra: &[&str]) -> bool {
     let status = Command::new("mosquitto_pub")
         .args([
             "-h",
@@ -24,7 +29,7 @@ fn publish(gateway: &Gateway, version: &str, qos: u8, seq: u64, extra: &[&str]) 
             "-P",
             PASSWORD,
         ])
-        .args(["-t", "tuoan/v1/site-1/d1/telemetry", "-m", &payload])
+        .args(["-t", "tuoan/v1/site-1/d1/telemetry", "-m", payload])
         .args(extra)
         .stderr(Stdio::null())
         .status()
@@ -36,20 +41,34 @@ fn publish(gateway: &Gateway, version: &str, qos: u8, seq: u64, extra: &[&str]) 
 fn every_version_and_quality_of_service_is_stored() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(dir.path(), &Setup::default());
+    let reader = tuoan::store::Reader::open(&gateway.dir.join("data")).unwrap();
     let mut seq = 0;
     for version in ["mqttv311", "mqttv5"] {
         for qos in 0..3 {
             seq += 1;
-            assert!(publish(&gateway, version, qos, seq, &[]), "{version} QoS {qos}");
+            let stored = || (reader.counts().ok()?.messages == seq).then_some(());
+            // QoS 0 promises nothing: the client hangs up behind its message, and a broker may notice that first. So it is said again; what
+            // came twice is a redelivery.
+            wait_for(&format!("{version} QoS {qos}"), Duration::from_secs(20), || {
+                assert!(publish(&gateway, version, qos, seq, &[]), "{version} QoS {qos}");
+                if qos > 0 {
+                    assert!(stored().is_some(), "{version} QoS {qos}: acknowledged and not stored");
+                }
+                (0..25).find_map(|_| {
+                    stored().or_else(|| {
+                        std::thread::sleep(Duration::from_millis(20));
+                        None
+                    })
+                })
+            });
         }
     }
-    let reader = tuoan::store::Reader::open(&gateway.dir.join("data")).unwrap();
-    wait_for("six messages", Duration::from_secs(10), || (reader.counts().ok()?.messages == 6).then_some(()));
     assert_eq!(reader.recount().unwrap().distinct, 6);
     // The same again is a redelivery: acknowledged, not stored.
+    let repeats = gateway.metric("tuoan_messages_duplicate_total");
     assert!(publish(&gateway, "mqttv311", 1, 1, &[]));
     assert_eq!(reader.counts().unwrap().messages, 6);
-    assert_eq!(gateway.metric("tuoan_messages_duplicate_total"), 1.0);
+    assert_eq!(gateway.metric("tuoan_messages_duplicate_total"), repeats + 1.0);
 }
 
 #[test]
