@@ -52,14 +52,19 @@ quantities! {
     Pressure "pressure" "hPa" 1 Number;
     Co2 "co2" "ppm" 0 Number;
     Co "co" "ppm" 1 Number;
+    Pm1 "pm1" "µg/m³" 1 Number;
     Pm25 "pm25" "µg/m³" 1 Number;
     Pm10 "pm10" "µg/m³" 1 Number;
     Formaldehyde "hcho" "mg/m³" 3 Number;
     Tvoc "tvoc" "mg/m³" 3 Number;
+    /** Relative index of volatile compounds, 1 to 500, 100 the room's own average (Sensirion VOC index): no concentration. */
+    VocIndex "voc_index" "1" 0 Number;
     /** A-weighted equivalent level. */ SoundLevel "sound_level" "dB(A)" 1 Number;
     Illuminance "illuminance" "lx" 1 Number;
     /** Combustible gas in per cent of the lower explosive limit. */ GasLel "gas_lel" "%LEL" 1 Number;
     GasFlow "gas_flow" "m³/h" 3 Number;
+    /** Reading of a gas meter. */ GasVolume "gas_volume" "m³" 3 Number;
+    /** Reading of a water meter. */ WaterVolume "water_volume" "m³" 3 Number;
     WaterFlow "water_flow" "L/min" 2 Number;
     WaterTemperature "water_temperature" "°C" 2 Number;
     WaterLevel "water_level" "cm" 1 Number;
@@ -67,10 +72,16 @@ quantities! {
     BodyTemperature "body_temperature" "°C" 2 Number;
     Power "power" "W" 1 Number;
     Energy "energy" "kWh" 3 Number;
+    Voltage "voltage" "V" 1 Number;
+    Current "current" "A" 3 Number;
     UvRuntime "uv_runtime" "min" 0 Number;
     People "people" "1" 0 Number;
     Adults "adults" "1" 0 Number;
     Children "children" "1" 0 Number;
+    /** How likely it is that someone is in the zone, estimated from CO₂, light and noise. Never a proof of absence. */
+    OccupancyLikelihood "occupancy_likelihood" "%" 1 Number;
+    /** How rare the zone's climate is as a whole: seen about once in so many days. */
+    ClimateRarity "climate_rarity" "d" 1 Number;
     Tilt "tilt" "°" 1 Number;
     Distance "distance" "cm" 1 Number;
     Battery "battery" "%" 0 Number;
@@ -87,6 +98,8 @@ quantities! {
     /** Motion by PIR: 1 is motion. Absence proves nothing: a sleeping child does not move. */ Motion "motion" "bool" 0 State;
     /** Presence by mmWave or camera: 1 is present; absence counts as evidence. */ Presence "presence" "bool" 0 State;
     Vibration "vibration" "bool" 0 State;
+    /** 1 is blocked: an escape way that cannot be used. */ Blocked "blocked" "bool" 0 State;
+    /** A recorder's channel: 1 is recording. */ Recording "recording" "bool" 0 State;
     Tamper "tamper" "bool" 0 State;
     /** Germicidal lamp: 1 is on. */ UvLamp "uv_lamp" "bool" 0 State;
     /** Mains supply: 1 is present. */ Mains "mains" "bool" 0 State;

@@ -82,6 +82,8 @@ fn status(topic: &Topic, raw: Raw<'_>) -> Result<Vec<Body>, String> {
             model: s.model.map(|t| t.as_str().to_owned()),
             firmware: s.firmware.map(|t| t.as_str().to_owned()),
             period_s: s.period_s,
+            quantities: Vec::new(),
+            via: None,
             removed: false,
         }]));
     }

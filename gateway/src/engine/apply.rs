@@ -1,6 +1,6 @@
 //! A device's message.
 use super::detect::{Change, Tracker, judge};
-use super::device::{Device, EVICT, Info, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
+use super::device::{Device, EVICT, Info, MAX_ANNOUNCED, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
 use super::incident::Cause;
 use super::input::{DeviceInfo, Item, Message};
 use super::judge::{carry, drive, guard};
@@ -377,6 +377,10 @@ impl Run<'_> {
         text(&info.model, &mut d.info.model);
         text(&info.firmware, &mut d.info.firmware);
         d.info.period_s = info.period_s.or(d.info.period_s);
+        if !info.quantities.is_empty() {
+            d.info.quantities = info.quantities.iter().take(MAX_ANNOUNCED).cloned().collect();
+        }
+        d.info.via = info.via.clone().filter(|via| via != id).or_else(|| d.info.via.take());
         self.arm_silence(id);
     }
 }

@@ -5,7 +5,7 @@ use super::detect::Tracker;
 use super::input::EngineMs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tuoan_protocol::{Fixed, Quantity};
+use tuoan_protocol::{DeviceId, Fixed, Quantity};
 
 /// Values kept of one device at most: (quantity, channel) pairs beyond that are not remembered.
 pub const MAX_VALUES: usize = 48;
@@ -18,6 +18,8 @@ pub const MAX_UNPLACED: usize = 2048;
 pub const EVICT: usize = 256;
 /// Characters kept of a name, make or model that a bridge announces.
 pub const MAX_TEXT: usize = 64;
+/// Announced quantities kept of one device.
+pub const MAX_ANNOUNCED: usize = 64;
 
 /// The newest value of one quantity on one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -107,6 +109,8 @@ pub struct Info {
     pub model: Option<String>,
     pub firmware: Option<String>,
     pub period_s: Option<u32>,
+    pub quantities: Vec<Quantity>,
+    pub via: Option<DeviceId>,
 }
 
 impl Device {

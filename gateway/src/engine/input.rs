@@ -88,6 +88,12 @@ pub struct DeviceInfo {
     pub firmware: Option<String>,
     /// Promised period between messages, in seconds.
     pub period_s: Option<u32>,
+    /// What it can report, where its convention announces that before it speaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantities: Vec<Quantity>,
+    /// Through which other device it is heard (coordinator, bridge, hub, recorder): when that is gone, this one's silence is no news of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<DeviceId>,
     /// Announced as removed.
     pub removed: bool,
 }

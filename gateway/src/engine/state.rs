@@ -138,6 +138,8 @@ impl State {
             model: d.info.model.clone(),
             firmware: d.info.firmware.clone(),
             period_s: d.info.period_s,
+            quantities: d.info.quantities.clone(),
+            via: d.info.via.clone(),
             removed: false,
         });
         info.collect()

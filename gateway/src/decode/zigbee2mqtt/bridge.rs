@@ -169,6 +169,8 @@ impl Zigbee2Mqtt {
                 model: model.and_then(short),
                 firmware: d.software_build_id.and_then(short),
                 period_s: None,
+                quantities: Vec::new(),
+                via: DeviceId::new(ID).ok(),
                 removed: false,
             });
             devices.insert(d.friendly_name, id);
