@@ -3,6 +3,8 @@ use crate::engine::input::{Body, DeviceInfo};
 use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
+#[cfg(test)]
+mod fuzz;
 pub mod mapping;
 pub mod native;
 mod scalar;
