@@ -3,7 +3,7 @@
 //! `cargo test` runs every target on random bytes (proptest, so a failure shrinks and stays in `proptest-regressions/`); `gateway/fuzz` runs the
 //! same function guided by coverage (`cargo +nightly fuzz run tasmota`). A new decoder: its folder of fixtures and a line at the end of this file.
 use crate::decode::mapping::Mapping;
-use crate::decode::{Decoded, Decoder, Raw};
+use crate::decode::{Decoded, Decoder, Directory, MAX_ITEMS, Raw};
 use crate::engine::input::{Body, Item};
 use std::path::PathBuf;
 
@@ -11,8 +11,6 @@ use std::path::PathBuf;
 const MESSAGES: usize = 8;
 /// Changes to one message at most.
 const CHANGES: u8 = 6;
-/// More than any device reports at once: the inputs that a message may cause must not grow with its bytes beyond reason.
-const MAX_ITEMS: usize = 512;
 
 /// What breaks parsers, in place of a number, a word or a level.
 const NASTY: [&str; 20] = [
@@ -115,7 +113,7 @@ fn change(bytes: &mut Bytes<'_>, text: &mut Vec<u8>, seeds: &[Seed]) {
 
 /// Plays the session that `data` describes. Panics where the decoder breaks its contract.
 fn session(decoder: &mut dyn Decoder, seeds: &[Seed], data: &[u8]) {
-    let mut bytes = Bytes(data);
+    let (mut bytes, mut directory) = (Bytes(data), Directory::default());
     for _ in 0..MESSAGES {
         let first = &seeds[bytes.below(seeds.len())];
         let (mut topic, mut payload, retained) = (first.topic.clone().into_bytes(), first.payload.clone(), bytes.byte() % 2 == 1);
@@ -123,10 +121,10 @@ fn session(decoder: &mut dyn Decoder, seeds: &[Seed], data: &[u8]) {
             let text = if bytes.byte().is_multiple_of(4) { &mut topic } else { &mut payload };
             change(&mut bytes, text, seeds);
         }
-        match decoder.decode(Raw { topic: &String::from_utf8_lossy(&topic), payload: &payload, retained }) {
+        match decoder.decode(Raw { topic: &String::from_utf8_lossy(&topic), payload: &payload, retained }, &mut directory) {
             Decoded::NotMine => {}
             Decoded::Malformed(reason) => assert!(!reason.is_empty() && reason.len() < 1000, "{reason:?}"),
-            Decoded::Inputs(bodies) => check(&bodies, payload.len(), retained),
+            Decoded::Inputs(bodies) => check(decoder.prefix(), &bodies, retained),
         }
         if bytes.0.is_empty() {
             break;
@@ -134,11 +132,13 @@ fn session(decoder: &mut dyn Decoder, seeds: &[Seed], data: &[u8]) {
     }
 }
 
-fn check(bodies: &[Body], bytes: usize, retained: bool) {
+fn check(prefix: &str, bodies: &[Body], retained: bool) {
     for body in bodies {
         match body {
             Body::Message(m) => {
-                assert!(m.items.len() <= MAX_ITEMS, "{} items of {bytes} bytes", m.items.len());
+                assert!(m.device.as_str().starts_with(prefix), "{}", m.device);
+                // Twice, for what was said under a provisional id is said again.
+                assert!(m.items.len() <= 2 * MAX_ITEMS, "{} items", m.items.len());
                 assert!(m.retained || !retained, "what was retained must not become news");
                 assert!(m.boot.is_some() || m.seq.is_none(), "a seq without its boot");
                 for item in &m.items {

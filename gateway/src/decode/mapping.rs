@@ -16,7 +16,7 @@
 //! The pointer "" is the whole payload: for topics that carry one bare value.
 use super::scalar::{Scalar, iso8601};
 use super::units::Conversion;
-use super::{Decoded, Decoder, Raw};
+use super::{Decoded, Decoder, Directory, Raw};
 use crate::engine::input::{Body, Item, Message};
 use pick::Pick;
 use serde::{Deserialize, Serialize};
@@ -287,7 +287,7 @@ impl Decoder for Mapping {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn decode(&mut self, raw: Raw<'_>) -> Decoded {
+    fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
         let Some(captures) = self.topic.matches(raw.topic) else { return Decoded::NotMine };
         match self.read(&captures, raw) {
             Ok(message) => Decoded::Inputs(message.map(Body::Message).into_iter().collect()),
