@@ -9,9 +9,14 @@ pub mod esphome;
 mod fuzz;
 pub mod homeassistant;
 pub mod ident;
+mod json;
 pub mod mapping;
 pub mod native;
+mod readings;
 mod scalar;
+pub mod tasmota;
+#[cfg(test)]
+mod testing;
 mod units;
 pub mod zigbee2mqtt;
 
@@ -90,6 +95,7 @@ impl Decoders {
         let mut list: Vec<Box<dyn Decoder>> = vec![
             Box::new(native::Native::default()),
             Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
+            Box::new(tasmota::Tasmota::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));

@@ -75,7 +75,14 @@ fn table(quantity: &Quantity) -> &'static [(&'static str, Conversion)] {
                 &[("C", SAME), ("℃", SAME), ("degC", SAME), ("°F", FAHRENHEIT), ("F", FAHRENHEIT), ("degF", FAHRENHEIT), ("K", KELVIN)]
             }
             "%" => &[("percent", SAME), ("%RH", SAME), ("fraction", ratio!(100, 1)), ("‰", ratio!(1, 10))],
-            "hPa" => &[("mbar", SAME), ("Pa", ratio!(1, 100)), ("kPa", ratio!(10, 1)), ("bar", ratio!(1000, 1))],
+            "hPa" => &[
+                ("mbar", SAME),
+                ("Pa", ratio!(1, 100)),
+                ("kPa", ratio!(10, 1)),
+                ("bar", ratio!(1000, 1)),
+                ("mmHg", ratio!(133_322_387_415, 100_000_000_000)),
+                ("inHg", ratio!(338_638_866_667, 10_000_000_000)),
+            ],
             "ppm" => &[("ppb", ratio!(1, 1000)), ("%vol", ratio!(10_000, 1))],
             "µg/m³" => &[("ug/m3", SAME), ("μg/m³", SAME), ("µg/m3", SAME), ("mg/m³", ratio!(1000, 1)), ("mg/m3", ratio!(1000, 1))],
             "mg/m³" => &[("mg/m3", SAME), ("µg/m³", ratio!(1, 1000)), ("ug/m3", ratio!(1, 1000)), ("μg/m³", ratio!(1, 1000))],
@@ -92,6 +99,8 @@ fn table(quantity: &Quantity) -> &'static [(&'static str, Conversion)] {
             "min" => &[("s", ratio!(1, 60)), ("h", ratio!(60, 1))],
             "°" => &[("deg", SAME)],
             "V" => &[("mV", ratio!(1, 1000))],
+            "A" => &[("mA", ratio!(1, 1000))],
+            "m³" => &[("m3", SAME), ("L", ratio!(1, 1000)), ("l", ratio!(1, 1000)), ("ft³", ratio!(28_316_846_592, 1_000_000_000_000))],
             "1" => &[("count", SAME)],
             _ => &[],
         },
@@ -124,6 +133,9 @@ mod tests {
             (Quantity::Humidity, "fraction", "0.4472", 4472),
             (Quantity::Pressure, "Pa", "101325", 10133),
             (Quantity::UvRuntime, "s", "90", 2),
+            (Quantity::Pressure, "mmHg", "753.3", 10043),
+            (Quantity::Current, "mA", "39", 39),
+            (Quantity::GasVolume, "ft³", "1000", 28317),
         ] {
             assert_eq!(convert(quantity.clone(), unit, number), want, "{} {unit}", quantity.name());
         }
