@@ -13,6 +13,7 @@ mod json;
 pub mod mapping;
 pub mod native;
 mod readings;
+pub mod report;
 mod scalar;
 pub mod tasmota;
 #[cfg(test)]
