@@ -14,8 +14,26 @@ const CHANGES: u8 = 6;
 
 /// What breaks parsers, in place of a number, a word or a level.
 const NASTY: [&str; 20] = [
-    "", "null", "{}", "[]", "\"\"", "-1", "-0", "1e99", "1E-400", "99999999999999999999", "9007199254740993", "NaN", "true", "\"\\u0000\"", "/", "+", "#",
-    "\u{fffd}", "~1", "1970-01-01T00:00:00",
+    "",
+    "null",
+    "{}",
+    "[]",
+    "\"\"",
+    "-1",
+    "-0",
+    "1e99",
+    "1E-400",
+    "99999999999999999999",
+    "9007199254740993",
+    "NaN",
+    "true",
+    "\"\\u0000\"",
+    "/",
+    "+",
+    "#",
+    "\u{fffd}",
+    "~1",
+    "1970-01-01T00:00:00",
 ];
 
 /// A captured message.
@@ -195,6 +213,9 @@ macro_rules! targets {
 targets! {
     native: crate::decode::native::Native::default(), golden();
     mapping_of_anything: mapping(), fixtures("zigbee2mqtt");
+    frigate: crate::decode::frigate::Frigate::default(), fixtures("frigate");
+    onvif: crate::decode::onvif::Onvif::default(), fixtures("onvif");
+    shelly: crate::decode::shelly::Shelly::default(), fixtures("shelly");
     tasmota: crate::decode::tasmota::Tasmota::default(), fixtures("tasmota");
     zigbee2mqtt: crate::decode::zigbee2mqtt::Zigbee2Mqtt::default(), fixtures("zigbee2mqtt");
 }

@@ -5,6 +5,7 @@ use tuoan_protocol::DeviceId;
 
 pub mod directory;
 pub mod esphome;
+pub mod frigate;
 #[cfg(test)]
 mod fuzz;
 pub mod homeassistant;
@@ -12,9 +13,11 @@ pub mod ident;
 mod json;
 pub mod mapping;
 pub mod native;
+pub mod onvif;
 mod readings;
 pub mod report;
 mod scalar;
+pub mod shelly;
 pub mod tasmota;
 #[cfg(test)]
 mod testing;
@@ -97,6 +100,9 @@ impl Decoders {
             Box::new(native::Native::default()),
             Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
             Box::new(tasmota::Tasmota::default()),
+            Box::new(shelly::Shelly::default()),
+            Box::new(frigate::Frigate::default()),
+            Box::new(onvif::Onvif::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
@@ -128,9 +134,10 @@ impl Decoders {
             }
         };
         match decoded {
-            Decoded::NotMine => {
-                Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
-            }
+            Decoded::NotMine => Err(Rejected {
+                decoder: None,
+                reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned(),
+            }),
             Decoded::Malformed(reason) => Err(Rejected { decoder: Some(name), reason }),
             Decoded::Inputs(bodies) => match self.judge(name, prefix, &bodies) {
                 Ok(()) => Ok((name, bodies)),
@@ -159,7 +166,9 @@ impl Decoders {
             };
             match foreign {
                 Some(id) if name == mapping::NAME => {
-                    return Err(format!("the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"));
+                    return Err(format!(
+                        "the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
+                    ));
                 }
                 Some(id) => return Err(format!("the device {id} belongs to another convention than {name}; give it another name")),
                 None => {}
