@@ -86,6 +86,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         store: Store { wear_mode: false, reserve_mb: 1 },
         clock_trust: ClockTrust::Always,
         mappings: Vec::new(),
+        hikvision: Vec::new(),
     }
 }
 
