@@ -32,6 +32,8 @@ pub struct Slot {
     pub zone_id: ZoneId,
     pub role: Role,
     pub period_ms: Option<i64>,
+    /// Through which other device it is heard, by the site file.
+    pub via: Option<DeviceId>,
     /// Rules by the quantity they judge.
     pub judged: Vec<(Quantity, Vec<u16>)>,
     pub events: Vec<(EventKind, u16)>,
@@ -65,6 +67,7 @@ impl Compiled {
             let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role));
             let mut slot = slot(matching, Some(zone), p.zone.clone(), p.role);
             slot.period_ms = p.period_s.map(|s| i64::from(s) * 1000);
+            slot.via = p.via.clone();
             if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(p.id.clone());
             }
@@ -115,7 +118,7 @@ fn numbered(rules: &[Rule]) -> impl Iterator<Item = (u16, &Rule)> {
 }
 
 fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zone_id: ZoneId, role: Role) -> Slot {
-    let mut slot = Slot { zone, zone_id, role, period_ms: None, judged: vec![], events: vec![], silence: None, age: None, quality: vec![], guarded: false };
+    let mut slot = Slot { zone, zone_id, role, period_ms: None, via: None, judged: vec![], events: vec![], silence: None, age: None, quality: vec![], guarded: false };
     let mut silence: Option<(&Rule, u16)> = None;
     for (i, r) in rules {
         match r.kind {
