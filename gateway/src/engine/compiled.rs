@@ -20,6 +20,8 @@ pub struct Compiled {
     pub gas_valves: Vec<DeviceId>,
     /// The rule that a person's report opens.
     pub report: Option<u16>,
+    /// The rule that gathers the silence of those that are heard through one other device.
+    pub hub: Option<u16>,
 }
 
 /// What the rules see in one placed device; the last slot is that of all devices that stand nowhere.
@@ -35,6 +37,8 @@ pub struct Slot {
     pub events: Vec<(EventKind, u16)>,
     pub silence: Option<u16>,
     pub age: Option<u16>,
+    /// Rules about the quality of its numbers.
+    pub quality: Vec<u16>,
     /// A rule here depends on phase, season or occupancy.
     pub guarded: bool,
 }
@@ -83,6 +87,7 @@ impl Compiled {
             zs.delays.dedup();
         }
         c.report = numbered(&rules).find(|(_, r)| r.kind == Kind::Report).map(|(i, _)| i);
+        c.hub = numbered(&rules).find(|(_, r)| r.kind == Kind::Hub).map(|(i, _)| i);
         c.rules = rules;
         c
     }
@@ -110,7 +115,7 @@ fn numbered(rules: &[Rule]) -> impl Iterator<Item = (u16, &Rule)> {
 }
 
 fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zone_id: ZoneId, role: Role) -> Slot {
-    let mut slot = Slot { zone, zone_id, role, period_ms: None, judged: vec![], events: vec![], silence: None, age: None, guarded: false };
+    let mut slot = Slot { zone, zone_id, role, period_ms: None, judged: vec![], events: vec![], silence: None, age: None, quality: vec![], guarded: false };
     let mut silence: Option<(&Rule, u16)> = None;
     for (i, r) in rules {
         match r.kind {
@@ -118,8 +123,9 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
             Kind::Silence if silence.is_none_or(|(best, _)| r.severity < best.severity) => silence = Some((r, i)),
             Kind::Silence => {}
             Kind::Age => slot.age = Some(i),
-            Kind::Report => {}
-            Kind::State | Kind::Threshold | Kind::Mean | Kind::Rise => {
+            Kind::Report | Kind::Hub => {}
+            k if k.is_quality() => slot.quality.push(i),
+            _ => {
                 let Some(q) = &r.quantity else { continue };
                 slot.guarded |= r.is_guarded();
                 match slot.judged.iter_mut().find(|(have, _)| have == q) {

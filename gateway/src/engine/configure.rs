@@ -156,6 +156,7 @@ fn serves(compiled: &Compiled, device: &DeviceId, rule: u16) -> bool {
     compiled.slot(compiled.slot_of(device)).is_some_and(|s| {
         s.silence == Some(rule)
             || s.age == Some(rule)
+            || s.quality.contains(&rule)
             || s.events.iter().any(|(_, r)| *r == rule)
             || s.judged.iter().any(|(_, list)| list.contains(&rule))
     })

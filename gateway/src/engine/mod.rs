@@ -53,4 +53,4 @@ pub use state::{SnapshotError, State};
 pub use step::step;
 
 /// Written into every incident event; raise it whenever the same inputs could give another incident log.
-pub const ENGINE_VERSION: &str = "1.0";
+pub const ENGINE_VERSION: &str = "2.0";

@@ -215,7 +215,7 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
             collection: Some(hours(1630, 1800)),
         }],
         zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
-        devices: vec![Placement { id: "device".parse().ok()?, zone, name: None, role, period_s: case.period }],
+        devices: vec![Placement { id: "device".parse().ok()?, zone, name: None, role, period_s: case.period, via: None }],
         calendar: Calendar::default(),
         overrides: vec![],
     })

@@ -262,8 +262,16 @@ impl Check<'_> {
             self.at(here.clone(), "what is momentary has no end of its own; name what ends it with latch = [...]".to_owned());
         }
         let every = self.duration(&t.every);
-        if kind == Kind::Age && t.every.is_none() {
+        if matches!(kind, Kind::Age | Kind::Forecast | Kind::Anomaly) && t.every.is_none() {
             self.at(here.clone(), "this kind needs every, e.g. every = \"35d\"".to_owned());
+        }
+        if kind.is_quality() {
+            if let Some(q) = quantity.as_ref().filter(|q| q.is_state()) {
+                self.at(here.clone(), format!("{} is a state; this kind looks at numbers", q.name()));
+            }
+            if let Some(h) = t.hold.as_ref().or(t.clear_hold.as_ref()) {
+                self.at(h.span(), "this kind keeps its own time; leave hold and clear_hold out".to_owned());
+            }
         }
         if let Some(c) = t.coverage.as_ref().filter(|c| *c.get_ref() > 100) {
             self.at(c.span(), "coverage is per cent of the window, 0 to 100".to_owned());
