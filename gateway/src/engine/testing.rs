@@ -63,6 +63,7 @@ pub fn site() -> Site {
             device("window", "upstairs", Role::Window, None),
         ],
         calendar: Calendar::default(),
+        overrides: vec![],
     }
 }
 

@@ -16,6 +16,8 @@ const SPAN_MS: i64 = 2 * 60_000;
 pub const RIGHT_MS: i64 = 2_000;
 /// One that is suddenly right was set right.
 const SET_RIGHT_MS: i64 = 10_000;
+/// Three thousand years: beyond it is no time.
+const LIMIT_MS: i64 = 100_000_000_000_000;
 /// It is never known better than this.
 const BAND_MIN_MS: i64 = 500;
 /// More lateness than this is a queue, not jitter.
@@ -47,6 +49,7 @@ pub struct Offset {
 impl DeviceClock {
     /// Takes in a live sample that came `difference` milliseconds after the time it says.
     pub fn note(&mut self, at: EngineMs, difference: i64) {
+        let difference = difference.clamp(-LIMIT_MS, LIMIT_MS);
         if difference.abs() <= SET_RIGHT_MS && self.least().is_some_and(|l| l < -SET_RIGHT_MS) {
             // It was ahead; a window of old differences would now make every sample late.
             *self = DeviceClock::default();

@@ -259,5 +259,6 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
         zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
         devices,
         calendar: Calendar::default(),
+        overrides: vec![],
     })
 }
