@@ -24,6 +24,8 @@ pub struct State {
     pub(super) offset_ms: i64,
     pub(super) trusted: bool,
     pub(super) configuration: Option<Box<Configuration>>,
+    /// Local day by which the overrides in force were last chosen.
+    pub(super) day: i64,
     pub(super) devices: BTreeMap<DeviceId, Device>,
     /// How many of them stand on no zone.
     pub(super) unplaced: usize,
@@ -36,6 +38,10 @@ pub struct State {
     pub(super) sounding: BTreeSet<DeviceId>,
     /// Gas valves that were told to close and for which incident the order still stands.
     pub(super) closing: BTreeSet<DeviceId>,
+    /// Hubs that are held to be gone and under whose incident others are told.
+    pub(super) hubs: BTreeSet<DeviceId>,
+    /// Hour of engine time of the last look at what the series have learned.
+    pub(super) round: i64,
     #[serde(skip)]
     pub(super) timers: Timers,
     #[serde(skip)]
@@ -52,6 +58,7 @@ impl Default for State {
             offset_ms: 0,
             trusted: false,
             configuration: None,
+            day: 0,
             devices: BTreeMap::new(),
             unplaced: 0,
             zones: Vec::new(),
@@ -59,6 +66,8 @@ impl Default for State {
             orders: 0,
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),
+            hubs: BTreeSet::new(),
+            round: 0,
             timers: Timers::default(),
             compiled: Arc::default(),
         }
@@ -97,7 +106,7 @@ impl State {
         }
         let mut state: State = minicbor_serde::from_slice(bytes).map_err(damaged)?;
         if let Some(c) = &state.configuration {
-            state.compiled = Arc::new(Compiled::new(&c.site, &c.rules).map_err(SnapshotError::Configuration)?);
+            state.compiled = Arc::new(Compiled::new(&c.site, &c.rules, state.day).map_err(SnapshotError::Configuration)?);
         }
         state.relink();
         state.rearm();
