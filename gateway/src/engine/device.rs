@@ -1,6 +1,7 @@
 //! What is remembered of one device.
 use super::cadence::Cadence;
 use super::dedupe::Boots;
+use super::derive::Derived;
 use super::detect::Tracker;
 use super::input::EngineMs;
 use super::quality::Counts;
@@ -78,6 +79,8 @@ pub struct Device {
     pub counts: Counts,
     /// Its silence is told under this hub.
     pub under: Option<DeviceId>,
+    /// What follows from its readings.
+    pub derived: Derived,
     /// Where it stands in the compiled configuration.
     #[serde(skip)]
     pub slot: Option<u32>,
