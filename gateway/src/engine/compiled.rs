@@ -47,9 +47,9 @@ pub struct ZoneSlots {
 }
 
 impl Compiled {
-    /// `Err` names every problem of the rule packs, one a line.
-    pub fn new<S: AsRef<str>>(site: &Site, packs: &[S]) -> Result<Compiled, String> {
-        Ok(Self::with_rules(site, rules::compile(packs)?))
+    /// With the site's overrides as they hold on that local day. `Err` names every problem of the rule packs and overrides, one a line.
+    pub fn new<S: AsRef<str>>(site: &Site, packs: &[S], day: i64) -> Result<Compiled, String> {
+        Ok(Self::with_rules(site, rules::overrides::in_force(rules::compile(packs)?, &site.overrides, day)?))
     }
 
     pub fn with_rules(site: &Site, rules: Vec<Rule>) -> Compiled {

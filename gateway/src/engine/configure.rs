@@ -2,13 +2,15 @@
 use super::compiled::Compiled;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
+use super::judge::Why;
 use super::occupancy::ZoneState;
+use super::rules::Rule;
 use super::schedule::Phase;
 use super::site::Role;
 use super::state::State;
 use super::step::Run;
 use super::timer::Timer;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tuoan_protocol::{DeviceId, ZoneId};
 
@@ -37,6 +39,9 @@ impl Run<'_> {
             let judged = |rule: &u16| compiled.slot(slot).is_some_and(|s| s.judged.iter().any(|(_, list)| list.contains(rule)));
             let tracks = std::mem::take(&mut device.tracks).into_iter().filter(|_| !moved);
             device.tracks = tracks.filter_map(|((i, c), t)| Some(((*new_index.get(&i).filter(|j| judged(j))?, c), t))).collect();
+            for ((i, _), t) in &mut device.tracks {
+                t.due = compiled.rule(*i).and_then(|r| t.hold.due(r));
+            }
             device.struck = std::mem::take(&mut device.struck).into_iter().filter_map(|(i, t)| Some((*new_index.get(&i)?, t))).collect();
             if moved {
                 device.silent = false;
@@ -76,7 +81,28 @@ impl Run<'_> {
         self.carry_findings(&new_index);
         self.rearm();
         self.new_phase();
+        // A state that stands is judged by the rules that are new, too; a number is judged when it comes again.
+        let same = |r: &Rule| old.rules.iter().any(|o| o == r);
+        let fresh: BTreeSet<u16> = (0u16..).zip(&compiled.rules).filter(|(_, r)| !same(r)).map(|(i, _)| i).collect();
+        let placed: Vec<DeviceId> = if fresh.is_empty() { vec![] } else { compiled.by_device.keys().cloned().collect() };
+        for id in placed {
+            self.reconsider(&id, Why::Rules(&fresh));
+        }
         self.incidents_changed = true;
+    }
+
+    /// Overrides begin and end by themselves, at local midnight; true when one has.
+    pub(super) fn new_day(&mut self) -> bool {
+        let Some(c) = &self.state.configuration else { return false };
+        let day = c.site.local_day(self.state.utc(self.at));
+        let before = std::mem::replace(&mut self.state.day, day);
+        if c.site.overrides.iter().all(|o| o.holds_on(before) == o.holds_on(day)) {
+            return false;
+        }
+        // What was compiled on one day compiles on every other.
+        let (c, Ok(compiled)) = (c.clone(), Compiled::new(&c.site, &c.rules, day)) else { return false };
+        self.configure(c, compiled);
+        true
     }
 
     fn carry_findings(&mut self, new_index: &BTreeMap<u16, u16>) {

@@ -227,6 +227,7 @@ impl Run<'_> {
             note: cause.note.as_deref().map(bounded),
             engine: bounded(ENGINE_VERSION),
             rules: c.hash,
+            overridden_by: c.site.overrides.iter().find(|o| o.rule == incident.rule && o.holds_on(state.day)).map(|o| bounded(&o.author)),
         });
         self.incidents_changed = true;
     }

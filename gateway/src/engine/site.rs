@@ -23,6 +23,16 @@ pub struct Site {
     pub devices: Vec<Placement>,
     #[serde(default)]
     pub calendar: Calendar,
+    /// What this site changes about the rules, `[[override]]`.
+    #[serde(default, rename = "override", skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<super::rules::Override>,
+}
+
+impl Site {
+    /// Days since 1970-01-01 by the site's own clock.
+    pub fn local_day(&self, utc: i64) -> i64 {
+        utc.saturating_add(i64::from(self.utc_offset_minutes) * 60_000).div_euclid(86_400_000)
+    }
 }
 
 /// "07:30-18:45", local time.

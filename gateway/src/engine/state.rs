@@ -24,6 +24,8 @@ pub struct State {
     pub(super) offset_ms: i64,
     pub(super) trusted: bool,
     pub(super) configuration: Option<Box<Configuration>>,
+    /// Local day by which the overrides in force were last chosen.
+    pub(super) day: i64,
     pub(super) devices: BTreeMap<DeviceId, Device>,
     /// How many of them stand on no zone.
     pub(super) unplaced: usize,
@@ -52,6 +54,7 @@ impl Default for State {
             offset_ms: 0,
             trusted: false,
             configuration: None,
+            day: 0,
             devices: BTreeMap::new(),
             unplaced: 0,
             zones: Vec::new(),
@@ -97,7 +100,7 @@ impl State {
         }
         let mut state: State = minicbor_serde::from_slice(bytes).map_err(damaged)?;
         if let Some(c) = &state.configuration {
-            state.compiled = Arc::new(Compiled::new(&c.site, &c.rules).map_err(SnapshotError::Configuration)?);
+            state.compiled = Arc::new(Compiled::new(&c.site, &c.rules, state.day).map_err(SnapshotError::Configuration)?);
         }
         state.relink();
         state.rearm();

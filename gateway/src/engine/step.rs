@@ -111,10 +111,14 @@ impl<'a> Run<'a> {
             return Verdict::Accepted(position);
         }
         if let Body::Configure(c) = body {
-            let Ok(compiled) = Compiled::new(&c.site, &c.rules) else {
-                return Verdict::Refused("a rule pack does not compile; `tuoan rules check` names every problem");
+            let day = c.site.local_day(self.state.utc(self.at));
+            let Ok(compiled) = Compiled::new(&c.site, &c.rules, day) else {
+                return Verdict::Refused(
+                    "a rule pack or an override does not compile; `tuoan rules check` and `tuoan doctor` name every problem",
+                );
             };
             let position = self.take_position();
+            self.state.day = day;
             self.configure(c.clone(), compiled);
             return Verdict::Accepted(position);
         }

@@ -62,6 +62,7 @@ pub fn site() -> Site {
             device("window", "upstairs", Role::Window, None),
         ],
         calendar: Calendar::default(),
+        overrides: vec![],
     }
 }
 

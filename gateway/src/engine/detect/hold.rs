@@ -17,6 +17,17 @@ pub enum Hold {
     Clearing(EngineMs),
 }
 
+impl Hold {
+    /// When its hold or clear time is over.
+    pub fn due(self, rule: &Rule) -> Option<EngineMs> {
+        match self {
+            Hold::Pending(since) => Some(since.saturating_add(rule.hold)),
+            Hold::Clearing(since) => Some(since.saturating_add(rule.clear_hold)),
+            Hold::Idle | Hold::On => None,
+        }
+    }
+}
+
 /// What a tracker has to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -40,11 +51,7 @@ impl Tracker {
             Hold::On | Hold::Clearing(_) => (Hold::On, None),
         };
         self.hold = hold;
-        self.due = match hold {
-            Hold::Pending(since) => Some(since.saturating_add(rule.hold)),
-            Hold::Clearing(since) => Some(since.saturating_add(rule.clear_hold)),
-            Hold::Idle | Hold::On => None,
-        };
+        self.due = hold.due(rule);
         if hold == Hold::Idle {
             self.found_on_connect = false;
         }

@@ -217,5 +217,6 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
         zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
         devices: vec![Placement { id: "device".parse().ok()?, zone, name: None, role, period_s: case.period }],
         calendar: Calendar::default(),
+        overrides: vec![],
     })
 }

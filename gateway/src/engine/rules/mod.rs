@@ -6,16 +6,19 @@
 //! | [`parse`] | text -> [`Rule`], all problems together with line and fix |
 //! | [`case`] | the timelines inside a pack, run against the engine |
 //! | [`catalogue`] | words, sources and duties by rule, for pages and alerts |
+//! | [`overrides`] | what a site changes about them, until when and why |
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
 use tuoan_protocol::{Basis, EventKind, HazardId, Quantity, RuleId, Severity};
 
 pub mod case;
 pub mod catalogue;
+pub mod overrides;
 pub mod parse;
 pub mod text;
 
 pub use catalogue::{Catalogue, Entry, Words};
+pub use overrides::Override;
 pub use parse::{Pack, Problem, Report, check, compile};
 
 /// The packs that come with the gateway: (name, TOML text), in order of their names.
@@ -140,6 +143,8 @@ pub struct Rule {
     pub siren: bool,
     /// How long an incident stays open after its return, so that a condition that comes back is the same incident.
     pub regather: i64,
+    /// A site's override has changed it.
+    pub overridden: bool,
 }
 
 pub const ALL_PHASES: u8 = 0b11_1111;

@@ -325,6 +325,7 @@ impl Check<'_> {
             latch: t.latch,
             siren: t.siren.unwrap_or(t.severity == Severity::Emergency),
             regather,
+            overridden: false,
         };
         let words = |w: super::text::WordsText| Words { zh: w.zh, en: w.en };
         let entry = Entry {
