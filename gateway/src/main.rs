@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tuoan::clock::Clock;
 use tuoan::engine::rules;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, doctor};
+use tuoan::{app, config, demo, doctor, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -34,6 +34,8 @@ enum Command {
         #[arg(long)]
         data: Option<PathBuf>,
     },
+    /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
+    Replay(replay::cli::ReplayArgs),
     /// Rule packs.
     #[command(subcommand)]
     Rules(Rules),
@@ -52,6 +54,8 @@ enum Command {
 enum Rules {
     /// Checks rule packs and runs the test cases inside them; without files, the built-in packs.
     Check { files: Vec<PathBuf> },
+    /// Expected incidents a week on the site's own history, with the worst offenders, before a pack or an override is switched on.
+    Backtest(replay::cli::BacktestArgs),
 }
 
 #[derive(Subcommand)]
@@ -155,7 +159,9 @@ fn execute(command: Command) -> Result<ExitCode> {
             findings.iter().for_each(|f| println!("{f}"));
             Ok(code(!findings.iter().any(|f| f.state == doctor::State::Wrong)))
         }
+        Command::Replay(args) => replay::cli::replay(&args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
+        Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),
         Command::Quarantine(Quarantine::List { data, limit }) => {
             for row in reader(&data)?.quarantine(limit).into_diagnostic()? {
                 let m = &row.message;

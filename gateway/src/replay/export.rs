@@ -102,6 +102,14 @@ impl Export {
         }
         Ok(events)
     }
+    /// Position of the last input before `at`.
+    pub fn position_before(&mut self, at: i64) -> Result<u64, ReplayError> {
+        let mut before = 0;
+        while let Some(e) = self.line::<Entry>(ENTRY)?.filter(|e| e.at < at) {
+            before = e.position;
+        }
+        Ok(before)
+    }
     /// The last configuration in it.
     pub fn configuration(&mut self) -> Result<Option<Configuration>, ReplayError> {
         let mut found = None;

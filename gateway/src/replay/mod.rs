@@ -11,12 +11,14 @@
 //! | `difference.rs` | incidents of two runs side by side |
 //! | `backtest.rs` | expected incidents a week, before a rule is switched on |
 //! | `poisson.rs` | how sure such a figure is |
+//! | `cli.rs` | the two commands |
 //! | `report.rs` | all of it in words |
 //!
 //! What must hold: nothing here writes to the store; a log of any length is read with the same memory; beside a running gateway it sees the
 //! log as it stood when it began.
 pub mod backtest;
 pub mod change;
+pub mod cli;
 pub mod difference;
 pub mod exact;
 pub mod export;
@@ -44,10 +46,16 @@ pub enum ReplayError {
     #[diagnostic(transparent)]
     Store(#[from] StoreError),
     #[error("{path}: {detail}")]
-    #[diagnostic(code(replay::file), help("Name a data folder (--data), a copy of its log.db, or a file that `tuoan replay --export` wrote."))]
+    #[diagnostic(
+        code(replay::file),
+        help("Name a data folder (--data), a copy of its log.db, or a file that `tuoan replay --export` wrote.")
+    )]
     File { path: PathBuf, detail: String },
     #[error("{path} is neither a store nor an exported log")]
-    #[diagnostic(code(replay::foreign), help("Name a data folder (--data), a copy of its log.db, or a file that `tuoan replay --export` wrote."))]
+    #[diagnostic(
+        code(replay::foreign),
+        help("Name a data folder (--data), a copy of its log.db, or a file that `tuoan replay --export` wrote.")
+    )]
     Foreign { path: PathBuf },
     #[error("{path} was exported by a newer version (form {found})")]
     #[diagnostic(code(replay::newer), help("Replay it with the version that wrote it."))]
@@ -56,7 +64,10 @@ pub enum ReplayError {
     #[diagnostic(code(replay::line), help("The export was cut short or edited; export the log again."))]
     Line { path: PathBuf, number: u64, detail: String },
     #[error("the log has a gap after position {after}")]
-    #[diagnostic(code(replay::gap), help("Entries are missing: this is a damaged copy. Take another one, with `sqlite3 log.db '.backup copy.db'`."))]
+    #[diagnostic(
+        code(replay::gap),
+        help("Entries are missing: this is a damaged copy. Take another one, with `sqlite3 log.db '.backup copy.db'`.")
+    )]
     Gap { after: u64 },
     #[error("{path} holds no configuration yet: there is nothing to replay")]
     #[diagnostic(code(replay::empty), help("Start the gateway on it once."))]

@@ -1,13 +1,14 @@
 //! Where a replayed log comes from, and the thread that reads it ahead of the engine.
 use super::ReplayError;
 use super::export::Export;
+use super::what_if::Known;
 use crate::engine::{Configuration, Input, State};
 use crate::store::{Cut, History};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use tuoan_protocol::IncidentEvent;
 use tuoan_protocol::codec::Wire;
+use tuoan_protocol::{IncidentEvent, Transition};
 
 /// Inputs in one piece, and pieces that may wait: at some 300 bytes each about 10 MiB.
 const PIECE: usize = 4096;
@@ -69,8 +70,12 @@ impl Source {
         for (position, _) in all.iter().filter(|(p, at)| *at < from && *p <= self.cut.position) {
             let Some(snapshot) = history.snapshot(*position)? else { continue };
             match State::decode(&snapshot.bytes) {
-                Ok(state) if (state.position(), state.sequence()) == (snapshot.position, snapshot.sequence) => return Ok((state, Vec::new())),
-                Ok(_) => tracing::warn!("the snapshot at position {position} is not what it says; an older one or the whole log is replayed"),
+                Ok(state) if (state.position(), state.sequence()) == (snapshot.position, snapshot.sequence) => {
+                    return Ok((state, Vec::new()));
+                }
+                Ok(_) => {
+                    tracing::warn!("the snapshot at position {position} is not what it says; an older one or the whole log is replayed")
+                }
                 Err(e) => tracing::warn!("the snapshot at position {position}: {e}"),
             }
         }
@@ -86,6 +91,28 @@ impl Source {
         Ok(History::open(&self.path)?.configuration(self.cut.position)?.ok_or_else(none)?)
     }
 
+    /// Position of the last input before engine time `at`; 0 when there is none.
+    pub fn position_before(&self, at: i64) -> Result<u64, ReplayError> {
+        if self.exported {
+            return Export::open(&self.path)?.position_before(at);
+        }
+        Ok(History::open(&self.path)?.position_before(at)?)
+    }
+
+    /// Where each stored incident happened.
+    pub fn known(&self) -> Result<Known, ReplayError> {
+        let mut known = Known::new();
+        let mut events = self.events(0)?;
+        while let Some(stored) = events.take()? {
+            if let Ok(e) = stored.event()
+                && e.transition == Transition::Opened
+            {
+                known.insert(e.incident, (e.hazard, e.place));
+            }
+        }
+        Ok(known)
+    }
+
     /// The inputs after `position` that arrived before engine time `until`, read and decoded by a thread of their own, which ends with them
     /// or when they are dropped.
     pub fn inputs(&self, position: u64, until: Option<i64>) -> Result<Inputs, ReplayError> {
@@ -93,7 +120,11 @@ impl Source {
         let (path, exported, last) = (self.path.clone(), self.exported, self.cut.position);
         let read = move || {
             let mut send = |piece: Result<Piece, ReplayError>| to.send(piece).is_ok();
-            let result = if exported { read_export(&path, position, last, until, &mut send) } else { read_store(&path, position, last, until, &mut send) };
+            let result = if exported {
+                read_export(&path, position, last, until, &mut send)
+            } else {
+                read_store(&path, position, last, until, &mut send)
+            };
             if let Err(e) = result {
                 send(Err(e));
             }

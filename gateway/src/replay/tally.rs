@@ -124,8 +124,12 @@ impl Tally {
         }
         if rises {
             rule.activations += 1;
-            let example =
-                Example { at: e.at, place: e.place.clone(), device: offender.1.clone(), reading: e.trigger.as_ref().and_then(|t| t.reading.clone()) };
+            let example = Example {
+                at: e.at,
+                place: e.place.clone(),
+                device: offender.1.clone(),
+                reading: e.trigger.as_ref().and_then(|t| t.reading.clone()),
+            };
             rule.offenders.entry(offender).or_default().0 += 1;
             if rule.first.len() < EXAMPLES {
                 rule.first.push(example);
@@ -171,6 +175,18 @@ impl Tally {
         }
         self.by_place.insert((e.hazard.clone(), e.place.clone()), e.incident.clone());
         self.open.insert(e.incident.clone(), Open { occurrence, slot, offender: offender.clone() });
+    }
+
+    /// Counts anew from `at` (UTC milliseconds) on; what is open stays known, and is no incident of the time after.
+    pub fn restart(&mut self, at: i64) {
+        self.rules.clear();
+        self.incidents.clear();
+        (self.opened, self.events) = (0, 0);
+        for open in self.open.values_mut() {
+            let o = &mut open.occurrence;
+            (open.slot, o.active_ms) = (None, 0);
+            o.active_since = o.active_since.map(|_| at);
+        }
     }
 
     /// The end of the history (UTC milliseconds): what still holds has held until then.

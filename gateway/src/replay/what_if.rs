@@ -12,7 +12,7 @@ use tuoan_protocol::{HazardId, IncidentEvent, IncidentId, Place};
 pub type Known = BTreeMap<IncidentId, (HazardId, Place)>;
 
 /// What becomes of the log's own configurations.
-pub type Rewrite<'a> = Box<dyn FnMut(&Configuration) -> Result<Option<Configuration>, ReplayError> + 'a>;
+pub type Rewrite<'a> = Box<dyn FnMut(&Configuration) -> Result<Option<Configuration>, ReplayError> + Send + 'a>;
 
 /// How often [`Run::attended`] looks, in milliseconds.
 const ROUND_MS: i64 = 5 * 60_000;
@@ -25,18 +25,29 @@ pub struct Run<'a> {
     /// everything that follows at their place counts as the same incident.
     pub attended: bool,
     round: EngineMs,
+    /// Only what is said from then on counts.
+    pub count_from: Option<EngineMs>,
     pub tally: Tally,
 }
 
 impl<'a> Run<'a> {
     pub fn new(state: State, rewrite: Rewrite<'a>) -> Run<'a> {
         let round = state.now();
-        Run { state, rewrite, attended: false, round, tally: Tally::default() }
+        Run { state, rewrite, attended: false, round, count_from: None, tally: Tally::default() }
     }
-    /// Puts a configuration in force now, before anything else happens: for a run that begins with a snapshot.
+    /// What it is told before anything else.
+    pub fn begin(&mut self, inputs: &[Input]) {
+        let now = inputs.last().map_or(self.state.now(), |i| i.at);
+        self.step(inputs, now);
+        self.round = now;
+    }
+    /// Puts a configuration in force now: for a run that begins with a snapshot.
     pub fn configure(&mut self, c: Configuration) {
         let at = self.state.now();
-        self.step(&[Input { at, body: Body::Configure(Box::new(c)) }], at);
+        self.begin(&[Input { at, body: Body::Configure(Box::new(c)) }]);
+    }
+    pub fn state(&self) -> &State {
+        &self.state
     }
     pub fn utc(&self, at: EngineMs) -> i64 {
         at.saturating_add(self.state.utc_offset())
@@ -47,6 +58,11 @@ impl<'a> Run<'a> {
         let inputs = &piece.inputs;
         let mut done = 0;
         for (i, input) in inputs.iter().enumerate() {
+            if let Some(from) = self.count_from.filter(|from| input.at >= *from) {
+                self.upto(inputs, &mut done, i);
+                self.count_from = None;
+                self.tally.restart(self.utc(from));
+            }
             if self.attended && input.at >= self.round {
                 self.upto(inputs, &mut done, i);
                 self.attend(input);
@@ -114,7 +130,11 @@ impl<'a> Run<'a> {
 
     /// The same command about the incident that stands here in the place of the stored one; `None` when there is none.
     fn translate(&self, c: &Command, known: &Known) -> Option<Command> {
-        let here = |id: &IncidentId| known.get(id).and_then(|(hazard, place)| self.tally.open_at(hazard, place)).cloned();
+        // One that was open before this run began has the id that it has in the log.
+        let here = |id: &IncidentId| match known.get(id) {
+            Some((hazard, place)) => self.tally.open_at(hazard, place).cloned(),
+            None => Some(id.clone()),
+        };
         let mut c = c.clone();
         match &mut c.action {
             Action::Acknowledge { incident, .. } | Action::CancelPanic { incident, .. } => *incident = here(incident)?,

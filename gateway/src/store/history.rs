@@ -1,6 +1,6 @@
 //! The log from one end to the other, for a replay: a connection of its own, the names resolved once, rows decoded as they are read.
 use super::body::{self, Dictionary};
-use super::reader::stored_event;
+use super::reader::{first_at, stored_event};
 use super::transaction::int;
 use super::{LOG_FILE, Snapshot, StoreError, StoredEvent, schema};
 use crate::engine::{Body, Input};
@@ -96,6 +96,12 @@ impl History {
             inputs.push((position, Input { at, body }));
         }
         Ok(inputs)
+    }
+
+    /// Position of the last input before engine time `at`; 0 when there is none.
+    pub fn position_before(&self, at: i64) -> Result<u64> {
+        let first = first_at(&self.db, at).map_err(|e| schema::classify(&self.path, "reading", &e))?;
+        Ok(first.saturating_sub(1).unsigned_abs())
     }
 
     /// Incident events with a higher sequence, ascending, at most `limit` and up to sequence `last`.

@@ -244,7 +244,7 @@ impl Reader {
 }
 
 /// Position of the first entry at or after engine time `from`, by bisection: `at` grows with the position, positions have no gaps.
-fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
+pub(super) fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
     let last: i64 = db.query_row("SELECT coalesce(max(position), 0) FROM log", [], |r| r.get(0))?;
     let mut at = db.prepare_cached("SELECT at FROM log WHERE position = ?1")?;
     let (mut low, mut high) = (1, last + 1);
