@@ -20,6 +20,8 @@ pub struct Compiled {
     pub gas_valves: Vec<DeviceId>,
     /// The rule that a person's report opens.
     pub report: Option<u16>,
+    /// The rule that gathers the silence of those that are heard through one other device.
+    pub hub: Option<u16>,
 }
 
 /// What the rules see in one placed device; the last slot is that of all devices that stand nowhere.
@@ -30,11 +32,15 @@ pub struct Slot {
     pub zone_id: ZoneId,
     pub role: Role,
     pub period_ms: Option<i64>,
+    /// Through which other device it is heard, by the site file.
+    pub via: Option<DeviceId>,
     /// Rules by the quantity they judge.
     pub judged: Vec<(Quantity, Vec<u16>)>,
     pub events: Vec<(EventKind, u16)>,
     pub silence: Option<u16>,
     pub age: Option<u16>,
+    /// Rules about the quality of its numbers.
+    pub quality: Vec<u16>,
     /// A rule here depends on phase, season or occupancy.
     pub guarded: bool,
 }
@@ -61,6 +67,7 @@ impl Compiled {
             let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role));
             let mut slot = slot(matching, Some(zone), p.zone.clone(), p.role);
             slot.period_ms = p.period_s.map(|s| i64::from(s) * 1000);
+            slot.via = p.via.clone();
             if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(p.id.clone());
             }
@@ -83,6 +90,7 @@ impl Compiled {
             zs.delays.dedup();
         }
         c.report = numbered(&rules).find(|(_, r)| r.kind == Kind::Report).map(|(i, _)| i);
+        c.hub = numbered(&rules).find(|(_, r)| r.kind == Kind::Hub).map(|(i, _)| i);
         c.rules = rules;
         c
     }
@@ -110,7 +118,7 @@ fn numbered(rules: &[Rule]) -> impl Iterator<Item = (u16, &Rule)> {
 }
 
 fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zone_id: ZoneId, role: Role) -> Slot {
-    let mut slot = Slot { zone, zone_id, role, period_ms: None, judged: vec![], events: vec![], silence: None, age: None, guarded: false };
+    let mut slot = Slot { zone, zone_id, role, period_ms: None, via: None, judged: vec![], events: vec![], silence: None, age: None, quality: vec![], guarded: false };
     let mut silence: Option<(&Rule, u16)> = None;
     for (i, r) in rules {
         match r.kind {
@@ -118,8 +126,9 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
             Kind::Silence if silence.is_none_or(|(best, _)| r.severity < best.severity) => silence = Some((r, i)),
             Kind::Silence => {}
             Kind::Age => slot.age = Some(i),
-            Kind::Report => {}
-            Kind::State | Kind::Threshold | Kind::Mean | Kind::Rise => {
+            Kind::Report | Kind::Hub => {}
+            k if k.is_quality() => slot.quality.push(i),
+            _ => {
                 let Some(q) = &r.quantity else { continue };
                 slot.guarded |= r.is_guarded();
                 match slot.judged.iter_mut().find(|(have, _)| have == q) {

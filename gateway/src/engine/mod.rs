@@ -13,6 +13,7 @@
 //! | [`schedule`] | which phase of the day a zone is in |
 //! | [`rules`] | rule packs: schema, checks, test cases |
 //! | [`detect`] | one file per kind of rule |
+//! | [`quality`] | how far a number can be trusted, learned from itself |
 //! | [`incident`] | findings -> incidents, life cycle |
 //! | [`state`] | what is remembered, and its snapshot |
 //! | [`view`] | what a page shows |
@@ -30,6 +31,7 @@ mod judge;
 mod occupancy;
 mod order;
 pub mod outcome;
+pub mod quality;
 pub mod rules;
 pub mod schedule;
 pub mod site;
@@ -53,4 +55,4 @@ pub use state::{SnapshotError, State};
 pub use step::step;
 
 /// Written into every incident event; raise it whenever the same inputs could give another incident log.
-pub const ENGINE_VERSION: &str = "1.0";
+pub const ENGINE_VERSION: &str = "2.0";

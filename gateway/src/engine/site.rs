@@ -149,6 +149,9 @@ pub struct Placement {
     /// Seconds between its messages, where it is known; otherwise learned.
     #[serde(default)]
     pub period_s: Option<u32>,
+    /// Through which other device it is heard (switch, coordinator, hub), where its convention does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<DeviceId>,
 }
 
 /// What a device is for: a contact on a door is judged otherwise than one on a window.

@@ -30,6 +30,7 @@ pub fn site() -> Site {
         name: None,
         role,
         period_s,
+        via: None,
     };
     Site {
         id: "xingyuan".parse().unwrap(),

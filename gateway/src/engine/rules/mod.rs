@@ -55,6 +55,27 @@ pub enum Kind {
     Age,
     /// A person says so.
     Report,
+    /// Nothing but impossible values for so many periods.
+    Implausible,
+    /// One quantity of a device that speaks otherwise has not come for so many of its own gaps.
+    Lost,
+    /// A number has stood still for far longer than it is wont to.
+    Flat,
+    /// A number goes away from its neighbours' in the same room.
+    Drift,
+    /// A battery lasts less than so long.
+    Forecast,
+    /// What the learned detector expects less often than once in so long.
+    Anomaly,
+    /// Through which others are heard is gone: their silence is gathered under it.
+    Hub,
+}
+
+impl Kind {
+    /// Judged from what a series has learned of itself, not from its newest value.
+    pub fn is_quality(self) -> bool {
+        matches!(self, Kind::Implausible | Kind::Lost | Kind::Flat | Kind::Drift | Kind::Forecast | Kind::Anomaly)
+    }
 }
 
 /// What ends a finding that does not end by itself.
@@ -114,13 +135,13 @@ pub struct Rule {
     pub coverage: u8,
     pub hold: i64,
     pub clear_hold: i64,
-    /// Silence: periods missed; the limit at most; the longest period that is supervised at all.
+    /// Silence, loss, implausible values: periods missed; the limit at most; the longest period that is supervised at all.
     pub missed: u8,
     pub cap: i64,
     pub max_period: i64,
-    /// Age: longest time without a test.
+    /// Age: longest time without a test. Forecast: the shortest rest. Anomaly: expected once in so long.
     pub every: i64,
-    /// Event: repeats within this are the same press.
+    /// Event: repeats within this are the same press. Anomaly: the refractory time after one.
     pub debounce: i64,
     /// Bit set of [`Phase`]; all when the pack names none.
     pub phases: u8,

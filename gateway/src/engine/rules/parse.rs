@@ -63,7 +63,9 @@ pub fn check(text: &str) -> Report {
             for (index, case) in &pack.cases {
                 let Some((rule, _)) = pack.rules.get(*index) else { continue };
                 report.cases_run += 1;
-                let failures = super::case::run(rule, case.get_ref());
+                // A hub gathers what other rules find.
+                let company = pack.rules.iter().map(|(r, _)| r).filter(|r| rule.kind == Kind::Hub && r.kind == Kind::Silence);
+                let failures = super::case::run(rule, &company.cloned().collect::<Vec<_>>(), case.get_ref());
                 report.cases_failed += usize::from(!failures.is_empty());
                 for (at, message) in failures {
                     let line = line_of(text, at.unwrap_or_else(|| case.span()).start);
@@ -262,8 +264,16 @@ impl Check<'_> {
             self.at(here.clone(), "what is momentary has no end of its own; name what ends it with latch = [...]".to_owned());
         }
         let every = self.duration(&t.every);
-        if kind == Kind::Age && t.every.is_none() {
+        if matches!(kind, Kind::Age | Kind::Forecast | Kind::Anomaly) && t.every.is_none() {
             self.at(here.clone(), "this kind needs every, e.g. every = \"35d\"".to_owned());
+        }
+        if kind.is_quality() {
+            if let Some(q) = quantity.as_ref().filter(|q| q.is_state()) {
+                self.at(here.clone(), format!("{} is a state; this kind looks at numbers", q.name()));
+            }
+            if let Some(h) = t.hold.as_ref().or(t.clear_hold.as_ref()) {
+                self.at(h.span(), "this kind keeps its own time; leave hold and clear_hold out".to_owned());
+            }
         }
         if let Some(c) = t.coverage.as_ref().filter(|c| *c.get_ref() > 100) {
             self.at(c.span(), "coverage is per cent of the window, 0 to 100".to_owned());
