@@ -121,9 +121,10 @@ impl Decoders {
             }
         };
         match decoded {
-            Decoded::NotMine => {
-                Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
-            }
+            Decoded::NotMine => Err(Rejected {
+                decoder: None,
+                reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned(),
+            }),
             Decoded::Malformed(reason) => Err(Rejected { decoder: Some(name), reason }),
             Decoded::Inputs(bodies) => match self.judge(name, prefix, &bodies) {
                 Ok(()) => Ok((name, bodies)),
@@ -152,7 +153,9 @@ impl Decoders {
             };
             match foreign {
                 Some(id) if name == mapping::NAME => {
-                    return Err(format!("the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"));
+                    return Err(format!(
+                        "the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
+                    ));
                 }
                 Some(id) => return Err(format!("the device {id} belongs to another convention than {name}; give it another name")),
                 None => {}

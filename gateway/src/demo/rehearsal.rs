@@ -17,12 +17,12 @@ pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
     let begin = nursery.utc_ms(nursery.day.from.0 - PRELUDE_S);
     let mut events: Vec<IncidentEvent> = Vec::new();
     let mut state = State::new();
-    let mut log: Vec<Input> = Vec::new();
+    let mut told: Vec<Input> = Vec::new();
     let mut tell = |state: &mut State, at: i64, bodies: Vec<Body>, events: &mut Vec<IncidentEvent>| {
         let inputs: Vec<Input> = bodies.into_iter().map(|body| Input { at, body }).collect();
         let outcome = step(state, &inputs, at);
         events.extend(outcome.events);
-        log.extend(inputs);
+        told.extend(inputs);
         outcome.verdicts
     };
     let message = |device: &super::device::Device, seq: Option<u64>, items: Vec<Item>| {
@@ -76,7 +76,7 @@ pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
             assert!(!refused, "{command:?}: {verdicts:?}");
         }
     }
-    (nursery, log, events)
+    (nursery, told, events)
 }
 
 fn story(nursery: &Nursery, events: &[IncidentEvent]) -> String {

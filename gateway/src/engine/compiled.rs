@@ -118,7 +118,19 @@ fn numbered(rules: &[Rule]) -> impl Iterator<Item = (u16, &Rule)> {
 }
 
 fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zone_id: ZoneId, role: Role) -> Slot {
-    let mut slot = Slot { zone, zone_id, role, period_ms: None, via: None, judged: vec![], events: vec![], silence: None, age: None, quality: vec![], guarded: false };
+    let mut slot = Slot {
+        zone,
+        zone_id,
+        role,
+        period_ms: None,
+        via: None,
+        judged: vec![],
+        events: vec![],
+        silence: None,
+        age: None,
+        quality: vec![],
+        guarded: false,
+    };
     let mut silence: Option<(&Rule, u16)> = None;
     for (i, r) in rules {
         match r.kind {

@@ -3,19 +3,18 @@
 //! The whole history is judged by the configuration that is in force today, once as it is and once with the change, from a cold start two
 //! days earlier; in both runs somebody takes note of every incident within five minutes, so that one which nobody met in the history does
 //! not swallow all that follow.
-use super::change::Change;
+use super::change::{Change, lasting};
 use super::source::{Piece, Source};
 use super::tally::{Example, RuleTally, Tally};
 use super::what_if::{Known, Run};
 use super::{Progress, Range, ReplayError, poisson};
 use crate::engine::input::Item;
-use crate::engine::rules::{Catalogue, Entry, Kind, Override, Rule};
-use crate::engine::schedule::date_of;
+use crate::engine::rules::{Catalogue, Entry, Kind, Rule};
 use crate::engine::{Body, Configuration, Input, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use tuoan_protocol::{DeviceId, Place, Quantity, RuleId, Severity};
+use tuoan_protocol::{DeviceId, Place, Quantity, RuleId};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -207,20 +206,11 @@ fn abreast(
 fn always(c: &Configuration, source: &Source, from: i64, to: i64) -> Configuration {
     let mut site = c.site.clone();
     let day = |at: i64| c.site.local_day(at.saturating_add(source.cut.utc_offset));
-    let (first, today) = (day(from), day(to));
-    let emergencies: Vec<RuleId> =
-        Catalogue::new(&c.rules).iter().filter(|e| e.severity == Severity::Emergency).map(|e| e.rule.clone()).collect();
-    let lasting = std::mem::take(&mut site.overrides).into_iter().filter(|o| o.holds_on(today) || o.days().is_some_and(|d| d.0 > today));
-    for o in lasting {
-        // One override lasts a year at most, and a month when it is of an emergency's rule: several in a row last longer.
-        let length = if emergencies.contains(&o.rule) { 31 } else { 365 };
-        let mut begin = first - 3;
-        while begin <= today {
-            let end = begin + length - 1;
-            site.overrides.push(Override { from: date_of(begin), expires: date_of(end), ..o.clone() });
-            begin = end + 1;
-        }
-    }
+    let today = day(to);
+    // What is to be tried may begin only tomorrow.
+    site.overrides.retain(|o| o.days().is_some_and(|(_, last)| last >= today));
+    // The cold start lies two days before.
+    site.overrides = lasting(site.overrides.iter(), day(from) - 3, today, c);
     Configuration::new(c.log.clone(), site, c.rules.clone())
 }
 

@@ -3,9 +3,10 @@
 use super::ReplayError;
 use crate::engine::Configuration;
 use crate::engine::rules::{self, Catalogue, Entry, Override, Rule};
+use crate::engine::schedule::date_of;
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use tuoan_protocol::RuleId;
+use tuoan_protocol::{RuleId, Severity};
 
 /// A change of the rules.
 #[derive(Debug, Clone)]
@@ -64,6 +65,15 @@ impl Change {
         Ok(Change { what: What::Overrides(overrides), rules })
     }
 
+    /// The same for a history that runs from one local day to another: overrides in force on all of its days, whatever days they name.
+    pub fn through(&self, first: i64, last: i64, in_force: &Configuration) -> Change {
+        let what = match &self.what {
+            What::Overrides(list) => What::Overrides(lasting(list.iter(), first, last, in_force)),
+            pack @ What::Pack { .. } => pack.clone(),
+        };
+        Change { what, rules: self.rules.clone() }
+    }
+
     /// Whether the rule with that number among [`Change::rules`] is `id`.
     pub(super) fn is_rule(&self, number: usize, id: &RuleId) -> bool {
         self.rules.get(number).is_some_and(|(r, _)| r.id == *id)
@@ -91,8 +101,26 @@ impl Change {
         if !problems.is_empty() {
             return Err(ReplayError::Rules(problems.join("\n")));
         }
-        Ok(Configuration::new(before.log.clone(), site, packs))
+        Ok(Configuration { set: before.set.clone(), ..Configuration::new(before.log.clone(), site, packs) })
     }
+}
+
+/// Overrides that hold on every day from `first` to `last`. One lasts a year at most, and a month when it is of an emergency's rule: several
+/// in a row last longer.
+pub fn lasting<'a>(overrides: impl Iterator<Item = &'a Override>, first: i64, last: i64, c: &Configuration) -> Vec<Override> {
+    let catalogue = Catalogue::new(&c.rules);
+    let mut out = Vec::new();
+    for o in overrides {
+        let urgent = catalogue.get(&o.rule).is_some_and(|e| e.severity == Severity::Emergency);
+        let length = if urgent { 31 } else { 365 };
+        let mut begin = first;
+        while begin <= last {
+            let end = begin + length - 1;
+            out.push(Override { from: date_of(begin), expires: date_of(end), ..o.clone() });
+            begin = end + 1;
+        }
+    }
+    out
 }
 
 /// The pack without the rules of those ids; `None` when none is left.

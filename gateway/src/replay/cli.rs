@@ -153,6 +153,10 @@ pub fn compare(source: &Source, change: &Change, range: Range, progress: super::
     let (state, _) = source.state_before(range.from)?;
     let (position, sequence) = (state.position(), state.sequence());
     let configuration = state.configuration().cloned();
+    let in_force = source.configuration()?;
+    let day = |at: i64| in_force.site.local_day(at.saturating_add(source.cut.utc_offset));
+    let (first, last) = source.cut.span.unwrap_or_default();
+    let change = &change.through(day(first), day(last), &in_force);
     let mut run = Run::new(state, Box::new(|c| change.apply(c).map(Some)));
     if let Some(c) = configuration {
         run.configure(change.apply(&c)?);
