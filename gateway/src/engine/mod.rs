@@ -25,6 +25,7 @@ mod configure;
 mod dedupe;
 mod detect;
 mod device;
+mod devices;
 mod incident;
 pub mod input;
 mod judge;

@@ -14,7 +14,7 @@ pub enum Timer {
     Silence(DeviceId),
     Age(DeviceId),
     /// Regather time of an incident.
-    Close(HazardId, Place),
+    Close(Box<(HazardId, Place)>),
 }
 
 #[derive(Debug, Clone, Default)]
