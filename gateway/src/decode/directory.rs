@@ -16,6 +16,8 @@ const MAX_DESCRIBED: usize = 4096;
 /// What discovery announced of a topic that carries one bare value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Announced {
+    /// The device that it is said to be of; its own decoder decides whether that may be.
+    pub device: DeviceId,
     /// `None`: of no use to the engine (a version, an uptime).
     pub quantity: Option<Quantity>,
     pub conversion: Conversion,

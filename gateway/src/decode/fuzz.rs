@@ -213,5 +213,6 @@ macro_rules! targets {
 targets! {
     native: crate::decode::native::Native::default(), golden();
     mapping_of_anything: mapping(), fixtures("zigbee2mqtt");
+    tasmota: crate::decode::tasmota::Tasmota::default(), fixtures("tasmota");
     zigbee2mqtt: crate::decode::zigbee2mqtt::Zigbee2Mqtt::default(), fixtures("zigbee2mqtt");
 }

@@ -52,7 +52,7 @@ fn byar(count: u64) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    /// scipy.stats.chi2.ppf([0.025, 0.975], [2n, 2n + 2]) / 2, SciPy.
+    /// scipy.stats.chi2.ppf([0.025, 0.975], [2n, 2n + 2]) / 2, SciPy 1.17.
     #[test]
     fn agrees_with_published_limits() {
         for (n, low, high) in [(0, 0.0, 3.6889), (1, 0.0253, 5.5716), (5, 1.6235, 11.6683), (10, 4.7954, 18.3904), (100, 81.3640, 121.6268)]
