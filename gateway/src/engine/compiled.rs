@@ -36,6 +36,8 @@ pub struct Slot {
     pub zone_id: ZoneId,
     pub role: Role,
     pub period_ms: Option<i64>,
+    /// Through which other device it is heard, by the site file.
+    pub via: Option<DeviceId>,
     /// Rules by the quantity they judge.
     pub judged: Vec<(Quantity, Vec<u16>)>,
     /// Conditions by the quantity that they ask for.
@@ -72,6 +74,7 @@ impl Compiled {
             let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role));
             let mut slot = slot(matching, Some(zone), p.zone.clone(), p.role);
             slot.period_ms = p.period_s.map(|s| i64::from(s) * 1000);
+            slot.via = p.via.clone();
             if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(p.id.clone());
             }
@@ -192,6 +195,7 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
         zone_id,
         role,
         period_ms: None,
+        via: None,
         judged: vec![],
         watched: vec![],
         events: vec![],

@@ -1,10 +1,11 @@
 //! A new configuration, and what is rebuilt after a snapshot.
-use super::compiled::Compiled;
+use super::compiled::{Compiled, UNPLACED_ZONE};
+use super::device::Device;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
 use super::judge::Why;
 use super::occupancy::ZoneState;
-use super::rules::Rule;
+use super::rules::{Kind, Rule};
 use super::schedule::Phase;
 use super::site::Role;
 use super::state::State;
@@ -12,7 +13,7 @@ use super::step::Run;
 use super::timer::Timer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tuoan_protocol::{DeviceId, ZoneId};
+use tuoan_protocol::{DeviceId, Place, ZoneId};
 
 impl Run<'_> {
     /// Takes a configuration over. What is known of devices stays; findings of rules or places that are no more end.
@@ -36,7 +37,9 @@ impl Run<'_> {
             let slot = compiled.slot_of(id);
             let moved = old.slot(device.slot).map(|s| &s.zone_id) != compiled.slot(slot).map(|s| &s.zone_id);
             device.slot = slot;
-            let judged = |rule: &u16| compiled.slot(slot).is_some_and(|s| s.judged.iter().any(|(_, list)| list.contains(rule)));
+            let judged = |rule: &u16| {
+                compiled.slot(slot).is_some_and(|s| s.judged.iter().any(|(_, list)| list.contains(rule)) || s.quality.contains(rule))
+            };
             let tracks = std::mem::take(&mut device.tracks).into_iter().filter(|_| !moved);
             device.tracks = tracks.filter_map(|((i, c), t)| Some(((*new_index.get(&i).filter(|j| judged(j))?, c), t))).collect();
             for ((i, _), t) in &mut device.tracks {
@@ -45,7 +48,10 @@ impl Run<'_> {
             device.struck = std::mem::take(&mut device.struck).into_iter().filter_map(|(i, t)| Some((*new_index.get(&i)?, t))).collect();
             if moved {
                 device.silent = false;
+                device.under = None;
                 device.untested = false;
+                // Another room is another normality.
+                device.values.values_mut().for_each(|v| v.series = None);
             }
         }
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();
@@ -81,6 +87,12 @@ impl Run<'_> {
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
         self.state.configuration = Some(c);
 
+        let was = |hub: &DeviceId| {
+            let slot = old.by_device.get(hub).and_then(|i| old.slot(Some(*i)));
+            let zone = slot.map(|s| s.zone_id.clone()).or_else(|| ZoneId::new(UNPLACED_ZONE).ok())?;
+            Some(Place { zone, device: Some(hub.clone()) })
+        };
+        self.dissolve(was);
         self.carry_findings(&new_index);
         self.rearm();
         self.new_phase();
@@ -117,11 +129,17 @@ impl Run<'_> {
         let compiled = self.compiled.clone();
         let keys: Vec<Key> = self.state.incidents.keys().cloned().collect();
         for key in keys {
+            let hub = key.1.device.as_ref().filter(|d| self.state.hubs.contains(*d)).cloned();
+            let told = |d: &Device| d.under.is_some() && d.under == key.1.device;
+            let under: BTreeSet<DeviceId> = self.state.devices.iter().filter(|(_, d)| told(d)).map(|(id, _)| id.clone()).collect();
             let Some(incident) = self.state.incidents.get_mut(&key) else { continue };
             let stands = |f: &FindingKey| -> Option<FindingKey> {
                 let index = *new_index.get(&f.0)?;
                 let rule = compiled.rule(index)?;
                 let here = match &f.1 {
+                    Some(_) if rule.kind == Kind::Hub => hub.is_some(),
+                    Some(d) if under.contains(d) => serves(&compiled, d, index),
+                    Some(d) if key.1.device.as_ref().is_some_and(|p| p != d) => false,
                     Some(d) => compiled.slot(compiled.slot_of(d)).is_some_and(|s| s.zone_id == key.1.zone && serves(&compiled, d, index)),
                     None => compiled.zone_index(&key.1.zone).is_some(),
                 };

@@ -1,7 +1,7 @@
 //! Findings -> incidents: one incident for each hazard and place while it lasts, with a life cycle after ISA-18.2.
 use super::ENGINE_VERSION;
 use super::input::EngineMs;
-use super::rules::Rule;
+use super::rules::{Kind, Rule};
 use super::step::Run;
 use super::timer::Timer;
 use serde::{Deserialize, Serialize};
@@ -79,12 +79,19 @@ pub struct Cause {
 impl Run<'_> {
     /// A condition holds.
     pub(super) fn raise(&mut self, key: Key, finding: FindingKey, cause: Cause) {
-        let confirmed = self.compiled.rule(finding.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
-        let entry = Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect, confirmed };
+        self.raise_all(key, vec![finding], cause);
+    }
+
+    /// Several conditions at one place hold from now on, told as one.
+    pub(super) fn raise_all(&mut self, key: Key, findings: Vec<FindingKey>, cause: Cause) {
+        let confirmed = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
+        let entry =
+            |f: &FindingKey| Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect, confirmed: confirmed(f) };
+        let entries: BTreeMap<FindingKey, Finding> = findings.iter().map(|f| (f.clone(), entry(f))).collect();
         if let Some(incident) = self.state.incidents.get_mut(&key) {
-            incident.findings.insert(finding, entry);
+            incident.findings.extend(entries);
         } else {
-            let Some(rule) = self.compiled.rule(finding.0) else { return };
+            let Some(rule) = findings.first().and_then(|f| self.compiled.rule(f.0)) else { return };
             let Some(id) = self.next_id() else { return };
             let now = self.state.utc(self.at);
             let incident = Incident {
@@ -94,13 +101,13 @@ impl Run<'_> {
                 acknowledged: false,
                 severity: rule.severity,
                 peak: rule.severity,
-                basis: if confirmed { Basis::Confirmed } else { rule.basis },
+                basis: rule.basis,
                 rule: rule.id.clone(),
                 trigger: cause.trigger.clone(),
                 activations: 0,
                 found_on_connect: cause.found_on_connect,
                 sequence: 0,
-                findings: BTreeMap::from([(finding, entry)]),
+                findings: entries,
                 returned: Some(self.at),
                 regather: rule.regather,
                 siren: false,
@@ -154,6 +161,9 @@ impl Run<'_> {
                     (false, true) => None,
                 };
                 if transition.is_some() {
+                    // A hub speaks for all that is gathered under it.
+                    let hub = incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f))).find(|(r, _)| r.kind == Kind::Hub);
+                    let (rule, finding) = hub.unwrap_or((rule, finding));
                     incident.rule = rule.id.clone();
                     incident.trigger = finding.trigger.clone();
                 }

@@ -13,6 +13,7 @@
 //! | [`schedule`] | which phase of the day a zone is in |
 //! | [`rules`] | rule packs: schema, checks, test cases |
 //! | [`detect`] | one file per kind of rule |
+//! | [`quality`] | how far a number can be trusted, learned from itself |
 //! | [`incident`] | findings -> incidents, life cycle |
 //! | [`state`] | what is remembered, and its snapshot |
 //! | [`view`] | what a page shows |
@@ -32,6 +33,7 @@ mod judge;
 mod occupancy;
 mod order;
 pub mod outcome;
+pub mod quality;
 pub mod rules;
 pub mod schedule;
 mod signs;

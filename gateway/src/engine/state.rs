@@ -41,6 +41,10 @@ pub struct State {
     pub(super) sounding: BTreeSet<DeviceId>,
     /// Gas valves that were told to close and for which incident the order still stands.
     pub(super) closing: BTreeSet<DeviceId>,
+    /// Hubs that are held to be gone and under whose incident others are told.
+    pub(super) hubs: BTreeSet<DeviceId>,
+    /// Hour of engine time of the last look at what the series have learned.
+    pub(super) round: i64,
     #[serde(skip)]
     pub(super) timers: Timers,
     #[serde(skip)]
@@ -66,6 +70,8 @@ impl Default for State {
             orders: 0,
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),
+            hubs: BTreeSet::new(),
+            round: 0,
             timers: Timers::default(),
             compiled: Arc::default(),
         }

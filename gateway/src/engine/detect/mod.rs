@@ -12,6 +12,8 @@
 //! | [`event`] | momentary events |
 //! | [`silence`] | missed periods |
 //! | [`age`] | time since the last test |
+//! | [`implausible`], [`lost`], [`flat`], [`drift`], [`forecast`] | what a series has learned of itself: [`super::quality`] |
+//! | [`hub`] | the silence of many that is the loss of one |
 use super::input::EngineMs;
 use super::rules::{Kind, Rule};
 use serde::{Deserialize, Serialize};
@@ -21,8 +23,14 @@ pub mod age;
 pub mod becomes;
 pub mod daily;
 pub mod decay;
+pub mod drift;
 pub mod event;
+pub mod flat;
+pub mod forecast;
 pub mod hold;
+pub mod hub;
+pub mod implausible;
+pub mod lost;
 pub mod mean;
 pub mod recheck;
 pub mod rise;

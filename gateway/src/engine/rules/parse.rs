@@ -64,7 +64,9 @@ pub fn check(text: &str) -> Report {
             for (index, case) in &pack.cases {
                 let Some((rule, _)) = pack.rules.get(*index) else { continue };
                 report.cases_run += 1;
-                let failures = super::case::run(rule, case.get_ref());
+                // A hub gathers what other rules find.
+                let company = pack.rules.iter().map(|(r, _)| r).filter(|r| rule.kind == Kind::Hub && r.kind == Kind::Silence);
+                let failures = super::case::run(rule, &company.cloned().collect::<Vec<_>>(), case.get_ref());
                 report.cases_failed += usize::from(!failures.is_empty());
                 for (at, message) in failures {
                     let line = line_of(text, at.unwrap_or_else(|| case.span()).start);

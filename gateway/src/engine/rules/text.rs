@@ -162,5 +162,7 @@ pub struct CaseText {
     pub role: Option<Role>,
     /// Seconds between the device's messages, where the device says so.
     pub period: Option<u32>,
+    /// So many more of the same role in the same zone; of a hub's case, heard through the device.
+    pub others: Option<u8>,
     pub steps: Vec<Spanned<String>>,
 }
