@@ -47,7 +47,7 @@ impl State {
                 for ((quantity, channel), v) in &device.values {
                     let freshness = self.freshness(device, slot, quantity, v.at, now);
                     let lost = matches!(freshness, Freshness::Lost { .. });
-                    if matches!(quantity, Quantity::Adults | Quantity::People) && !lost {
+                    if *quantity == Quantity::Adults && !lost {
                         z.not_watched = false;
                     }
                     z.sensors.push(SensorView {
