@@ -232,14 +232,15 @@ impl Mapping {
             return Err(wrong.unwrap_or_else(|| "the payload holds none of the readings' pointers".to_owned()));
         }
         let number = |slot: usize| scalar(slot)?.number()?.parse::<u64>().ok();
-        let seq = self.seq.and_then(number);
         let boot = match self.boot {
             Some(Boot::Constant(n)) => Some(n),
             Some(Boot::Slot(slot)) => number(slot),
             None => None,
         };
+        // Only both together tell a repeat.
+        let (boot, seq) = boot.zip(self.seq.and_then(number)).unzip();
         let sampled_at = self.time.and_then(|(slot, unit)| time(&scalar(slot)?, unit));
-        Ok(Some(Message { device, boot: boot.filter(|_| seq.is_some()), seq, sampled_at, retained: raw.retained, items }))
+        Ok(Some(Message { device, boot, seq, sampled_at, retained: raw.retained, items }))
     }
 }
 

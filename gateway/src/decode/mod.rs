@@ -5,12 +5,20 @@ use tuoan_protocol::DeviceId;
 
 pub mod directory;
 pub mod esphome;
+#[cfg(test)]
+mod fuzz;
 pub mod homeassistant;
 pub mod ident;
+mod json;
 pub mod mapping;
 mod meaning;
 pub mod native;
+mod readings;
+pub mod report;
 mod scalar;
+#[cfg(test)]
+mod session;
+pub mod tasmota;
 #[cfg(test)]
 mod testing;
 mod units;
@@ -93,6 +101,7 @@ impl Decoders {
         let mut list: Vec<Box<dyn Decoder>> = vec![
             Box::new(native::Native::default()),
             Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
+            Box::new(tasmota::Tasmota::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));

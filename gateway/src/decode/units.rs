@@ -103,9 +103,9 @@ fn table(quantity: &Quantity) -> &'static [(&'static str, Conversion)] {
                 ("MPa", ratio!(10_000, 1)),
                 ("cbar", ratio!(10, 1)),
                 ("bar", ratio!(1000, 1)),
-                // Of mercury at 0 °C: 3386.389 Pa and 133.3224 Pa (NIST SP 811, appendix B.8).
-                ("inHg", ratio!(3_386_389, 100_000)),
-                ("mmHg", ratio!(1_333_224, 1_000_000)),
+                // Conventional mercury of 13.5951 g/cm³ (ISO 80000-4).
+                ("inHg", ratio!(338_638_866_667, 10_000_000_000)),
+                ("mmHg", ratio!(133_322_387_415, 100_000_000_000)),
                 ("psi", ratio!(6_894_757, 100_000)),
                 ("atm", ratio!(101_325, 100)),
             ],
@@ -194,6 +194,9 @@ mod tests {
             (Quantity::Humidity, "fraction", "0.4472", 4472),
             (Quantity::Pressure, "Pa", "101325", 10133),
             (Quantity::UvRuntime, "s", "90", 2),
+            (Quantity::Pressure, "mmHg", "753.3", 10043),
+            (Quantity::Current, "mA", "39", 39),
+            (Quantity::GasVolume, "ft³", "1000", 28317),
             (Quantity::Pm25, "μg/m³", "35.5", 355),
             (Quantity::Co, "mg/m³", "10", 87),
             (Quantity::Co, "µg/m3", "10000", 87),
