@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
 pub mod directory;
+mod early;
 pub mod esphome;
 #[cfg(test)]
 mod fuzz;
@@ -91,6 +92,7 @@ pub struct Decoders {
     /// Asked last: its topics are known by their shape alone.
     esphome: esphome::Esphome,
     directory: Directory,
+    early: early::Early,
     /// Devices that have spoken natively since the start.
     native: BTreeSet<DeviceId>,
 }
@@ -110,6 +112,7 @@ impl Decoders {
             homeassistant: homeassistant::HomeAssistant::default(),
             esphome: esphome::Esphome::default(),
             directory: Directory::default(),
+            early: early::Early::default(),
             native: BTreeSet::new(),
         }
     }
@@ -123,6 +126,26 @@ impl Decoders {
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
+        let mut decoded = self.decode_one(raw);
+        match &decoded {
+            // Nobody's, or announced for a device whose bridge has not said yet that it is there.
+            Err(r) if matches!(r.decoder, None | Some(homeassistant::NAME)) => self.early.keep(raw),
+            Err(_) => {}
+            Ok(_) => {
+                for root in self.directory.take_roots() {
+                    for held in self.early.take(&root) {
+                        let again = self.decode_one(Raw { topic: &held.topic, payload: &held.payload, retained: true });
+                        if let (Ok((_, all)), Ok((_, mut more))) = (&mut decoded, again) {
+                            all.append(&mut more);
+                        }
+                    }
+                }
+            }
+        }
+        decoded
+    }
+
+    fn decode_one(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
         let list = &mut self.list;
         let directory = &mut self.directory;
         let taken = list.iter_mut().find_map(|d| match d.decode(raw, directory) {

@@ -27,6 +27,11 @@ impl Conversion {
     /// The quantity's own unit.
     pub const SAME: Conversion = SAME;
 
+    /// A unit that is so many of the quantity's own.
+    pub const fn times(n: i64) -> Conversion {
+        ratio!(n, 1)
+    }
+
     /// From `unit` to the unit of `quantity`; `Err` lists the units that are known for it. An empty unit is the quantity's own.
     pub fn of(quantity: &Quantity, unit: &str) -> Result<Conversion, String> {
         let own = quantity.unit();
