@@ -17,8 +17,6 @@ pub mod native;
 mod readings;
 pub mod report;
 mod scalar;
-#[cfg(test)]
-mod session;
 pub mod tasmota;
 #[cfg(test)]
 mod testing;

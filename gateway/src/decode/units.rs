@@ -222,6 +222,7 @@ mod tests {
             (Quantity::Distance, "in", "10", 254),
             (Quantity::SoundLevel, "dB", "55.5", 555),
             (Quantity::LinkQuality, "lqi", "120", 120),
+            (Quantity::GasVolume, "m3", "1.5", 1500),
         ] {
             assert_eq!(convert(quantity.clone(), unit, number), want, "{} {unit}", quantity.name());
         }

@@ -1,4 +1,5 @@
 //! What a page shows of the engine's state at one moment. Built at most four times a second, after the commit.
+use super::rules::Override;
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
 use tuoan_protocol::{Basis, DeviceId, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Severity, Trigger, ZoneId};
@@ -18,6 +19,24 @@ pub struct View {
     pub incidents: Vec<IncidentView>,
     /// Devices that were heard but stand on no zone.
     pub unplaced: Vec<DeviceView>,
+    /// What the site changes about the rules, in the order of its file.
+    pub overrides: Vec<OverrideView>,
+}
+
+/// One `[[override]]` of the site file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverrideView {
+    pub set: Override,
+    pub state: OverrideState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverrideState {
+    /// Begins later.
+    Coming,
+    InForce,
+    /// Its last day is over: the rule holds as its pack has it.
+    Expired,
 }
 
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::input::EngineMs;
 use super::schedule::Phase;
 use super::site::ZoneKind;
 use super::state::State;
-use super::view::{DeviceView, Freshness, IncidentView, SensorView, View, ZoneView};
+use super::view::{DeviceView, Freshness, IncidentView, OverrideState, OverrideView, SensorView, View, ZoneView};
 use tuoan_protocol::{DeviceId, Quantity};
 
 /// A number of a device of unknown habit counts as late after this.
@@ -85,6 +85,21 @@ impl State {
                 trigger: i.trigger.clone(),
                 activations: i.activations,
                 sequence: i.sequence,
+            })
+            .collect();
+        view.overrides = c
+            .site
+            .overrides
+            .iter()
+            .map(|o| {
+                let state = if o.holds_on(self.day) {
+                    OverrideState::InForce
+                } else if o.is_over(self.day) {
+                    OverrideState::Expired
+                } else {
+                    OverrideState::Coming
+                };
+                OverrideView { set: o.clone(), state }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));

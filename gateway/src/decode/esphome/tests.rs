@@ -1,4 +1,4 @@
-use crate::decode::session::{decoders, lines, say, say_retained};
+use crate::decode::testing::sessions::{decoders, lines, say, say_retained};
 
 const CAPTURED: &str = include_str!("../../../tests/fixtures/decode/esphome/captured.jsonl");
 

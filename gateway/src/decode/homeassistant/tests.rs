@@ -1,4 +1,4 @@
-use crate::decode::session::{decoders, lines, say};
+use crate::decode::testing::sessions::{decoders, lines, say};
 use crate::decode::{Decoders, Raw};
 use std::collections::BTreeMap;
 

@@ -363,7 +363,7 @@ fn exposes_say_what_attributes_mean() {
         expected.sort_unstable();
         assert_eq!(announced, expected, "{what}");
         let m = message(decode(&mut decoder, &format!("zigbee2mqtt/{name}"), state));
-        assert_eq!(crate::decode::session::items(&m.items), items, "{what}");
+        assert_eq!(crate::decode::testing::sessions::items(&m.items), items, "{what}");
     }
 }
 
@@ -415,7 +415,7 @@ fn a_rename_keeps_the_device_and_a_removal_takes_it() {
 /// Constructed: a second bridge with a base topic of its own, whose device speaks before it does.
 #[test]
 fn a_base_topic_is_learned() {
-    use crate::decode::session::{decoders, say};
+    use crate::decode::testing::sessions::{decoders, say};
     let list = devices(&[("0x00158d0000000001", "smoke", "Battery", "")]);
     for introduction in [
         ("home/zigbee/bridge/state", "online"),

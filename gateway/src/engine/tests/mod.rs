@@ -2,6 +2,7 @@
 mod hostile;
 mod incidents;
 mod messages;
+mod overrides;
 mod packs;
 mod partition;
 mod scenarios;

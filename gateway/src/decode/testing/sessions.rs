@@ -1,5 +1,5 @@
 //! Sessions of messages, and what comes of each as one line.
-use super::{Decoders, Raw};
+use crate::decode::{Decoders, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message};
 
 #[derive(serde::Deserialize)]
