@@ -231,6 +231,9 @@ targets! {
     esphome: crate::decode::esphome::Esphome::default(), fixtures("esphome");
     native: crate::decode::native::Native::default(), golden();
     mapping_of_anything: mapping(), fixtures("zigbee2mqtt");
+    frigate: crate::decode::frigate::Frigate::default(), fixtures("frigate");
+    onvif: crate::decode::onvif::Onvif::default(), fixtures("onvif");
+    shelly: crate::decode::shelly::Shelly::default(), fixtures("shelly");
     tasmota: crate::decode::tasmota::Tasmota::default(), fixtures("tasmota");
     zigbee2mqtt: crate::decode::zigbee2mqtt::Zigbee2Mqtt::default(), fixtures("zigbee2mqtt");
 }

@@ -6,6 +6,7 @@ use tuoan_protocol::DeviceId;
 pub mod directory;
 mod early;
 pub mod esphome;
+pub mod frigate;
 #[cfg(test)]
 mod fuzz;
 pub mod homeassistant;
@@ -14,9 +15,11 @@ mod json;
 pub mod mapping;
 mod meaning;
 pub mod native;
+pub mod onvif;
 mod readings;
 pub mod report;
 mod scalar;
+pub mod shelly;
 pub mod tasmota;
 #[cfg(test)]
 mod testing;
@@ -102,6 +105,9 @@ impl Decoders {
             Box::new(native::Native::default()),
             Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
             Box::new(tasmota::Tasmota::default()),
+            Box::new(shelly::Shelly::default()),
+            Box::new(frigate::Frigate::default()),
+            Box::new(onvif::Onvif::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
