@@ -28,8 +28,8 @@ fn judge(rule: &Rule, q: &Quantity, v: &Value, device: &Device, period: Option<i
     match rule.kind {
         Kind::Implausible => implausible::judge(rule, s, period, at),
         Kind::Lost if lost::is_expected(q) => lost::judge(rule, v, s, device, period),
-        Kind::Flat => flat::judge(rule, q, s, at),
-        Kind::Drift => drift::judge(rule, s),
+        Kind::Flat => flat::judge(q, s, at),
+        Kind::Drift => drift::judge(s),
         Kind::Forecast => forecast::judge(rule, s),
         _ => (false, true),
     }

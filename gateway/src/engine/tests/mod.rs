@@ -5,6 +5,8 @@ mod messages;
 mod overrides;
 mod packs;
 mod partition;
+mod quality;
 mod scenarios;
 mod snapshot;
 mod speed;
+mod topology;
