@@ -3,11 +3,19 @@ use crate::engine::input::{Body, DeviceInfo};
 use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
+pub mod directory;
+pub mod esphome;
+#[cfg(test)]
+mod fuzz;
+pub mod homeassistant;
+pub mod ident;
 pub mod mapping;
 pub mod native;
 mod scalar;
 mod units;
 pub mod zigbee2mqtt;
+
+pub use directory::Directory;
 
 /// A message as a decoder sees it.
 #[derive(Debug, Clone, Copy)]
@@ -28,26 +36,50 @@ pub enum Decoded {
     Malformed(String),
 }
 
+/// Whose messages on a topic are, whatever they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Not of this convention, as far as it knows by now.
+    NotMine,
+    /// Of this convention: of that device, or of none (a bridge's log, a group of lamps).
+    Mine(Option<DeviceId>),
+}
+
 /// One convention. May keep a registry (what a bridge announced), which must be bounded.
 pub trait Decoder: Send {
     /// Short name, shown in the quarantine and by `tuoan decode`.
     fn name(&self) -> &'static str;
-    fn decode(&mut self, raw: Raw<'_>) -> Decoded;
+    /// All ids of its devices begin so (`z2m.`), and nobody else's do; empty for the native convention and for mappings.
+    fn prefix(&self) -> &'static str {
+        ""
+    }
+    fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory) -> Decoded;
+    /// Home Assistant discovery announces topics of other conventions too: whose is this one? Must agree with what `decode` would do, so that
+    /// such a device is described under its own id and stays one.
+    fn owner(&self, topic: &str) -> Owner {
+        let _ = topic;
+        Owner::NotMine
+    }
     /// What earlier runs put into the inventory, so that a device keeps its id before its bridge has spoken again.
-    fn learn(&mut self, inventory: &[DeviceInfo]) {
-        let _ = inventory;
+    fn learn(&mut self, inventory: &[DeviceInfo], directory: &mut Directory) {
+        let _ = (inventory, directory);
     }
 }
 
 /// Native devices remembered at most.
 const MAX_NATIVE: usize = 4096;
+/// Items in one message at most; no device has so many that we know.
+pub(crate) const MAX_ITEMS: usize = 48;
 
 /// All decoders, asked in order.
 ///
-/// What must hold: a mapping makes device ids out of topics that others may write to, so it must not speak for a device of another convention:
-/// whoever may publish a room's temperature could otherwise report that the smoke is gone.
+/// What must hold: a topic has one owner, the first decoder that takes it; and no convention speaks for a device of another: whoever may publish
+/// a room's temperature could otherwise report that the smoke is gone. So each convention has a prefix for its ids, which is checked here.
 pub struct Decoders {
     list: Vec<Box<dyn Decoder>>,
+    /// Asked last, for what none of the others takes.
+    homeassistant: homeassistant::HomeAssistant,
+    directory: Directory,
     /// Devices that have spoken natively since the start.
     native: BTreeSet<DeviceId>,
 }
@@ -55,49 +87,90 @@ pub struct Decoders {
 impl Decoders {
     /// The built-in conventions, then the site's mapping files.
     pub fn standard(mappings: Vec<mapping::Mapping>) -> Decoders {
-        let mut list: Vec<Box<dyn Decoder>> = vec![Box::new(native::Native::default()), Box::new(zigbee2mqtt::Zigbee2Mqtt::default())];
+        let mut list: Vec<Box<dyn Decoder>> = vec![
+            Box::new(native::Native::default()),
+            Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
+            // Conventions with topics of their own come here, the surest first.
+        ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
-        Decoders { list, native: BTreeSet::new() }
+        // Its topics are known by their shape alone, so what the site has described itself goes before.
+        list.push(Box::new(esphome::Esphome::default()));
+        Decoders { list, homeassistant: homeassistant::HomeAssistant::default(), directory: Directory::default(), native: BTreeSet::new() }
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
-        self.list.iter_mut().for_each(|d| d.learn(inventory));
+        for d in &mut self.list {
+            d.learn(inventory, &mut self.directory);
+        }
+        self.homeassistant.learn(inventory, &mut self.directory);
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
-        for d in &mut self.list {
-            match d.decode(raw) {
-                Decoded::NotMine => continue,
-                Decoded::Inputs(bodies) => {
-                    let name = d.name();
-                    return match self.whose(name, &bodies) {
-                        Ok(()) => Ok((name, bodies)),
-                        Err(reason) => Err(Rejected { decoder: Some(name), reason }),
-                    };
+        let list = &mut self.list;
+        let directory = &mut self.directory;
+        let taken = list.iter_mut().find_map(|d| match d.decode(raw, directory) {
+            Decoded::NotMine => None,
+            decoded => Some((d.name(), d.prefix(), decoded)),
+        });
+        let (name, prefix, decoded) = match taken {
+            Some(taken) => taken,
+            None => {
+                let owner = |topic: &str| list.iter().map(|d| d.owner(topic)).find(|o| *o != Owner::NotMine).unwrap_or(Owner::NotMine);
+                let decoded = self.homeassistant.decode(raw, directory, &owner);
+                (homeassistant::NAME, homeassistant::PREFIX, decoded)
+            }
+        };
+        match decoded {
+            Decoded::NotMine => {
+                Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
+            }
+            Decoded::Malformed(reason) => Err(Rejected { decoder: Some(name), reason }),
+            Decoded::Inputs(bodies) => match self.judge(name, prefix, &bodies) {
+                Ok(()) => Ok((name, bodies)),
+                Err(reason) => Err(Rejected { decoder: Some(name), reason }),
+            },
+        }
+    }
+
+    /// Refuses what a convention says in the name of another's device, and notes who has spoken.
+    fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
+        let prefixes = || self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX]).filter(|p| !p.is_empty());
+        let own = |id: &DeviceId| match prefix {
+            "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
+            prefix => id.as_str().starts_with(prefix),
+        };
+        for body in bodies {
+            let foreign = match body {
+                Body::Message(m) => Some(&m.device).filter(|id| !own(id)),
+                // Home Assistant discovery describes devices of others too; that they are gone is not its to say.
+                Body::Inventory(list) => list
+                    .iter()
+                    .filter(|info| name != homeassistant::NAME || info.removed)
+                    .filter_map(|info| info.device.as_ref())
+                    .find(|id| !own(id)),
+                _ => None,
+            };
+            match foreign {
+                Some(id) if name == mapping::NAME => {
+                    return Err(format!("the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"));
                 }
-                Decoded::Malformed(reason) => return Err(Rejected { decoder: Some(d.name()), reason }),
+                Some(id) => return Err(format!("the device {id} belongs to another convention than {name}; give it another name")),
+                None => {}
             }
         }
-        Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
-    }
-}
-
-impl Decoders {
-    /// Remembers who speaks natively, and refuses what a mapping says in the name of such a device or of a bridge's.
-    fn whose(&mut self, decoder: &str, bodies: &[Body]) -> Result<(), String> {
-        let messages = bodies.iter().filter_map(|body| match body {
-            Body::Message(m) => Some(&m.device),
-            _ => None,
-        });
-        for device in messages {
-            match decoder {
-                native::NAME if !self.native.contains(device) && self.native.len() < MAX_NATIVE => {
-                    self.native.insert(device.clone());
+        for body in bodies {
+            match body {
+                Body::Message(m) if name == native::NAME && self.native.len() < MAX_NATIVE && !self.native.contains(&m.device) => {
+                    self.native.insert(m.device.clone());
                 }
-                mapping::NAME if self.native.contains(device) || device.as_str().starts_with(zigbee2mqtt::PREFIX) => {
-                    return Err(format!(
-                        "the device {device} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
-                    ));
+                Body::Inventory(list) if name != homeassistant::NAME => {
+                    for info in list {
+                        match &info.device {
+                            Some(id) if info.removed => self.directory.forget(id),
+                            Some(id) if info.make.is_some() || info.model.is_some() => self.directory.describe(id),
+                            _ => {}
+                        }
+                    }
                 }
                 _ => {}
             }

@@ -4,7 +4,7 @@
 //! `z2m.<its friendly name>`; once the address is known that id is announced as removed, so no device stands twice in the inventory, and what it
 //! last said is said again under the right id: nobody places a device by a provisional id, so an alarm would go unjudged.
 use super::scalar::{Scalar, iso8601};
-use super::{Decoded, Decoder, Raw};
+use super::{Decoded, Decoder, Directory, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use tuoan_protocol::codec::json;
@@ -15,7 +15,7 @@ use tuoan_protocol::{DeviceId, EventKind, Fixed, Presence, Quantity};
 mod bridge;
 
 /// All its ids begin so.
-pub(super) const PREFIX: &str = "z2m.";
+const PREFIX: &str = "z2m.";
 
 /// A device's message has a few hundred bytes.
 const MAX_DEVICE: usize = 4 << 10;
@@ -62,8 +62,11 @@ impl Decoder for Zigbee2Mqtt {
     fn name(&self) -> &'static str {
         "zigbee2mqtt"
     }
+    fn prefix(&self) -> &'static str {
+        PREFIX
+    }
 
-    fn decode(&mut self, raw: Raw<'_>) -> Decoded {
+    fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
         let Some(rest) = raw.topic.strip_prefix(self.prefix.as_str()) else { return Decoded::NotMine };
         let decoded = match rest.strip_prefix("bridge/") {
             Some(_) if raw.payload.len() > MAX_BRIDGE => Err(format!("the payload is longer than {MAX_BRIDGE} bytes")),
@@ -74,7 +77,7 @@ impl Decoder for Zigbee2Mqtt {
         decoded.map_or_else(Decoded::Malformed, Decoded::Inputs)
     }
 
-    fn learn(&mut self, inventory: &[DeviceInfo]) {
+    fn learn(&mut self, inventory: &[DeviceInfo], _: &mut Directory) {
         for info in inventory.iter().filter(|info| !info.removed) {
             let Some(id) = info.device.as_ref().filter(|id| id.as_str().starts_with("z2m.")) else { continue };
             if !id.as_str().starts_with("z2m.0x") {

@@ -18,7 +18,7 @@ fn captured() -> BTreeMap<String, Captured> {
 const DEVICES: &str = include_str!("../../../tests/fixtures/decode/zigbee2mqtt/bridge-devices.json");
 
 fn decode(decoder: &mut Zigbee2Mqtt, topic: &str, payload: &str) -> Decoded {
-    decoder.decode(Raw { topic, payload: payload.as_bytes(), retained: false })
+    decoder.decode(Raw { topic, payload: payload.as_bytes(), retained: false }, &mut Directory::default())
 }
 
 fn message(decoded: Decoded) -> Message {
@@ -147,11 +147,11 @@ fn one_device_is_not_two() {
     assert_eq!(late.device.as_str(), "z2m.0x00158d00018255df");
     // After a restart the inventory says it, before the bridge does.
     let mut restarted = Zigbee2Mqtt::default();
-    restarted.learn(&list);
+    restarted.learn(&list, &mut Directory::default());
     assert_eq!(message(decode(&mut restarted, "zigbee2mqtt/my_plug", "{}")).device, late.device);
     // So is an id made of a name before that restart.
     let mut restarted_early = Zigbee2Mqtt::default();
-    restarted_early.learn(&[DeviceInfo { device: Some(early.clone()), ..DeviceInfo::default() }]);
+    restarted_early.learn(&[DeviceInfo { device: Some(early.clone()), ..DeviceInfo::default() }], &mut Directory::default());
     assert!(inventory(decode(&mut restarted_early, "zigbee2mqtt/bridge/devices", DEVICES)).contains(&list[0]));
     // Address as the friendly name, in either case.
     let upper = message(decode(&mut restarted, "zigbee2mqtt/0x00158D00018255DF", "{}"));
