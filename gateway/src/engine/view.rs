@@ -108,7 +108,7 @@ pub struct DeviceView {
     pub role: Option<Role>,
     /// Milliseconds between its messages, as told or learned.
     pub period_ms: Option<i64>,
-    /// Its silence would be noticed within the hour. Otherwise only its monthly test proves that it works.
+    /// Its silence would be noticed. Otherwise it speaks too rarely, and only its monthly test proves that it works.
     pub supervised: bool,
     /// UTC milliseconds of its last test.
     pub tested_at: Option<i64>,

@@ -44,8 +44,9 @@ impl Run<'_> {
             return;
         }
         if hour.div_euclid(WEEK_HOURS) != before.div_euclid(WEEK_HOURS) {
-            for v in self.state.devices.values_mut().flat_map(|d| d.values.values_mut()) {
-                if let Some(s) = v.series.as_deref_mut() {
+            for d in self.state.devices.values_mut() {
+                d.cadence.turn();
+                for s in d.values.values_mut().filter_map(|v| v.series.as_deref_mut()) {
                     s.stillness.turn();
                     s.gap.turn();
                 }
