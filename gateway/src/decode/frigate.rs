@@ -41,14 +41,29 @@ struct Server {
 
 /// Not told by a camera's name.
 const OF_THE_SERVER: [&str; 16] = [
-    "available", "stats", "reviews", "events", "restart", "tracked_object_update", "triggers", "notifications", "camera_activity", "onConnect",
-    "model_state", "embeddings_reindex_progress", "birdseye_layout", "audio_transcription_state", "job_state", "profile",
+    "available",
+    "stats",
+    "reviews",
+    "events",
+    "restart",
+    "tracked_object_update",
+    "triggers",
+    "notifications",
+    "camera_activity",
+    "onConnect",
+    "model_state",
+    "embeddings_reindex_progress",
+    "birdseye_layout",
+    "audio_transcription_state",
+    "job_state",
+    "profile",
 ];
 
 impl Frigate {
     /// The base topic and what follows: by its name, or once a review or event was heard there.
     fn place<'a>(&self, topic: &'a str) -> Option<(&'a str, &'a str)> {
-        if let Some((base, _)) = self.servers.iter().find(|(base, _)| topic.strip_prefix(base.as_str()).is_some_and(|r| r.starts_with('/'))) {
+        if let Some((base, _)) = self.servers.iter().find(|(base, _)| topic.strip_prefix(base.as_str()).is_some_and(|r| r.starts_with('/')))
+        {
             return Some((topic.get(..base.len())?, topic.get(base.len() + 1..)?));
         }
         let (base, rest) = topic.split_once('/')?;

@@ -73,7 +73,19 @@ const MEANINGS: &[(&str, Meaning)] = &[
 
 /// Under which names the state stands, in any case.
 const STATES: [&str; 13] = [
-    "State", "IsMotion", "Motion", "IsTamper", "Tamper", "LogicalState", "IsInside", "active", "Value", "IsSoundDetected", "triggered", "Failed", "open",
+    "State",
+    "IsMotion",
+    "Motion",
+    "IsTamper",
+    "Tamper",
+    "LogicalState",
+    "IsInside",
+    "active",
+    "Value",
+    "IsSoundDetected",
+    "triggered",
+    "Failed",
+    "open",
 ];
 
 impl Onvif {
@@ -83,8 +95,11 @@ impl Onvif {
         }
         let (prefix, rest) = topic.split_once(AXIS)?;
         let serial = prefix.rsplit('/').next()?;
-        (prefix.starts_with("axis/") || rest.starts_with("tns:") || rest.contains("axis:") || hardware_address(serial).is_some_and(|a| a.len() == 12))
-            .then_some((prefix.strip_prefix("axis/").unwrap_or(prefix), rest))
+        (prefix.starts_with("axis/")
+            || rest.starts_with("tns:")
+            || rest.contains("axis:")
+            || hardware_address(serial).is_some_and(|a| a.len() == 12))
+        .then_some((prefix.strip_prefix("axis/").unwrap_or(prefix), rest))
     }
 
     fn take(&mut self, prefix: &str, rest: &str, raw: Raw<'_>, directory: &mut Directory) -> Result<Vec<Body>, String> {
@@ -131,7 +146,14 @@ impl Onvif {
         Ok(bodies)
     }
 
-    fn read(&mut self, device: &DeviceId, path: &str, slot: &str, data: &[(String, Json<'_>)], readings: &mut Readings) -> Result<(), String> {
+    fn read(
+        &mut self,
+        device: &DeviceId,
+        path: &str,
+        slot: &str,
+        data: &[(String, Json<'_>)],
+        readings: &mut Readings,
+    ) -> Result<(), String> {
         let Some((_, meaning)) = MEANINGS.iter().find(|(part, _)| path.contains(part)) else { return Ok(()) };
         let found = |names: &[&str]| data.iter().find(|(k, _)| names.iter().any(|n| n.eq_ignore_ascii_case(k))).map(|(_, v)| v.scalar());
         let on = || found(&STATES).or_else(|| data.first().map(|(_, v)| v.scalar())).as_ref().and_then(Scalar::state);

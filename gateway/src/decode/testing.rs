@@ -3,6 +3,8 @@ use super::{Decoded, Decoder, Directory, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item};
 use std::path::Path;
 
+pub mod sessions;
+
 #[derive(Debug, Clone, serde::Deserialize)]
 pub struct Captured {
     pub name: String,
