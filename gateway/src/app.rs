@@ -161,7 +161,18 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
             tracing::error!("the pages have ended: {e}");
         }
     });
-    Ok(Running { handle, deliveries, mqtt, web, intake, sources: (sources, sources_stop), shutdown, tasks, pages: pages_task, pipeline: ended })
+    Ok(Running {
+        handle,
+        deliveries,
+        mqtt,
+        web,
+        intake,
+        sources: (sources, sources_stop),
+        shutdown,
+        tasks,
+        pages: pages_task,
+        pipeline: ended,
+    })
 }
 
 impl Running {

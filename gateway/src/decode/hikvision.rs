@@ -237,7 +237,8 @@ impl Decoder for Hikvision {
         PREFIX
     }
     fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory) -> Decoded {
-        let own = raw.topic.strip_prefix(TOPIC).and_then(|r| r.split_once('/')).filter(|(_, w)| matches!(*w, "alert" | "info" | "connection"));
+        let own =
+            raw.topic.strip_prefix(TOPIC).and_then(|r| r.split_once('/')).filter(|(_, w)| matches!(*w, "alert" | "info" | "connection"));
         let (name, what) = match own {
             Some(place) => place,
             None => {

@@ -167,9 +167,7 @@ impl Source {
         // No redirects: what is signed is for this device and this path.
         let builder = Client::builder().connect_timeout(ANSWER).redirect(reqwest::redirect::Policy::none()).no_proxy();
         let builder = match self.certificate {
-            Some(fingerprint) => {
-                builder.tls_backend_preconfigured(pin::client(fingerprint).map_err(|e| SourceError::Http(e.to_string()))?)
-            }
+            Some(fingerprint) => builder.tls_backend_preconfigured(pin::client(fingerprint).map_err(|e| SourceError::Http(e.to_string()))?),
             None => builder,
         };
         Ok(builder.build()?)

@@ -29,13 +29,14 @@ fn somebody_is_there_until_the_last_review_ends() {
     let (mut d, mut directory) = (Frigate::default(), Directory::default());
     let mut say = |topic: &str, payload: &str| decode(&mut d, &mut directory, topic, payload);
     let review = |id: &str, kind: &str, objects: &str| {
-        format!(r#"{{"type":"{kind}","before":{{}},"after":{{"id":"{id}","camera":"hall","data":{{"objects":[{objects}],"sub_labels":["Li Lei"],"audio":["scream"]}}}}}}"#)
+        format!(
+            r#"{{"type":"{kind}","before":{{"data":{{"audio":["scream"]}}}},"after":{{"id":"{id}","camera":"hall","data":{{"objects":[{objects}],"sub_labels":["Li Lei"],"audio":["scream"]}}}}}}"#
+        )
     };
     let t = "site/nvr/reviews";
     assert_eq!(say("site/nvr/hall/motion", "ON"), "not mine");
-    assert!(say(t, &review("1", "new", "\"person-verified\"")).ends_with(".hall: presence=1 event:scream"));
-    let first = say(t, &review("1", "update", "\"person\""));
-    assert!(first.ends_with(": presence=1") && !first.contains("Li"), "{first}");
+    let first = say(t, &review("1", "new", "\"person-verified\""));
+    assert!(first.ends_with(".hall: presence=1 event:scream") && !first.contains("Li"), "{first}");
     assert!(say(t, &review("2", "new", "\"person\",\"dog\"")).ends_with(": presence=1 event:scream"));
     assert!(say(t, &review("1", "end", "\"person\"")).ends_with(".hall:"));
     assert!(say(t, &review("2", "end", "\"person\"")).ends_with(": presence=0"));
@@ -45,7 +46,9 @@ fn somebody_is_there_until_the_last_review_ends() {
     assert!(say(t, r#"{"type":"new"}"#).starts_with("malformed: `after`"));
     assert!(say("site/nvr/available", "away").starts_with("malformed: available"));
     let event = |kind: &str, wrong: bool| {
-        format!(r#"{{"type":"{kind}","before":{{}},"after":{{"id":"e","camera":"yard","label":"person","sub_label":["Li",0.9],"false_positive":{wrong}}}}}"#)
+        format!(
+            r#"{{"type":"{kind}","before":{{}},"after":{{"id":"e","camera":"yard","label":"person","sub_label":["Li",0.9],"false_positive":{wrong}}}}}"#
+        )
     };
     assert!(say("frigate/events", &event("new", false)).ends_with("frigate.frigate.yard: presence=1"));
     assert!(say("frigate/events", &event("update", true)).ends_with(": presence=0"));

@@ -51,7 +51,8 @@ fn an_event_is_told_once_and_is_over_when_it_is_not_said_again() {
 fn what_is_wrong_is_named_and_who_was_seen_is_not_read() {
     let (mut d, mut directory) = (Hikvision::default(), Directory::default());
     let mut say = |topic: &str, payload: &str| decode(&mut d, &mut directory, topic, payload);
-    let plate = "<EventNotificationAlert><eventType>ANPR</eventType><ANPR><licensePlate>B1234</licensePlate></ANPR></EventNotificationAlert>";
+    let plate =
+        "<EventNotificationAlert><eventType>ANPR</eventType><ANPR><licensePlate>B1234</licensePlate></ANPR></EventNotificationAlert>";
     let got = say("hikvision/gate/alert", plate);
     assert!(got.starts_with("+hikvision.gate ") && !got.contains("1234"), "{got}");
     assert_eq!(say("hikvision/gate/connection", "offline"), "hikvision.gate: offline");

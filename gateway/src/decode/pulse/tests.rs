@@ -4,7 +4,13 @@ use crate::decode::testing::{check, decode};
 #[rustfmt::skip]
 const TABLE: &[(&str, &str)] = &[
     ("wmbus", r#"+meter.wmbus.76348799 name="MyTapWater" make="wM-Bus" model="multical21" [water_volume]; meter.wmbus.76348799: water_volume=6.408"#),
-    ("reader-json", r#"+meter.watermeter make="AI-on-the-edge-device" model="meter reader"; meter.watermeter@1714583119000: water_volume=545.252 fault=0"#),
+    ("reader-connection", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: online"#),
+    ("reader-value", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=679.242"#),
+    ("reader-error", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: fault=0"#),
+    ("reader-rate", "nothing"),
+    ("reader-uptime", "nothing"),
+    ("reader-json", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler@1670751522000: water_volume=31990.79 fault=0"#),
+    ("reader-json-broken", "malformed: the payload is not JSON: expected `,` or `}` at line 1 column 42"),
     ("glow-gas", r#"+meter.glow.xxxxxxyyyyyy.gasmeter make="glow" model="gasmeter" [energy]; meter.glow.xxxxxxyyyyyy.gasmeter@1654980832000: energy=17940.852"#),
 ];
 
@@ -24,8 +30,10 @@ fn a_meter_reader_is_known_by_its_name() {
     assert_eq!(say("gasmeter/main/value", "NaN"), "nothing");
     assert_eq!(say("gasmeter/main/error", "Neg. Rate - Read: - Raw: 1 - Pre: 2"), "meter.gasmeter: fault=1");
     assert_eq!(say("gasmeter/connection", "connection lost"), "meter.gasmeter: offline");
-    assert!(say("watermeter/garden/json", r#"{"value":"7.25","error":"no error","timestamp":"2026-01-02T03:04:05+0800"}"#)
-        .ends_with("meter.watermeter_garden~26d12c35@1767294245000: water_volume=7.25 fault=0")
-        || say("watermeter/garden/value", "7.25").contains("water_volume=7.25"));
+    assert!(
+        say("watermeter/garden/json", r#"{"value":"7.25","error":"no error","timestamp":"2026-01-02T03:04:05+0800"}"#)
+            .ends_with("meter.watermeter_garden~26d12c35@1767294245000: water_volume=7.25 fault=0")
+            || say("watermeter/garden/value", "7.25").contains("water_volume=7.25")
+    );
     assert_eq!(say("thermometer/hall/value", "21"), "not mine");
 }

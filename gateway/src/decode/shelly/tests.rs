@@ -34,7 +34,6 @@ const TABLE: &[(&str, &str)] = &[
     ("components", r#"+shelly.shelly1minig3-ecda3bc252b0 make="Shelly" model="shelly1minig3"; shelly.shelly1minig3-ecda3bc252b0:; +shelly.blu.38398f74b14f [battery,rssi] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100 rssi=-72; +shelly.blu.38398f74b14f [battery] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100"#),
     ("blu-window-closed", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456789100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=0 tilt=0 rssi=-50"#),
     ("blu-window-open", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456790100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=1 tilt=0 rssi=-52"#),
-    ("ota", r#"+shelly.shellyplusi4-a8032ab1fe78 make="Shelly" model="shellyplusi4"; shelly.shellyplusi4-a8032ab1fe78@1677696109570:"#),
 ];
 
 #[test]

@@ -19,7 +19,10 @@ enum State {
     /// Before the first boundary, or after something that could not be read: looking for the next one.
     Seeking,
     Header,
-    Body { text: bool, left: Option<usize> },
+    Body {
+        text: bool,
+        left: Option<usize>,
+    },
 }
 
 impl Multipart {
@@ -75,7 +78,11 @@ impl Multipart {
                         let header = String::from_utf8_lossy(self.buffer.get(..at).unwrap_or_default()).into_owned();
                         self.buffer.drain(..after);
                         let field = |name: &str| {
-                            header.lines().filter_map(|l| l.split_once(':')).find(|(n, _)| n.trim().eq_ignore_ascii_case(name)).map(|(_, v)| v.trim())
+                            header
+                                .lines()
+                                .filter_map(|l| l.split_once(':'))
+                                .find(|(n, _)| n.trim().eq_ignore_ascii_case(name))
+                                .map(|(_, v)| v.trim())
                         };
                         let kind = field("Content-Type").unwrap_or("application/xml").to_ascii_lowercase();
                         let text = ["xml", "json", "text"].iter().any(|t| kind.contains(t));

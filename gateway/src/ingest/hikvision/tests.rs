@@ -169,12 +169,14 @@ fn part(xml: &str) -> Vec<u8> {
     format!("--boundary\r\nContent-Type: application/xml; charset=\"UTF-8\"\r\nContent-Length: {}\r\n\r\n{xml}\r\n", xml.len()).into_bytes()
 }
 
-const MOTION: &str = "<EventNotificationAlert><channelID>1</channelID><eventType>VMD</eventType><eventState>active</eventState></EventNotificationAlert>";
+const MOTION: &str =
+    "<EventNotificationAlert><channelID>1</channelID><eventType>VMD</eventType><eventState>active</eventState></EventNotificationAlert>";
 
 #[tokio::test]
 async fn events_come_through_either_digest_and_the_stream_is_taken_up_again() {
     for offer in [Offer::Md5, Offer::Both] {
-        let picture = [b"--boundary\r\nContent-Type: image/jpeg\r\nContent-Length: 6\r\n\r\n".as_slice(), &[0xff, 0xd8, 1, 2, 3, 4]].concat();
+        let picture =
+            [b"--boundary\r\nContent-Type: image/jpeg\r\nContent-Length: 6\r\n\r\n".as_slice(), &[0xff, 0xd8, 1, 2, 3, 4]].concat();
         let streams = vec![
             Stream::Cut([part(MOTION), picture, part("<a/>"), part(MOTION)[..40].to_vec()].concat()),
             Stream::Status("503 Service Unavailable"),
