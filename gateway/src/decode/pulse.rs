@@ -68,11 +68,33 @@ impl Pulse {
     /// `<main>/<meter>/value`: the device's name, what it measures and what the topic tells. Known by the main topic's name.
     fn reader<'a>(&self, topic: &'a str) -> Option<(String, Medium, &'a str)> {
         const OF_A_METER: [&str; 12] = [
-            "value", "raw", "prevalue", "rate", "rate_per_time_unit", "rate_per_digitization_round", "changeabsolut", "changeabsolute", "error",
-            "json", "timestamp", "problem",
+            "value",
+            "raw",
+            "prevalue",
+            "rate",
+            "rate_per_time_unit",
+            "rate_per_digitization_round",
+            "changeabsolut",
+            "changeabsolute",
+            "error",
+            "json",
+            "timestamp",
+            "problem",
         ];
-        const OF_THE_DEVICE: [&str; 12] =
-            ["connection", "status", "uptime", "MAC", "IP", "hostname", "wifiRSSI", "freeMem", "CPUtemp", "interval", "firmwareVersion", "hardware"];
+        const OF_THE_DEVICE: [&str; 12] = [
+            "connection",
+            "status",
+            "uptime",
+            "MAC",
+            "IP",
+            "hostname",
+            "wifiRSSI",
+            "freeMem",
+            "CPUtemp",
+            "interval",
+            "firmwareVersion",
+            "hardware",
+        ];
         let (rest, what) = topic.rsplit_once('/')?;
         let (main, meter) = match OF_A_METER.contains(&what) {
             true => rest.rsplit_once('/')?,

@@ -81,7 +81,11 @@ fn captured_messages() {
             r#"{"batt":87}"#,
             "!nobody: no decoder knows this topic; describe it in a mapping file ([[mapping]])",
         ),
-        ("watermeter/main/json", r#"{"value":"123.456","raw":"00123.456"}"#, "pulse: +meter.watermeter AI-on-the-edge-device meter reader; meter.watermeter water_volume=123.456"),
+        (
+            "watermeter/main/json",
+            r#"{"value":"123.456","raw":"00123.456"}"#,
+            "pulse: +meter.watermeter AI-on-the-edge-device meter reader; meter.watermeter water_volume=123.456",
+        ),
         ("watermeter/connection", "connected", "pulse: meter.watermeter online"),
         ("watermeter/connection", "connection lost", "pulse: meter.watermeter offline"),
         ("homeassistant/status", "online", "homeassistant: -"),

@@ -63,8 +63,8 @@ fn a_device_with_the_owner_s_own_prefix_is_one_device() {
         ("hall/status/sys", r#"{"mac":"3030F9EC8468","wakeup_period":7200}"#, "+shelly.hall period=7200; shelly.hall:"),
         ("hall/status", r#"{"temperature:0":{"id":0,"tC":21.5},"ble":{}}"#, "shelly.hall: temperature=21.5"),
         (
-            "tuoan/rpc",
-            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"tuoan","result":{"mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
+            "installer/rpc",
+            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"installer","result":{"mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
             "+shelly.hall make=\"Shelly\" model=\"S3SN-0U12A HTG3\" firmware=\"1.4.2\"; shelly.hall:",
         ),
         // The prefix is changed: the old id goes.
