@@ -9,6 +9,7 @@
 //! | [`silence`] | missed periods |
 //! | [`age`] | time since the last test |
 //! | [`implausible`], [`lost`], [`flat`], [`drift`], [`forecast`] | what a series has learned of itself: [`super::quality`] |
+//! | [`anomaly`] | what the learned detector did not expect |
 //! | [`hub`] | the silence of many that is the loss of one |
 use super::input::EngineMs;
 use super::rules::{Kind, Rule};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tuoan_protocol::Fixed;
 
 pub mod age;
+pub mod anomaly;
 pub mod drift;
 pub mod event;
 pub mod flat;
