@@ -4,14 +4,25 @@ use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
 pub mod directory;
+mod early;
 pub mod esphome;
+pub mod frigate;
 #[cfg(test)]
 mod fuzz;
 pub mod homeassistant;
 pub mod ident;
+mod json;
 pub mod mapping;
+mod meaning;
 pub mod native;
+pub mod onvif;
+mod readings;
+pub mod report;
 mod scalar;
+pub mod shelly;
+pub mod tasmota;
+#[cfg(test)]
+mod testing;
 mod units;
 pub mod zigbee2mqtt;
 
@@ -77,9 +88,12 @@ pub(crate) const MAX_ITEMS: usize = 48;
 /// a room's temperature could otherwise report that the smoke is gone. So each convention has a prefix for its ids, which is checked here.
 pub struct Decoders {
     list: Vec<Box<dyn Decoder>>,
-    /// Asked last, for what none of the others takes.
+    /// Asked after these: it reads what was announced and none of them takes.
     homeassistant: homeassistant::HomeAssistant,
+    /// Asked last: its topics are known by their shape alone.
+    esphome: esphome::Esphome,
     directory: Directory,
+    early: early::Early,
     /// Devices that have spoken natively since the start.
     native: BTreeSet<DeviceId>,
 }
@@ -90,12 +104,21 @@ impl Decoders {
         let mut list: Vec<Box<dyn Decoder>> = vec![
             Box::new(native::Native::default()),
             Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
+            Box::new(tasmota::Tasmota::default()),
+            Box::new(shelly::Shelly::default()),
+            Box::new(frigate::Frigate::default()),
+            Box::new(onvif::Onvif::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
-        // Its topics are known by their shape alone, so what the site has described itself goes before.
-        list.push(Box::new(esphome::Esphome::default()));
-        Decoders { list, homeassistant: homeassistant::HomeAssistant::default(), directory: Directory::default(), native: BTreeSet::new() }
+        Decoders {
+            list,
+            homeassistant: homeassistant::HomeAssistant::default(),
+            esphome: esphome::Esphome::default(),
+            directory: Directory::default(),
+            early: early::Early::default(),
+            native: BTreeSet::new(),
+        }
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
@@ -103,9 +126,30 @@ impl Decoders {
             d.learn(inventory, &mut self.directory);
         }
         self.homeassistant.learn(inventory, &mut self.directory);
+        self.esphome.learn(inventory, &mut self.directory);
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
+        let mut decoded = self.decode_one(raw);
+        match &decoded {
+            // Nobody's, or announced for a device whose bridge has not said yet that it is there.
+            Err(r) if matches!(r.decoder, None | Some(homeassistant::NAME)) => self.early.keep(raw),
+            Err(_) => {}
+            Ok(_) => {
+                for root in self.directory.take_roots() {
+                    for held in self.early.take(&root) {
+                        let again = self.decode_one(Raw { topic: &held.topic, payload: &held.payload, retained: true });
+                        if let (Ok((_, all)), Ok((_, mut more))) = (&mut decoded, again) {
+                            all.append(&mut more);
+                        }
+                    }
+                }
+            }
+        }
+        decoded
+    }
+
+    fn decode_one(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
         let list = &mut self.list;
         let directory = &mut self.directory;
         let taken = list.iter_mut().find_map(|d| match d.decode(raw, directory) {
@@ -115,26 +159,72 @@ impl Decoders {
         let (name, prefix, decoded) = match taken {
             Some(taken) => taken,
             None => {
-                let owner = |topic: &str| list.iter().map(|d| d.owner(topic)).find(|o| *o != Owner::NotMine).unwrap_or(Owner::NotMine);
-                let decoded = self.homeassistant.decode(raw, directory, &owner);
-                (homeassistant::NAME, homeassistant::PREFIX, decoded)
+                let esphome = &self.esphome;
+                let owner = |topic: &str| {
+                    let mut owners = list.iter().map(|d| d.owner(topic)).chain([esphome.owner(topic)]);
+                    owners.find(|o| *o != Owner::NotMine).unwrap_or(Owner::NotMine)
+                };
+                match self.homeassistant.decode(raw, directory, &owner) {
+                    Decoded::NotMine => (self.esphome.name(), esphome::PREFIX, self.esphome.decode(raw, directory)),
+                    decoded => (homeassistant::NAME, homeassistant::PREFIX, decoded),
+                }
             }
         };
         match decoded {
-            Decoded::NotMine => {
-                Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
-            }
+            Decoded::NotMine => Err(Rejected {
+                decoder: None,
+                reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned(),
+            }),
             Decoded::Malformed(reason) => Err(Rejected { decoder: Some(name), reason }),
-            Decoded::Inputs(bodies) => match self.judge(name, prefix, &bodies) {
-                Ok(()) => Ok((name, bodies)),
-                Err(reason) => Err(Rejected { decoder: Some(name), reason }),
-            },
+            Decoded::Inputs(mut bodies) => {
+                if name == homeassistant::NAME {
+                    self.tell_owners(&bodies);
+                }
+                if let Err(reason) = self.judge(name, prefix, &bodies) {
+                    return Err(Rejected { decoder: Some(name), reason });
+                }
+                // Its shape had deceived before it was announced.
+                if name == homeassistant::NAME
+                    && let Some(ghost) = self.esphome.disown(raw.topic)
+                {
+                    self.directory.forget(&ghost);
+                    bodies.insert(0, Body::Inventory(vec![ident::removed(ghost)]));
+                }
+                // Discovery had announced it before its own decoder knew it.
+                if name != homeassistant::NAME && self.homeassistant.reads(raw.topic) {
+                    let device = bodies.iter().find_map(|body| match body {
+                        Body::Message(m) => Some(m.device.clone()),
+                        _ => None,
+                    });
+                    if let Some(device) = device {
+                        bodies.extend(self.homeassistant.yield_topic(raw.topic, &device, &mut self.directory));
+                    }
+                }
+                Ok((name, bodies))
+            }
+        }
+    }
+
+    /// Devices of others that discovery has described: their decoders must know, so that what was a provisional id is taken back.
+    fn tell_owners(&mut self, bodies: &[Body]) {
+        for body in bodies {
+            let Body::Inventory(list) = body else { continue };
+            for info in list.iter().filter(|i| !i.removed) {
+                let Some(id) = &info.device else { continue };
+                let owns = |prefix: &str| !prefix.is_empty() && id.as_str().starts_with(prefix);
+                if let Some(owner) = self.list.iter_mut().find(|d| owns(d.prefix())) {
+                    owner.learn(
+                        std::slice::from_ref(&DeviceInfo { device: Some(id.clone()), ..DeviceInfo::default() }),
+                        &mut self.directory,
+                    );
+                }
+            }
         }
     }
 
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
-        let prefixes = || self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX]).filter(|p| !p.is_empty());
+        let prefixes = || self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX]).filter(|p| !p.is_empty());
         let own = |id: &DeviceId| match prefix {
             "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),
@@ -152,7 +242,9 @@ impl Decoders {
             };
             match foreign {
                 Some(id) if name == mapping::NAME => {
-                    return Err(format!("the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"));
+                    return Err(format!(
+                        "the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
+                    ));
                 }
                 Some(id) => return Err(format!("the device {id} belongs to another convention than {name}; give it another name")),
                 None => {}

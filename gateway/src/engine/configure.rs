@@ -33,7 +33,7 @@ impl Run<'_> {
                 (now.kind == r.kind && now.window == r.window && now.quantity == r.quantity).then_some((i, j))
             })
             .collect();
-        for (id, device) in &mut self.state.devices {
+        for (id, device) in self.state.devices.iter_mut() {
             let slot = compiled.slot_of(id);
             let moved = old.slot(device.slot).map(|s| &s.zone_id) != compiled.slot(slot).map(|s| &s.zone_id);
             device.slot = slot;
@@ -59,11 +59,12 @@ impl Run<'_> {
 
         // Placed devices that were never heard are expected from now on.
         for id in compiled.by_device.keys() {
-            let device = self.state.devices.entry(id.clone()).or_default();
+            let device = self.state.devices.get_or_default(id);
             device.slot = compiled.slot_of(id);
             device.quiet_since = device.quiet_since.or(Some(self.at));
         }
 
+        let old_signs: BTreeMap<ZoneId, _> = old_zones.iter().cloned().zip(self.state.zones.iter().map(|z| z.signs.clone())).collect();
         let mut zones: BTreeMap<ZoneId, ZoneState> = old_zones.into_iter().zip(std::mem::take(&mut self.state.zones)).collect();
         let fresh = ZoneState { phase: Phase::Care, phase_since: self.at, ..ZoneState::default() };
         self.state.zones = c.site.zones.iter().map(|z| zones.remove(&z.id).unwrap_or_else(|| fresh.clone())).collect();
@@ -71,7 +72,7 @@ impl Run<'_> {
             z.watchers.clear();
             z.seen_by.retain(|(d, _, _)| compiled.by_device.contains_key(d));
         }
-        for (id, device) in &self.state.devices {
+        for (id, device) in self.state.devices.iter() {
             let Some(slot) = compiled.slot(device.slot) else { continue };
             for (i, z) in (0u32..).zip(&mut self.state.zones) {
                 if slot.zone != Some(i) {
@@ -81,6 +82,8 @@ impl Run<'_> {
                 }
             }
         }
+        let by_index = c.site.zones.iter().enumerate().filter_map(|(i, z)| Some((i, old_signs.get(&z.id)?.clone()))).collect();
+        self.relearn(&old.conditions, &by_index);
         self.state.sounding.retain(|d| compiled.sirens.iter().any(|(s, _)| s == d));
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
         self.state.configuration = Some(c);
@@ -108,12 +111,17 @@ impl Run<'_> {
     pub(super) fn new_day(&mut self) -> bool {
         let Some(c) = &self.state.configuration else { return false };
         let day = c.site.local_day(self.state.utc(self.at));
-        let before = std::mem::replace(&mut self.state.day, day);
-        if c.site.overrides.iter().all(|o| o.holds_on(before) == o.holds_on(day)) {
+        let (trusted, before) = (self.state.trusted, std::mem::replace(&mut self.state.day, day));
+        let unchanged = c.site.overrides.iter().all(|o| o.holds_on(before) == o.holds_on(day));
+        let c = c.clone();
+        if before != day {
+            self.day_over(before, trusted && day == before.saturating_add(1));
+        }
+        if unchanged {
             return false;
         }
         // What was compiled on one day compiles on every other.
-        let (c, Ok(compiled)) = (c.clone(), Compiled::new(&c.site, &c.rules, day)) else { return false };
+        let Ok(compiled) = Compiled::new(&c.site, &c.rules, day) else { return false };
         self.configure(c, compiled);
         true
     }
@@ -163,6 +171,7 @@ impl Run<'_> {
         for key in keys {
             self.close_or_wait(&key);
         }
+        self.arm_cases();
         for zone in (0u32..).zip(0..self.state.zones.len()).map(|(i, _)| i) {
             self.arm_zone(zone);
         }
@@ -185,13 +194,13 @@ impl State {
     /// After decoding: where each device stands.
     pub(super) fn relink(&mut self) {
         let compiled = self.compiled.clone();
-        for (id, device) in &mut self.devices {
+        for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
         }
         self.count_watched();
     }
     fn count_watched(&mut self) {
-        let series = self.devices.values().flat_map(|d| d.values.values()).filter_map(|v| v.series.as_ref());
+        let series = self.devices.iter().flat_map(|(_, d)| d.values.values()).filter_map(|v| v.series.as_ref());
         self.watched = series.filter(|s| s.watch.is_some()).count();
     }
     /// After decoding: every timer.

@@ -1,12 +1,14 @@
 //! What the engine remembers between steps, and its snapshot.
+use super::checkup::Case;
 use super::compiled::Compiled;
-use super::device::{Device, Info};
+use super::device::Info;
+use super::devices::Devices;
 use super::incident::Incident;
 use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tuoan_protocol::{DeviceId, HazardId, Place};
 
@@ -26,12 +28,14 @@ pub struct State {
     pub(super) configuration: Option<Box<Configuration>>,
     /// Local day by which the overrides in force were last chosen.
     pub(super) day: i64,
-    pub(super) devices: BTreeMap<DeviceId, Device>,
+    pub(super) devices: Devices,
     /// How many of them stand on no zone.
     pub(super) unplaced: usize,
     /// In the order of the site's zones.
     pub(super) zones: Vec<ZoneState>,
     pub(super) incidents: BTreeMap<(HazardId, Place), Incident>,
+    /// Cases of illness from the morning checks, oldest first.
+    pub(super) cases: VecDeque<Case>,
     /// Number of the last order to a device.
     pub(super) orders: u64,
     /// Sirens that were told to sound.
@@ -62,10 +66,11 @@ impl Default for State {
             trusted: false,
             configuration: None,
             day: 0,
-            devices: BTreeMap::new(),
+            devices: Devices::default(),
             unplaced: 0,
             zones: Vec::new(),
             incidents: BTreeMap::new(),
+            cases: VecDeque::new(),
             orders: 0,
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),

@@ -22,15 +22,20 @@ pub struct View {
     pub incidents: Vec<IncidentView>,
     /// Devices that were heard but stand on no zone.
     pub unplaced: Vec<DeviceView>,
+    /// Numbers that the learned detector watches, and those for which there is no room.
+    pub watched: usize,
+    pub unwatched: usize,
     /// What the site changes about the rules, in the order of its file.
     pub overrides: Vec<OverrideView>,
 }
 
-/// One `[[override]]` of the site file.
+/// One `[[override]]` of the site file, or one that was set on the page of rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverrideView {
     pub set: Override,
     pub state: OverrideState,
+    /// Set while the gateway ran, and so to be ended there; otherwise it stands in the site file.
+    pub by_page: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

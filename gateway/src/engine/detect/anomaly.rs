@@ -17,17 +17,22 @@ use tuoan_protocol::{DeviceId, Quantity};
 
 /// Series watched on one site at most; at under 16 KiB each.
 pub const MOST: usize = 256;
+/// Nothing is said before every day of the week was seen once.
+const YOUTH_MS: i64 = 7 * DAY_MS;
 /// An episode is over after so long without anything rare.
 const CALM_MS: i64 = 60 * 60_000;
 /// So many times rarer is news within the refractory time.
 const STRONGER: u32 = 8;
 const DAY_MS: i64 = 86_400_000;
+/// However few are watched, none is told more often than once in so many days by chance.
+const LEAST_DAYS: i64 = 30;
 
 /// A detector and the episode it is in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Watch {
     detector: Detector,
+    first: Option<EngineMs>,
     /// Engine time at which the last episode began and of the last rare mean in it.
     began: Option<EngineMs>,
     last_rare: EngineMs,
@@ -45,11 +50,12 @@ impl Watch {
 
     /// Takes a mean in, in the quantity's unit. `threshold`: days in which it may be seen once.
     fn observe(&mut self, at: EngineMs, utc: i64, mean: f64, threshold: i64, refractory: i64) {
+        let first = *self.first.get_or_insert(at);
         let verdict = self.detector.observe(utc, mean);
         self.warming_up = verdict.warming_up;
         // `as` saturates, and takes what is no number for nought.
         self.rarity_days = verdict.rarity_days as u32;
-        if i64::from(self.rarity_days) < threshold {
+        if i64::from(self.rarity_days) < threshold || at.saturating_sub(first) < YOUTH_MS {
             return;
         }
         let fresh = self.began.is_none_or(|b| at.saturating_sub(b) >= refractory);
@@ -88,7 +94,7 @@ impl Run<'_> {
         let watch = s.watch.get_or_insert_default();
         let before = watch.is_unusual(at);
         let threshold = (rule.every / DAY_MS).saturating_mul(i64::try_from(self.state.watched).unwrap_or(i64::MAX));
-        watch.observe(at, utc, bucket.mean / quantity.scale() as f64, threshold.max(1), rule.debounce);
+        watch.observe(at, utc, bucket.mean / quantity.scale() as f64, threshold.max(LEAST_DAYS), rule.debounce);
         if before || watch.is_unusual(at) {
             self.look(id, |kind| kind == Kind::Anomaly);
         }

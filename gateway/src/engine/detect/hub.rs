@@ -182,7 +182,8 @@ impl Run<'_> {
 
     /// After a change of the configuration: who was told under a hub that stands elsewhere now, or is none any more, is told anew.
     pub(in crate::engine) fn dissolve(&mut self, was: impl Fn(&DeviceId) -> Option<Place>) {
-        let moved: Vec<DeviceId> = self.state.hubs.iter().filter(|h| self.compiled.hub.is_none() || was(h) != self.hub_place(h)).cloned().collect();
+        let moved: Vec<DeviceId> =
+            self.state.hubs.iter().filter(|h| self.compiled.hub.is_none() || was(h) != self.hub_place(h)).cloned().collect();
         for device in self.state.devices.values_mut() {
             if device.under.as_ref().is_some_and(|h| moved.contains(h)) {
                 (device.under, device.silent) = (None, false);
