@@ -220,7 +220,11 @@ mod tests {
 
     #[test]
     fn an_impossible_value_is_forwarded_with_a_field_that_says_so() {
-        let m = message(vec![reading(Quantity::Temperature, 0, -12700), reading(Quantity::Co2, 0, 65535), reading(Quantity::Humidity, 0, 4500)]);
+        let m = message(vec![
+            reading(Quantity::Temperature, 0, -12700),
+            reading(Quantity::Co2, 0, 65535),
+            reading(Quantity::Humidity, 0, 4500),
+        ]);
         let line = encoded(&ORIGIN, &m).unwrap();
         assert!(line.contains(" temperature=-127,co2=65535,humidity=45,implausible=\"temperature,co2\",seq=5i "), "{line}");
     }

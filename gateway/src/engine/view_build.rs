@@ -9,7 +9,7 @@ use super::rules::Kind;
 use super::schedule::Phase;
 use super::site::ZoneKind;
 use super::state::State;
-use super::view::{DeviceView, Freshness, Quality, IncidentView, OverrideState, OverrideView, SensorView, View, ZoneView};
+use super::view::{DeviceView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, View, ZoneView};
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 
 /// A number of a device of unknown habit counts as late after this.
@@ -119,15 +119,21 @@ impl State {
         if self.watched < anomaly::MOST {
             return 0;
         }
-        let numbers = self.devices.iter().filter(|(_, d)| self.compiled.slot(d.slot).is_some_and(|s| s.zone.is_some())).flat_map(|(_, d)| &d.values);
+        let numbers =
+            self.devices.iter().filter(|(_, d)| self.compiled.slot(d.slot).is_some_and(|s| s.zone.is_some())).flat_map(|(_, d)| &d.values);
         let watchable = |q: &Quantity| limits::habits(q).is_none_or(|h| h.watched);
         numbers.filter(|((q, _), v)| watchable(q) && v.series.as_ref().is_some_and(|s| s.watch.is_none())).count()
     }
 
     /// Who is silent because of a hub.
     fn affected(&self, incident: &Incident) -> Vec<(DeviceId, ZoneId)> {
-        let hub = incident.findings.keys().find(|f| self.compiled.rule(f.0).is_some_and(|r| r.kind == Kind::Hub || f.1.as_ref().is_some_and(|d| self.devices.get(d).is_some_and(|d| d.under.is_some()))));
-        let others = incident.findings.keys().filter(|_| hub.is_some()).filter(|f| self.compiled.rule(f.0).is_some_and(|r| r.kind != Kind::Hub));
+        let hub = incident.findings.keys().find(|f| {
+            self.compiled.rule(f.0).is_some_and(|r| {
+                r.kind == Kind::Hub || f.1.as_ref().is_some_and(|d| self.devices.get(d).is_some_and(|d| d.under.is_some()))
+            })
+        });
+        let others =
+            incident.findings.keys().filter(|_| hub.is_some()).filter(|f| self.compiled.rule(f.0).is_some_and(|r| r.kind != Kind::Hub));
         others.filter_map(|f| Some((f.1.clone()?, self.compiled.slot(self.devices.get(f.1.as_ref()?)?.slot)?.zone_id.clone()))).collect()
     }
 
@@ -157,7 +163,9 @@ impl State {
             under: d.under.clone(),
             clock: d.clock.offset(self.now),
             counts: d.counts,
-            forecast: [Quantity::Battery, Quantity::BatteryVoltage].iter().find_map(|q| d.value(q, 0)?.series.as_ref()?.battery.as_ref()?.forecast),
+            forecast: [Quantity::Battery, Quantity::BatteryVoltage]
+                .iter()
+                .find_map(|q| d.value(q, 0)?.series.as_ref()?.battery.as_ref()?.forecast),
         }
     }
 

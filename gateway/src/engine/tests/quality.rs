@@ -140,7 +140,14 @@ fn a_sensor_in_a_quiet_room_is_not_flat_for_its_own_habit() {
 #[test]
 fn of_two_that_disagree_one_finding_says_that_nobody_can_tell_which() {
     let mut s = site();
-    s.devices.push(Placement { id: "air-2".parse().unwrap(), zone: "room".parse().unwrap(), name: None, role: Role::Climate, period_s: None, via: None });
+    s.devices.push(Placement {
+        id: "air-2".parse().unwrap(),
+        zone: "room".parse().unwrap(),
+        name: None,
+        role: Role::Climate,
+        period_s: None,
+        via: None,
+    });
     let mut g = Gateway::new(s);
     let mut notes = Vec::new();
     for tick in 0..12 * 144 {
