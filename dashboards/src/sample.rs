@@ -159,6 +159,7 @@ pub fn busy() -> Home {
     home.unplaced = vec![device("0x00158d0001", "新传感器", 8, Some(100)), Device { id: "unknown-7".into(), ..Device::default() }];
     home.strip.clock_trusted = false;
     home.strip.quarantined = 3;
+    (home.strip.watched, home.strip.unwatched) = (256, 12);
     home.strip.sinks = vec![
         Sink {
             name: "platform".into(),

@@ -176,6 +176,9 @@ pub struct Strip {
     pub disk_fault_since: Option<i64>,
     pub sinks: Vec<Sink>,
     pub quarantined: u64,
+    /// Numbers that the learned detector watches, and those beyond its limit.
+    pub watched: u64,
+    pub unwatched: u64,
 }
 
 /// One destination's queue.

@@ -54,6 +54,7 @@ impl Run<'_> {
                 device.values.values_mut().for_each(|v| v.series = None);
             }
         }
+        self.state.count_watched();
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();
 
         // Placed devices that were never heard are expected from now on.
@@ -196,6 +197,11 @@ impl State {
         for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
         }
+        self.count_watched();
+    }
+    fn count_watched(&mut self) {
+        let series = self.devices.iter().flat_map(|(_, d)| d.values.values()).filter_map(|v| v.series.as_ref());
+        self.watched = series.filter(|s| s.watch.is_some()).count();
     }
     /// After decoding: every timer.
     pub(super) fn rearm(&mut self) {

@@ -28,6 +28,7 @@ pub use parse::{Pack, Problem, Report, check, compile};
 pub fn builtin() -> Vec<(&'static str, &'static str)> {
     vec![
         ("air", include_str!("../../../rules/air.toml")),
+        ("anomaly", include_str!("../../../rules/anomaly.toml")),
         ("climate", include_str!("../../../rules/climate.toml")),
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
