@@ -57,7 +57,7 @@ const COMPONENTS: [&str; 24] = [
 pub struct Esphome {
     nodes: BTreeMap<String, Node>,
     /// Topics whose values mean nothing yet, and the last one.
-    pending: BTreeMap<String, (String, bool)>,
+    pending: BTreeMap<String, String>,
 }
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ struct Node {
     /// It has been told of.
     told: bool,
     /// What its birth or will said before any value came.
-    presence: Option<(Presence, bool)>,
+    presence: Option<Presence>,
 }
 
 /// A topic taken apart.
@@ -178,7 +178,7 @@ impl Decoder for Esphome {
                     Ok(None) => {
                         let announced = directory.announced(raw.topic).is_some();
                         if !announced && component == "sensor" && text.len() <= MAX_VALUE && self.pending.len() < MAX_PENDING {
-                            self.pending.insert(raw.topic.to_owned(), (text.to_owned(), raw.retained));
+                            self.pending.insert(raw.topic.to_owned(), text.to_owned());
                         }
                         let _ = self.node(node);
                         Decoded::Inputs(self.overdue(node, directory))
@@ -210,13 +210,13 @@ impl Esphome {
         id
     }
 
-    /// Messages of a node: what has waited first, each kept apart by its retained flag.
+    /// Messages of a node: what has waited first, as retained (state, never news), then `items` with their retained flags.
     fn tell(&mut self, node: &str, items: Vec<(Item, bool)>, directory: &Directory) -> Vec<Body> {
         let Some(device) = device_id(PREFIX, node) else { return Vec::new() };
         let mut all = Vec::new();
         if let Some(known) = self.node(node) {
             known.told = true;
-            all.extend(known.presence.take().map(|(p, retained)| (Item::Presence(p), retained)));
+            all.extend(known.presence.take().map(|p| (Item::Presence(p), true)));
         }
         all.extend(self.waiting(node, directory));
         all.extend(items);
@@ -251,9 +251,9 @@ impl Esphome {
         ready
             .into_iter()
             .filter_map(|topic| {
-                let (text, retained) = self.pending.remove(&topic)?;
+                let text = self.pending.remove(&topic)?;
                 let Some(Topic::State { component, object, part, .. }) = parse(&topic) else { return None };
-                Some((item(&topic, component, object, part, &text, directory).ok()??, retained))
+                Some((item(&topic, component, object, part, &text, directory).ok()??, true))
             })
             .collect()
     }
@@ -269,7 +269,7 @@ impl Esphome {
         let Some(node) = self.node(name) else { return Decoded::Inputs(Vec::new()) };
         node.proven = true;
         if !node.told {
-            node.presence = Some((presence, retained));
+            node.presence = Some(presence);
             return Decoded::Inputs(Vec::new());
         }
         let Some(device) = device_id(PREFIX, name) else { return Decoded::Inputs(Vec::new()) };

@@ -22,8 +22,8 @@ const BASE: &str = "zigbee2mqtt";
 /// The bridge itself, as a device: when it is gone, all its devices are silent.
 const BRIDGE: &str = "z2m.bridge";
 
-/// A device's message has a few hundred bytes.
-const MAX_DEVICE: usize = 8 << 10;
+/// A device's message has a few hundred bytes, with the notes of a pending update some thousands.
+const MAX_DEVICE: usize = 16 << 10;
 /// `bridge/devices` has about 5 KiB for each device (its `exposes`).
 const MAX_BRIDGE: usize = 2 << 20;
 /// Names kept of one bridge, of devices and of groups each.

@@ -54,7 +54,7 @@ pub const COMPONENTS: [&str; 37] = [
 ];
 
 /// `homeassistant/components/mqtt/abbreviations.py` (2026), those that matter here; any other `..._t` is a topic too.
-const ABBREVIATIONS: [(&str, &str); 47] = [
+const ABBREVIATIONS: [(&str, &str); 48] = [
     ("act_t", "action_topic"),
     ("atype", "automation_type"),
     ("avty", "availability"),
@@ -74,6 +74,7 @@ const ABBREVIATIONS: [(&str, &str); 47] = [
     ("json_attr_t", "json_attributes_topic"),
     ("o", "origin"),
     ("obj_id", "object_id"),
+    ("off_dly", "off_delay"),
     ("def_ent_id", "default_entity_id"),
     ("p", "platform"),
     ("pl", "payload"),
@@ -161,6 +162,8 @@ pub struct Use {
     pub meaning: Option<Meaning>,
     pub match_on: Match,
     pub channel_hint: Option<u8>,
+    /// It never says that it is off (`off_delay`): a sign of movement is over as soon as it was given.
+    pub momentary: bool,
     /// Why its messages cannot be read.
     pub problem: Option<String>,
 }
@@ -329,12 +332,13 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
     let unique = get("unique_id").unwrap_or_else(|| format!("{component}.{object}"));
     let diagnostic = get("entity_category").as_deref() == Some("diagnostic");
     let channel_hint = meaning::channel(&name).or_else(|| meaning::channel(object)).or_else(|| meaning::channel(&own));
+    let momentary = map.contains_key("off_delay");
     let mut uses = Vec::new();
     let mut add = |topic: Option<String>, template: Result<Option<Template>, String>, meaning: Option<Meaning>, match_on: Match| {
         if let Some(topic) = topic {
             problems.extend(template.as_ref().err().cloned());
             let problem = template.as_ref().err().cloned();
-            uses.push(Use { topic, template: template.ok().flatten(), meaning, match_on, channel_hint, problem });
+            uses.push(Use { topic, template: template.ok().flatten(), meaning, match_on, channel_hint, momentary, problem });
         }
     };
     let words = |on: &[String], off: &[String]| Match::Words { on: on.to_vec(), off: off.to_vec() };

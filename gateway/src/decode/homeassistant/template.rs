@@ -9,6 +9,7 @@ use std::fmt;
 mod eval;
 mod lex;
 mod parse;
+mod value;
 
 /// Longest template, in bytes.
 pub const MAX_SOURCE: usize = 4 << 10;

@@ -412,6 +412,16 @@ fn a_rename_keeps_the_device_and_a_removal_takes_it() {
     assert_eq!(list.iter().filter(|i| i.removed).map(|i| i.device.as_ref().unwrap().as_str()).collect::<Vec<_>>(), ["z2m.b"]);
 }
 
+/// Constructed.
+#[test]
+fn an_action_counts_once_however_it_is_published() {
+    let mut d = Zigbee2Mqtt::default();
+    assert_eq!(decode(&mut d, "zigbee2mqtt/b/action", "single"), Decoded::Inputs(vec![]));
+    assert_eq!(summary(&message(decode(&mut d, "zigbee2mqtt/b/action", "emergency"))), "event:panic_pressed");
+    decode(&mut d, "zigbee2mqtt/bridge/info", r#"{"config":{"advanced":{"output":"attribute"}},"permit_join":false}"#);
+    assert_eq!(summary(&message(decode(&mut d, "zigbee2mqtt/b/action", "single"))), "event:button_pressed");
+}
+
 /// Constructed: a second bridge with a base topic of its own, whose device speaks before it does.
 #[test]
 fn a_base_topic_is_learned() {
