@@ -1,4 +1,5 @@
 //! A device's message.
+use super::compiled::Slot;
 use super::derive::{self, Derived};
 use super::detect::{Change, Hold, Tracker, judge};
 use super::device::{Device, EVICT, Info, MAX_ANNOUNCED, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
@@ -99,20 +100,13 @@ impl Run<'_> {
                 Item::Reading { quantity, channel, value } => {
                     let renamed = slot.and_then(|s| derive::by_role(s.role, quantity));
                     let quantity = renamed.as_ref().unwrap_or(quantity);
-                    let current = self.reading(m, place.as_ref(), quantity, *channel, *value, sampled);
-                    let learned = std::mem::take(&mut self.learned);
-                    if learned.recovered {
-                        self.look(&m.device, |kind| kind == Kind::Implausible);
-                    }
-                    if current && !m.retained && !sampled.late {
-                        self.derive(m, place.as_ref(), quantity, *channel, *value, sampled);
-                    }
+                    let current = self.take(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
                     if current
-                        && (quantity.is_state() || !m.retained && !sampled.late)
-                        && slot.is_some_and(|s| s.watched.iter().any(|(q, _)| q == quantity))
-                        && let Some(place) = &place
+                        && !m.retained
+                        && !sampled.late
+                        && let Some(slot) = slot.filter(|s| Derived::concerns(s.role, quantity))
                     {
-                        self.sense(place, quantity, *channel, *value);
+                        self.derive(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
                     }
                     if current
                         && !m.retained
@@ -171,7 +165,33 @@ impl Run<'_> {
         }
     }
 
-    /// Takes one reading in; true when it is now the newest of its quantity.
+    /// Takes one reading in, with what it means for itself and for the other sensors in its zone; true when it is now the newest of its quantity.
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        &mut self,
+        m: &Message,
+        place: Option<&Place3>,
+        slot: Option<&Slot>,
+        quantity: &Quantity,
+        channel: u8,
+        value: Fixed,
+        sampled: Sampled,
+    ) -> bool {
+        let current = self.reading(m, place, quantity, channel, value, sampled);
+        let learned = std::mem::take(&mut self.learned);
+        if learned.recovered {
+            self.look(&m.device, |kind| kind == Kind::Implausible);
+        }
+        if current
+            && (quantity.is_state() || !m.retained && !sampled.late)
+            && slot.is_some_and(|s| s.watched.iter().any(|(q, _)| q == quantity))
+            && let Some(place) = place
+        {
+            self.sense(place, quantity, channel, value);
+        }
+        current
+    }
+
     fn reading(&mut self, m: &Message, place: Option<&Place3>, quantity: &Quantity, channel: u8, value: Fixed, sampled: Sampled) -> bool {
         let compiled = self.compiled.clone();
         let at = self.at;
@@ -282,14 +302,20 @@ impl Run<'_> {
     }
 
     /// What follows from a live reading is taken in as readings of its own.
-    fn derive(&mut self, m: &Message, place: Option<&Place3>, quantity: &Quantity, channel: u8, value: Fixed, sampled: Sampled) {
+    #[allow(clippy::too_many_arguments)]
+    fn derive(
+        &mut self,
+        m: &Message,
+        place: Option<&Place3>,
+        slot: &Slot,
+        quantity: &Quantity,
+        channel: u8,
+        value: Fixed,
+        sampled: Sampled,
+    ) {
         let Some(device) = self.state.devices.get_mut(&m.device) else { return };
-        let Some(role) = self.compiled.slot(device.slot).map(|s| s.role).filter(|r| Derived::concerns(*r, quantity)) else { return };
-        for (quantity, value) in device.derived.from(role, quantity, channel, value, self.at) {
-            let current = self.reading(m, place, &quantity, channel, value, sampled);
-            if let Some(place) = place.filter(|_| current) {
-                self.sense(place, &quantity, channel, value);
-            }
+        for (quantity, value) in device.derived.from(slot.role, quantity, channel, value, self.at) {
+            self.take(m, place, Some(slot), &quantity, channel, value, sampled);
         }
     }
 

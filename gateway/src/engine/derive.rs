@@ -142,7 +142,7 @@ impl Counter {
         }
         if value > self.value {
             let known = self.stepped;
-            (self.step, self.took) = (value - self.value, waited);
+            (self.step, self.took) = (value.saturating_sub(self.value), waited);
             (self.value, self.since, self.stepped) = (value, at, true);
             if !known || self.took <= 0 || self.took > LONGEST_MS {
                 self.step = 0;

@@ -74,13 +74,13 @@ pub struct Device {
     pub newest_sample: Option<i64>,
     /// Whether its old samples are a backlog or the word of a clock that is behind.
     pub lag: Lag,
+    /// What follows from its readings.
+    pub derived: Derived,
     /// How far its clock is off.
     pub clock: DeviceClock,
     pub counts: Counts,
     /// Its silence is told under this hub.
     pub under: Option<DeviceId>,
-    /// What follows from its readings.
-    pub derived: Derived,
     /// Where it stands in the compiled configuration.
     #[serde(skip)]
     pub slot: Option<u32>,

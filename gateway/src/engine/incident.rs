@@ -84,16 +84,14 @@ impl Run<'_> {
 
     /// Several conditions at one place hold from now on, told as one.
     pub(super) fn raise_all(&mut self, key: Key, findings: Vec<FindingKey>, cause: Cause) {
-        let confirms = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
-        let (trigger, found_on_connect) = (cause.trigger.clone(), cause.found_on_connect);
-        let entry = |f: FindingKey| (f.clone(), Finding { trigger: trigger.clone(), found_on_connect, confirmed: confirms(&f) });
-        let top = findings.first().cloned();
-        let entries: Vec<_> = findings.into_iter().map(entry).collect();
-        let confirmed = entries.first().is_some_and(|(_, f)| f.confirmed);
+        let confirmed = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
+        let entry =
+            |f: &FindingKey| Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect, confirmed: confirmed(f) };
+        let entries: BTreeMap<FindingKey, Finding> = findings.iter().map(|f| (f.clone(), entry(f))).collect();
         if let Some(incident) = self.state.incidents.get_mut(&key) {
             incident.findings.extend(entries);
         } else {
-            let Some(rule) = top.and_then(|f| self.compiled.rule(f.0)) else { return };
+            let Some(rule) = findings.first().and_then(|f| self.compiled.rule(f.0)) else { return };
             let Some(id) = self.next_id() else { return };
             let now = self.state.utc(self.at);
             let incident = Incident {
@@ -103,13 +101,13 @@ impl Run<'_> {
                 acknowledged: false,
                 severity: rule.severity,
                 peak: rule.severity,
-                basis: if confirmed { Basis::Confirmed } else { rule.basis },
+                basis: rule.basis,
                 rule: rule.id.clone(),
                 trigger: cause.trigger.clone(),
                 activations: 0,
                 found_on_connect: cause.found_on_connect,
                 sequence: 0,
-                findings: entries.into_iter().collect(),
+                findings: entries,
                 returned: Some(self.at),
                 regather: rule.regather,
                 siren: false,
@@ -202,7 +200,7 @@ impl Run<'_> {
     pub(super) fn close_or_wait(&mut self, key: &Key) {
         let Some(due) = self.state.incidents.get(key).and_then(Incident::closes_at) else { return };
         if due > self.at {
-            return self.state.timers.arm(due, Timer::Close(key.0.clone(), key.1.clone()));
+            return self.state.timers.arm(due, Timer::Close(Box::new(key.clone())));
         }
         self.say(key, Transition::Closed, &Cause::default());
         self.state.incidents.remove(key);

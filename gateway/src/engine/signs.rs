@@ -2,8 +2,11 @@
 //!
 //! What must hold: a condition turns false by a timer when its time is over; a device that is silent says nothing; whoever asks "unless" must have
 //! been able to see.
+use super::compiled::Slot;
+use super::device::Device;
 use super::incident::{Cause, Key};
 use super::input::EngineMs;
+use super::judge::carry;
 use super::occupancy::ZoneState;
 use super::rules::{Condition, Rule};
 use super::step::{Place3, Run};
@@ -18,8 +21,8 @@ use tuoan_protocol::{DeviceId, Fixed, Quantity};
 pub struct Sign {
     /// By whose present word it is so.
     by: BTreeSet<(DeviceId, Quantity, u8)>,
-    /// Who could say it, and is not silent.
-    observers: BTreeSet<DeviceId>,
+    /// Who could say it and is not silent, and until when that is believed: a state stands, a number is only as good as it is fresh.
+    observers: BTreeMap<DeviceId, EngineMs>,
     /// Engine time at which it was last so.
     last: Option<EngineMs>,
     /// Of those that are counted: since when it is so, and how often it was, today.
@@ -34,6 +37,9 @@ impl Sign {
             return self.done.saturating_add(u8::from(lasts)) >= c.times;
         }
         !self.by.is_empty() || self.last.is_some_and(|t| at.saturating_sub(t) < c.within)
+    }
+    fn is_observed(&self, at: EngineMs) -> bool {
+        self.observers.values().any(|until| at < *until)
     }
     /// When [`Self::holds`] turns false by itself.
     fn runs_out(&self, c: &Condition) -> Option<EngineMs> {
@@ -68,7 +74,7 @@ impl Sign {
 pub(super) fn allow(rule: &Rule, zone: &ZoneState, at: EngineMs) -> bool {
     rule.watched.is_none_or(|w| w != zone.watchers.is_empty())
         && (rule.when.is_empty() || any(&rule.when, zone, at))
-        && (rule.unless.is_empty() || seen(&rule.unless, zone) && !any(&rule.unless, zone, at))
+        && (rule.unless.is_empty() || seen(&rule.unless, zone, at) && !any(&rule.unless, zone, at))
 }
 
 pub(super) fn any(list: &[Condition], zone: &ZoneState, at: EngineMs) -> bool {
@@ -76,8 +82,12 @@ pub(super) fn any(list: &[Condition], zone: &ZoneState, at: EngineMs) -> bool {
 }
 
 /// Somebody could tell.
-fn seen(list: &[Condition], zone: &ZoneState) -> bool {
-    list.iter().any(|c| zone.signs.get(&c.id).is_some_and(|s| !s.observers.is_empty()))
+fn seen(list: &[Condition], zone: &ZoneState, at: EngineMs) -> bool {
+    list.iter().any(|c| zone.signs.get(&c.id).is_some_and(|s| s.is_observed(at)))
+}
+
+fn believed(quantity: &Quantity, device: &Device, slot: &Slot, at: EngineMs) -> EngineMs {
+    if quantity.is_state() { EngineMs::MAX } else { at.saturating_add(carry(device, slot)) }
 }
 
 impl Run<'_> {
@@ -86,16 +96,16 @@ impl Run<'_> {
         let (at, compiled) = (self.at, self.compiled.clone());
         let slot = compiled.slot(compiled.slot_of(&place.device));
         let asked = slot.and_then(|s| s.watched.iter().find(|(q, _)| q == quantity));
-        let (Some(index), Some((_, asked))) = (place.zone, asked) else { return };
+        let (Some(index), Some(slot), Some((_, asked))) = (place.zone, slot, asked) else { return };
+        let Some(device) = self.state.devices.get(&place.device) else { return };
+        let until = believed(quantity, device, slot, at);
         let Some(z) = self.state.zones.get_mut(index as usize) else { return };
         let mut changed = false;
         for c in asked.iter().filter_map(|id| compiled.conditions.get(usize::from(*id))) {
             let children = z.phase.has_children();
             let s = z.signs.entry(c.id).or_default();
-            let before = (s.holds(c, at), s.observers.is_empty());
-            if !s.observers.contains(&place.device) {
-                s.observers.insert(place.device.clone());
-            }
+            let before = (s.holds(c, at), s.is_observed(at));
+            s.observers.insert(place.device.clone(), until);
             let key = (place.device.clone(), quantity.clone(), channel);
             if c.met(value) {
                 s.last = Some(at);
@@ -104,7 +114,7 @@ impl Run<'_> {
                 s.last = Some(at);
             }
             s.count(c, children, at);
-            changed |= before != (s.holds(c, at), s.observers.is_empty());
+            changed |= before != (s.holds(c, at), s.is_observed(at));
             if let Some(due) = s.runs_out(c) {
                 self.state.timers.arm(due, Timer::Zone(index));
             }
@@ -145,7 +155,7 @@ impl Run<'_> {
         let (at, compiled) = (self.at, self.compiled.clone());
         let Some(z) = self.state.zones.get_mut(index as usize) else { return false };
         let (children, mut changed) = (z.phase.has_children(), false);
-        for (id, s) in z.signs.iter_mut().filter(|(_, s)| s.observers.contains(device)) {
+        for (id, s) in z.signs.iter_mut().filter(|(_, s)| s.observers.contains_key(device)) {
             let Some(c) = compiled.conditions.get(usize::from(*id)) else { continue };
             s.forget(device, at);
             s.count(c, children, at);
@@ -187,7 +197,7 @@ impl Run<'_> {
                     for ((q, channel), v) in device.values.iter().filter(|((q, _), _)| q == quantity) {
                         for c in asked.iter().filter_map(|c| compiled.conditions.get(usize::from(*c))) {
                             let s = signs.entry(c.id).or_default();
-                            s.observers.insert(id.clone());
+                            s.observers.insert(id.clone(), believed(q, device, slot, v.at));
                             if c.met(v.value) {
                                 s.by.insert((id.clone(), q.clone(), *channel));
                             }

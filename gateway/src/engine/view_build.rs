@@ -47,7 +47,7 @@ impl State {
                 for ((quantity, channel), v) in &device.values {
                     let freshness = self.freshness(device, slot, quantity, v.at, now);
                     let lost = matches!(freshness, Freshness::Lost { .. });
-                    if matches!(quantity, Quantity::Adults | Quantity::People) && !lost {
+                    if *quantity == Quantity::Adults && !lost {
                         z.not_watched = false;
                     }
                     z.sensors.push(SensorView {
@@ -99,7 +99,7 @@ impl State {
                 } else {
                     OverrideState::Coming
                 };
-                OverrideView { set: o.clone(), state }
+                OverrideView { set: o.clone(), state, by_page: c.set.contains(o) }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));

@@ -243,7 +243,7 @@ fn check(recheck: bool, temperature: &str, child: &str, symptoms: &[&str]) -> Re
 }
 
 /// The other devices that the steps speak of, by their roles.
-fn others(case: &CaseText, zone: &tuoan_protocol::ZoneId) -> Option<Vec<Placement>> {
+fn by_role(case: &CaseText, zone: &tuoan_protocol::ZoneId) -> Option<Vec<Placement>> {
     let words = case.steps.iter().flat_map(|s| s.get_ref().split_whitespace());
     let roles: std::collections::BTreeSet<&str> = words.filter_map(|w| w.strip_prefix('@')).collect();
     let placed = roles.into_iter().map(|r| {
@@ -266,9 +266,8 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
     let place = |id, via| Placement { id, zone: zone.clone(), name: None, role, period_s: case.period, via };
     // Behind a hub, which is the device itself; beside it otherwise.
     let via = (rule.kind == super::Kind::Hub).then(|| device.clone());
-    let mut devices = others(case, &zone)?;
-    devices.extend((1..=case.others.unwrap_or(0)).filter_map(|n| Some(place(format!("other-{n}").parse().ok()?, via.clone()))));
-    devices.push(place(device.clone(), None));
+    let others = (1..=case.others.unwrap_or(0)).filter_map(|n| Some(place(format!("other-{n}").parse().ok()?, via.clone())));
+    let devices = std::iter::once(place(device.clone(), None)).chain(others).chain(by_role(case, &zone)?).collect();
     Some(Site {
         id: "case".parse().ok()?,
         name: "case".to_owned(),
