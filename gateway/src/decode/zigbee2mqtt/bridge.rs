@@ -1,5 +1,5 @@
 //! What a bridge says of itself and of its devices.
-use super::exposes::{Attributes, Expose};
+use super::exposes::{Attributes, Expose, Of};
 use super::{BASE, BRIDGE, BTreeMap, DeviceId, DeviceInfo, Directory, MAX_NAMES, Owner, Provisional, Raw, of_address, of_name, state};
 use crate::decode::ident::{device_id, removed, short};
 use crate::engine::input::{Body, Item, Message};
@@ -326,7 +326,9 @@ impl Bridge {
                         (m, text) => m.or(text),
                     };
                     let exposes = def.exposes.map(|e| e.0).unwrap_or_default();
-                    (def.vendor.or(d.manufacturer), model, Attributes::of(&exposes, battery, &d.friendly_name))
+                    let of = Of { battery, name: &d.friendly_name, description: model.as_deref().unwrap_or_default() };
+                    let attributes = Attributes::of(&exposes, of);
+                    (def.vendor.or(d.manufacturer), model, attributes)
                 }
                 None => (d.manufacturer, d.model_id, Attributes::default()),
             };
