@@ -22,6 +22,7 @@ const MAX_NODES: usize = 1000;
 /// Values kept at most that wait for their announcement, and the longest.
 const MAX_PENDING: usize = 1024;
 const MAX_VALUE: usize = 64;
+const MAX_TOPIC: usize = 256;
 /// Longest payload of any of its topics but the log.
 const MAX_PAYLOAD: usize = 4 << 10;
 
@@ -88,7 +89,7 @@ fn parse(topic: &str) -> Option<Topic<'_>> {
         return Some(Topic::Discover);
     }
     // Home Assistant's own tree looks alike.
-    if topic.starts_with(['$', '/']) || topic.split('/').next() == Some("homeassistant") {
+    if topic.len() > MAX_TOPIC || topic.starts_with(['$', '/']) || topic.split('/').next() == Some("homeassistant") {
         return None;
     }
     let (head, last) = topic.rsplit_once('/')?;
