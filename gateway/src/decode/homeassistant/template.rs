@@ -144,6 +144,9 @@ functions! {
     Multiply "multiply";
     AddFilter "add";
     List "list";
+    Format "format";
+    // What only Home Assistant knows: there is no value, which `default` may make good.
+    Elsewhere "states" | "state_attr" | "is_state" | "is_state_attr" | "has_value";
 }
 
 /// Why a template cannot be used.

@@ -1,5 +1,5 @@
 //! A template applied to a payload, with Home Assistant's meaning of its filters.
-use super::value::{MAX_LIST, Res, Stop, Val, binary, cut, push, round, wrong};
+use super::value::{MAX_LIST, Res, Stop, Val, binary, cut, format, push, round, wrong};
 use super::{Arg, Expr, Function, Json, MAX_TEXT, Node, Op, Rendered};
 use std::borrow::Cow;
 
@@ -317,6 +317,11 @@ impl<'a> Scope<'a> {
                 })
             }
             Function::List => subject,
+            Function::Elsewhere => return Err(Stop::Nothing),
+            Function::Format => {
+                let values = args.iter().skip(1).map(|a| self.eval(&a.value)).collect::<Result<Vec<_>, _>>()?;
+                Val::Str(format(&subject.text()?, &values)?.into())
+            }
         })
     }
 }

@@ -45,6 +45,42 @@ pub fn cut(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
+/// `'%.1f' | format(x)` and `'{:.1f}'.format(x)`; of the conversions `d`, `f` and `s`, without their widths.
+pub fn format(pattern: &str, values: &[Val<'_>]) -> Result<String, Stop> {
+    let (mut out, mut rest, mut values) = (String::new(), pattern, values.iter());
+    let braces = !pattern.contains('%');
+    while let Some(at) = rest.find(if braces { '{' } else { '%' }) {
+        push(&mut out, rest.get(..at).unwrap_or_default())?;
+        let spec = rest.get(at + 1..).unwrap_or_default();
+        if !braces && spec.starts_with('%') {
+            push(&mut out, "%")?;
+            rest = spec.get(1..).unwrap_or_default();
+            continue;
+        }
+        let end = spec.find(|c: char| if braces { c == '}' } else { c.is_ascii_alphabetic() });
+        let Some(end) = end else { return wrong("the format does not end") };
+        let (inside, conversion) = if braces {
+            let inside = spec.get(..end).unwrap_or_default();
+            (inside, inside.chars().last().filter(char::is_ascii_alphabetic).unwrap_or('s'))
+        } else {
+            (spec.get(..end).unwrap_or_default(), spec.get(end..).and_then(|s| s.chars().next()).unwrap_or('s'))
+        };
+        rest = spec.get(end + 1..).unwrap_or_default();
+        let Some(value) = values.next() else { return wrong("the format wants more values") };
+        let places = inside.split_once('.').map(|(_, digits)| digits.trim_end_matches(|c: char| !c.is_ascii_digit()));
+        let places = places.and_then(|digits| digits.parse().ok()).unwrap_or(6usize).min(12);
+        let text = match conversion {
+            'f' | 'F' => format!("{:.*}", places, value.number()?),
+            'd' | 'i' => value.int()?.to_string(),
+            's' => value.text()?.into_owned(),
+            other => return wrong(format!("the format `{other}` is not understood")),
+        };
+        push(&mut out, &text)?;
+    }
+    push(&mut out, rest)?;
+    Ok(out)
+}
+
 /// Python's `round`: half to even, unless `floor` or `ceil` are asked for.
 pub fn round<'a>(x: f64, places: i64, method: &str) -> Val<'a> {
     let scale = 10f64.powi(i32::try_from(places).unwrap_or(0));
