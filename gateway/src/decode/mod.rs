@@ -71,6 +71,10 @@ pub trait Decoder: Send {
         let _ = topic;
         Owner::NotMine
     }
+    /// Discovery has described this device of the convention's: if its id is provisional it must be taken back like one that was spoken under.
+    fn mentioned(&mut self, device: &DeviceId) {
+        let _ = device;
+    }
     /// What earlier runs put into the inventory, so that a device keeps its id before its bridge has spoken again.
     fn learn(&mut self, inventory: &[DeviceInfo], directory: &mut Directory) {
         let _ = (inventory, directory);
@@ -213,10 +217,7 @@ impl Decoders {
                 let Some(id) = &info.device else { continue };
                 let owns = |prefix: &str| !prefix.is_empty() && id.as_str().starts_with(prefix);
                 if let Some(owner) = self.list.iter_mut().find(|d| owns(d.prefix())) {
-                    owner.learn(
-                        std::slice::from_ref(&DeviceInfo { device: Some(id.clone()), ..DeviceInfo::default() }),
-                        &mut self.directory,
-                    );
+                    owner.mentioned(id);
                 }
             }
         }
