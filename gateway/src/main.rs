@@ -9,7 +9,7 @@ use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, doctor};
+use tuoan::{app, config, demo, doctor, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -37,6 +37,8 @@ enum Command {
         #[arg(long)]
         data: Option<PathBuf>,
     },
+    /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
+    Replay(replay::cli::ReplayArgs),
     /// Rule packs.
     #[command(subcommand)]
     Rules(Rules),
@@ -70,6 +72,8 @@ enum Command {
 enum Rules {
     /// Checks rule packs and runs the test cases inside them; without files, the built-in packs.
     Check { files: Vec<PathBuf> },
+    /// Expected incidents a week on the site's own history, with the worst offenders, before a pack or an override is switched on.
+    Backtest(replay::cli::BacktestArgs),
 }
 
 #[derive(Subcommand)]
@@ -173,7 +177,9 @@ fn execute(command: Command) -> Result<ExitCode> {
             findings.iter().for_each(|f| println!("{f}"));
             Ok(code(!findings.iter().any(|f| f.state == doctor::State::Wrong)))
         }
+        Command::Replay(args) => replay::cli::replay(&args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
+        Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),
         Command::Decode { file, json, mappings } => Ok(decode(&file, json, mappings.as_deref()).unwrap_or_else(|e| {
             eprintln!("{e:?}");
             ExitCode::from(2)

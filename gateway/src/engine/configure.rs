@@ -33,7 +33,7 @@ impl Run<'_> {
                 (now.kind == r.kind && now.window == r.window && now.quantity == r.quantity).then_some((i, j))
             })
             .collect();
-        for (id, device) in &mut self.state.devices {
+        for (id, device) in self.state.devices.iter_mut() {
             let slot = compiled.slot_of(id);
             let moved = old.slot(device.slot).map(|s| &s.zone_id) != compiled.slot(slot).map(|s| &s.zone_id);
             device.slot = slot;
@@ -58,7 +58,7 @@ impl Run<'_> {
 
         // Placed devices that were never heard are expected from now on.
         for id in compiled.by_device.keys() {
-            let device = self.state.devices.entry(id.clone()).or_default();
+            let device = self.state.devices.get_or_default(id);
             device.slot = compiled.slot_of(id);
             device.quiet_since = device.quiet_since.or(Some(self.at));
         }
@@ -71,7 +71,7 @@ impl Run<'_> {
             z.watchers.clear();
             z.seen_by.retain(|(d, _, _)| compiled.by_device.contains_key(d));
         }
-        for (id, device) in &self.state.devices {
+        for (id, device) in self.state.devices.iter() {
             let Some(slot) = compiled.slot(device.slot) else { continue };
             for (i, z) in (0u32..).zip(&mut self.state.zones) {
                 if slot.zone != Some(i) {
@@ -193,7 +193,7 @@ impl State {
     /// After decoding: where each device stands.
     pub(super) fn relink(&mut self) {
         let compiled = self.compiled.clone();
-        for (id, device) in &mut self.devices {
+        for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
         }
     }

@@ -200,7 +200,7 @@ impl Run<'_> {
     pub(super) fn close_or_wait(&mut self, key: &Key) {
         let Some(due) = self.state.incidents.get(key).and_then(Incident::closes_at) else { return };
         if due > self.at {
-            return self.state.timers.arm(due, Timer::Close(key.0.clone(), key.1.clone()));
+            return self.state.timers.arm(due, Timer::Close(Box::new(key.clone())));
         }
         self.say(key, Transition::Closed, &Cause::default());
         self.state.incidents.remove(key);

@@ -1,4 +1,5 @@
 //! What the engine is told. The input log is these, in one total order; each has a position, 1 the first.
+use super::rules::Override;
 use super::site::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -43,6 +44,9 @@ pub struct Configuration {
     pub rules: Vec<String>,
     /// SHA-256 over the canonical site and the rule packs.
     pub hash: [u8; 32],
+    /// Those of the site's overrides that were set while the gateway ran, not by its file: a start with the file alone keeps them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<Override>,
 }
 
 impl Configuration {
@@ -55,7 +59,15 @@ impl Configuration {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Configuration { log, site, rules, hash: hash.finalize().into() }
+        Configuration { log, site, rules, hash: hash.finalize().into(), set: Vec::new() }
+    }
+
+    /// The same with those overrides set beside the file's; of one rule they take the place of the file's.
+    pub fn with_set(self, set: Vec<Override>) -> Configuration {
+        let Configuration { log, mut site, rules, .. } = self;
+        site.overrides.retain(|o| set.iter().all(|s| s.rule != o.rule));
+        site.overrides.extend(set.iter().cloned());
+        Configuration { set, ..Configuration::new(log, site, rules) }
     }
 }
 

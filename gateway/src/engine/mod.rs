@@ -27,6 +27,7 @@ mod dedupe;
 mod derive;
 mod detect;
 mod device;
+mod devices;
 mod incident;
 pub mod input;
 mod judge;

@@ -1,7 +1,8 @@
 //! What the engine remembers between steps, and its snapshot.
 use super::checkup::Case;
 use super::compiled::Compiled;
-use super::device::{Device, Info};
+use super::device::Info;
+use super::devices::Devices;
 use super::incident::Incident;
 use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
@@ -27,7 +28,7 @@ pub struct State {
     pub(super) configuration: Option<Box<Configuration>>,
     /// Local day by which the overrides in force were last chosen.
     pub(super) day: i64,
-    pub(super) devices: BTreeMap<DeviceId, Device>,
+    pub(super) devices: Devices,
     /// How many of them stand on no zone.
     pub(super) unplaced: usize,
     /// In the order of the site's zones.
@@ -62,7 +63,7 @@ impl Default for State {
             trusted: false,
             configuration: None,
             day: 0,
-            devices: BTreeMap::new(),
+            devices: Devices::default(),
             unplaced: 0,
             zones: Vec::new(),
             incidents: BTreeMap::new(),

@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
             Timer::Silence(device) => self.silence_due(&device),
             Timer::Age(device) => self.age_due(&device),
             Timer::Cases => self.cases_due(),
-            Timer::Close(hazard, place) => self.close_or_wait(&(hazard, place)),
+            Timer::Close(key) => self.close_or_wait(&key),
         }
     }
 

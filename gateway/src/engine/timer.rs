@@ -16,7 +16,7 @@ pub enum Timer {
     /// A morning check's case has grown too old to count.
     Cases,
     /// Regather time of an incident.
-    Close(HazardId, Place),
+    Close(Box<(HazardId, Place)>),
 }
 
 #[derive(Debug, Clone, Default)]

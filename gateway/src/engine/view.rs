@@ -23,11 +23,13 @@ pub struct View {
     pub overrides: Vec<OverrideView>,
 }
 
-/// One `[[override]]` of the site file.
+/// One `[[override]]` of the site file, or one that was set on the page of rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverrideView {
     pub set: Override,
     pub state: OverrideState,
+    /// Set while the gateway ran, and so to be ended there; otherwise it stands in the site file.
+    pub by_page: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

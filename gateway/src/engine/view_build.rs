@@ -99,7 +99,7 @@ impl State {
                 } else {
                     OverrideState::Coming
                 };
-                OverrideView { set: o.clone(), state }
+                OverrideView { set: o.clone(), state, by_page: c.set.contains(o) }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));
