@@ -19,6 +19,8 @@ pub struct View {
     pub incidents: Vec<IncidentView>,
     /// Devices that were heard but stand on no zone.
     pub unplaced: Vec<DeviceView>,
+    /// Classes by id and name, of which a morning check can be entered.
+    pub classes: Vec<(String, String)>,
     /// What the site changes about the rules, in the order of its file.
     pub overrides: Vec<OverrideView>,
 }
@@ -114,6 +116,8 @@ pub struct IncidentView {
     pub rule: RuleId,
     pub trigger: Option<Trigger>,
     pub activations: u32,
+    /// A person may end it, with a reason.
+    pub cancellable: bool,
     /// Number of its last event: the version SSE carries.
     pub sequence: u64,
 }

@@ -3,6 +3,7 @@ use super::compiled::Slot;
 use super::detect::silence;
 use super::device::Device;
 use super::input::EngineMs;
+use super::rules::Latch;
 use super::schedule::Phase;
 use super::site::ZoneKind;
 use super::state::State;
@@ -84,9 +85,11 @@ impl State {
                 rule: i.rule.clone(),
                 trigger: i.trigger.clone(),
                 activations: i.activations,
+                cancellable: i.findings.keys().any(|f| self.compiled.rule(f.0).is_some_and(|r| r.latch.contains(&Latch::Cancel))),
                 sequence: i.sequence,
             })
             .collect();
+        view.classes = c.site.classes.iter().map(|c| (c.id.clone(), c.name.clone())).collect();
         view.overrides = c
             .site
             .overrides

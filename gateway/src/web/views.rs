@@ -84,6 +84,7 @@ pub fn incident(i: &IncidentView, view: &View, catalogue: &Catalogue) -> Inciden
         changed_at: i.changed_at,
         trigger: reading(i.trigger.as_ref()),
         activations: u64::from(i.activations),
+        cancellable: i.cancellable,
         acknowledged_by: None,
     }
 }
