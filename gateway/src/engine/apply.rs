@@ -1,4 +1,5 @@
 //! A device's message.
+use super::cadence::Gap;
 use super::compiled::Slot;
 use super::derive::{self, Derived};
 use super::detect::{Change, Hold, Tracker, judge};
@@ -144,7 +145,17 @@ impl Run<'_> {
             Item::Reading { .. } => false,
             Item::Event { .. } | Item::Presence(_) => true,
         });
-        let period_changed = !news && device.cadence.beat(at, was_silent);
+        let gap = match (was_silent, &device.under) {
+            (false, _) => Gap::Habit,
+            (true, None) => Gap::Failure,
+            (true, Some(_)) => Gap::Foreign,
+        };
+        let period_changed = if news {
+            device.cadence.news(at, gap);
+            false
+        } else {
+            device.cadence.beat(at, gap)
+        };
         let sees_people = device.sees_people;
         if first || unset {
             self.arm_age(&m.device);

@@ -90,6 +90,15 @@ pub enum Item {
     Presence(Presence),
 }
 
+impl Item {
+    pub fn quantity_name(&self) -> Option<&str> {
+        match self {
+            Item::Reading { quantity, .. } => Some(quantity.name()),
+            Item::Event { .. } | Item::Presence(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DeviceInfo {
     pub device: Option<DeviceId>,

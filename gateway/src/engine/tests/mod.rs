@@ -6,6 +6,8 @@ mod messages;
 mod overrides;
 mod packs;
 mod partition;
+mod quality;
 mod scenarios;
 mod snapshot;
 mod speed;
+mod topology;
