@@ -33,6 +33,10 @@ pub struct View {
 pub struct OverrideView {
     pub set: Override,
     pub state: OverrideState,
+    /// What the rule as its pack has it would have raised, while this was in force: how often, when last, and where now.
+    pub held_back: u32,
+    pub held_back_at: Option<i64>,
+    pub held_back_now: Vec<Place>,
     /// Set while the gateway ran, and so to be ended there; otherwise it stands in the site file.
     pub by_page: bool,
 }

@@ -106,7 +106,15 @@ impl State {
                 } else {
                     OverrideState::Coming
                 };
-                OverrideView { set: o.clone(), state, by_page: c.set.contains(o) }
+                let held = self.held_back.get(&o.rule).filter(|_| state == OverrideState::InForce);
+                OverrideView {
+                    set: o.clone(),
+                    state,
+                    by_page: c.set.contains(o),
+                    held_back: held.map_or(0, |h| h.times),
+                    held_back_at: held.map(|h| h.last),
+                    held_back_now: held.map(|h| self.held_back_now(h)).unwrap_or_default(),
+                }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));

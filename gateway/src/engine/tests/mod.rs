@@ -10,4 +10,5 @@ mod quality;
 mod scenarios;
 mod snapshot;
 mod speed;
+mod table;
 mod topology;
