@@ -2,7 +2,7 @@
 use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
 use crate::view::Notice;
-use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, Quarantine, Sight};
+use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::{assets, icon};
 use askama::Template;
@@ -70,6 +70,17 @@ struct QuarantinePage<'a> {
 /// Messages that nobody understood.
 pub fn quarantine(ui: &Ui, v: &Quarantine) -> String {
     finish(QuarantinePage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct CheckPage<'a> {
+    ui: &'a Ui,
+    v: &'a MorningCheck,
+}
+/// The form of the morning check (晨检).
+pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
+    finish(CheckPage { ui, v })
 }
 
 #[derive(Template)]

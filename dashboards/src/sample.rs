@@ -26,6 +26,7 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
         changed_at: NOW - age_s * 1000,
         trigger: None,
         activations: 1,
+        cancellable: false,
         acknowledged_by: None,
         affected: Vec::new(),
     }
@@ -366,5 +367,17 @@ pub fn quarantine() -> Quarantine {
                 bytes: 22,
             },
         ],
+    }
+}
+
+/// A morning check that is being filled in.
+pub fn morning_check() -> MorningCheck {
+    MorningCheck {
+        classes: vec![("toddler-1".into(), "托小班1".into()), ("toddler-2".into(), "托小班2".into())],
+        symptoms: vec!["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"],
+        class: "toddler-2".into(),
+        temperature: "37.6".into(),
+        chosen: vec!["cough".into()],
+        ..MorningCheck::default()
     }
 }

@@ -3,7 +3,7 @@ use super::rules::{self, Condition, Kind, Rule};
 use super::schedule::Schedule;
 use super::site::{Role, Site, Zone, ZoneKind};
 use std::collections::{BTreeMap, BTreeSet};
-use tuoan_protocol::{DeviceId, EventKind, Quantity, RuleId, ZoneId};
+use tuoan_protocol::{DeviceId, EventKind, Quantity, ZoneId};
 
 /// Zone of the incidents of devices that stand nowhere yet: an alarm must not wait for the installer.
 pub const UNPLACED_ZONE: &str = "unplaced";
@@ -145,8 +145,9 @@ impl Compiled {
     pub fn rule(&self, index: u16) -> Option<&Rule> {
         self.rules.get(usize::from(index))
     }
-    pub fn rule_named(&self, id: &RuleId) -> Option<u16> {
-        numbered(&self.rules).find(|(_, r)| r.id == *id).map(|(i, _)| i)
+    /// The same rule in this configuration: a shadow is another than what it is the shadow of.
+    pub fn same_rule(&self, rule: &Rule) -> Option<u16> {
+        numbered(&self.rules).find(|(_, r)| r.id == rule.id && r.shadow == rule.shadow).map(|(i, _)| i)
     }
     pub fn zone_index(&self, zone: &ZoneId) -> Option<u32> {
         self.by_zone.get(zone).copied()

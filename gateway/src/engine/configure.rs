@@ -28,7 +28,7 @@ impl Run<'_> {
         let new_index: BTreeMap<u16, u16> = (0u16..)
             .zip(&old.rules)
             .filter_map(|(i, r)| {
-                let j = compiled.rule_named(&r.id)?;
+                let j = compiled.same_rule(r)?;
                 let now = compiled.rule(j)?;
                 (now.kind == r.kind && now.window == r.window && now.quantity == r.quantity).then_some((i, j))
             })
@@ -84,6 +84,7 @@ impl Run<'_> {
         }
         let by_index = c.site.zones.iter().enumerate().filter_map(|(i, z)| Some((i, old_signs.get(&z.id)?.clone()))).collect();
         self.relearn(&old.conditions, &by_index);
+        self.carry_held_back(&new_index);
         self.state.sounding.retain(|d| compiled.sirens.iter().any(|(s, _)| s == d));
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
         self.state.configuration = Some(c);

@@ -29,6 +29,7 @@ mod derive;
 mod detect;
 mod device;
 mod devices;
+mod held_back;
 mod incident;
 pub mod input;
 mod judge;

@@ -6,12 +6,14 @@
 //! | [`story`] | one incident from the store: events, readings around it, deliveries |
 //! | `pages` | the pages and their live fragments |
 //! | `actions` | what a person does: acknowledge, swept, report a concern |
+//! | `check` | the morning check |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
 //!
 //! What must hold: nothing is shown as well when the engine or the disk is not; queries never run on the async threads; whoever asks is
 //! let in by [`Door`] alone.
 mod actions;
+mod check;
 mod live;
 mod outside;
 mod pages;
@@ -110,6 +112,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/incidents/{id}/cancel", post(actions::cancel))
         .route("/zones/{id}/swept", post(actions::swept))
         .route("/zones/{id}/concern", post(actions::concern))
+        .route("/check", get(check::form).post(check::enter))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))

@@ -208,6 +208,8 @@ pub struct Rule {
     pub regather: i64,
     /// A site's override has changed it.
     pub overridden: bool,
+    /// As its pack has it, while an override holds: it only says what the override holds back.
+    pub shadow: bool,
 }
 
 /// Of a rule of kind `decay`: level of the outdoor air, least level to begin with, both in the quantity's fixed point; and how many per cent of the
