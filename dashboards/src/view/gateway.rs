@@ -144,6 +144,8 @@ pub struct Strip {
     pub disk_fault_since: Option<i64>,
     pub sinks: Vec<Sink>,
     pub quarantined: u64,
+    /// The rooms are estimated by a model.
+    pub estimating: bool,
 }
 
 /// One destination's queue.

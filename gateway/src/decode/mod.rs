@@ -1,4 +1,5 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
+use crate::engine::ESTIMATE_PREFIX;
 use crate::engine::input::{Body, DeviceInfo};
 use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
@@ -85,12 +86,19 @@ impl Decoders {
 impl Decoders {
     /// Remembers who speaks natively, and refuses what a mapping says in the name of such a device or of a bridge's.
     fn whose(&mut self, decoder: &str, bodies: &[Body]) -> Result<(), String> {
+        let inventory = bodies.iter().filter_map(|body| if let Body::Inventory(list) = body { Some(list) } else { None }).flatten();
+        if let Some(device) = inventory.filter_map(|i| i.device.as_ref()).find(|d| d.as_str().starts_with(ESTIMATE_PREFIX)) {
+            return Err(format!("the device {device} is the gateway's own estimate; give the device another id"));
+        }
         let messages = bodies.iter().filter_map(|body| match body {
             Body::Message(m) => Some(&m.device),
             _ => None,
         });
         for device in messages {
             match decoder {
+                _ if device.as_str().starts_with(ESTIMATE_PREFIX) => {
+                    return Err(format!("the device {device} is the gateway's own estimate; give the device another id"));
+                }
                 native::NAME if !self.native.contains(device) && self.native.len() < MAX_NATIVE => {
                     self.native.insert(device.clone());
                 }
@@ -156,6 +164,22 @@ mod tests {
             assert!(refused.reason.contains("prefix"), "{refused:?}");
         }
         assert!(decoders.decode(raw("kit/smoke-2/x", br#"{"list":[0,{"x":false}]}"#)).is_ok());
+    }
+
+    #[test]
+    fn nobody_speaks_for_the_gateway_s_own_estimates() {
+        let mut decoders = all();
+        let raw = |topic, payload| Raw { topic, payload, retained: false };
+        let event = br#"{"v":1,"site":"s","device":"estimate.nap","boot":1,"seq":1,"uptime":1,"kind":"test"}"#;
+        let birth = br#"{"v":1,"site":"s","device":"estimate.nap","presence":"online","make":"x"}"#;
+        for (topic, payload) in [
+            ("tuoan/v1/s/estimate.nap/event", &event[..]),
+            ("tuoan/v1/s/estimate.nap/status", birth),
+            ("kit/estimate.nap/x", br#"{"list":[0,{"x":false}]}"#),
+        ] {
+            let refused = decoders.decode(raw(topic, payload)).unwrap_err();
+            assert!(refused.reason.contains("own estimate"), "{refused:?}");
+        }
     }
 
     fn topic() -> impl Strategy<Value = String> {

@@ -44,7 +44,7 @@ mod timer;
 pub mod view;
 mod view_build;
 
-pub use compiled::UNPLACED_ZONE;
+pub use compiled::{ESTIMATE_PREFIX, UNPLACED_ZONE};
 pub use input::{Action, Body, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
 pub use schedule::Phase;

@@ -163,6 +163,8 @@ pub enum Role {
     GasValve,
     Camera,
     Meter,
+    /// What the gateway itself estimates of a zone: every zone has one such device, `estimate.<zone>`, and no site file places one.
+    Estimate,
     Other,
 }
 

@@ -38,7 +38,14 @@ pub fn home(
         version: stamp(view, health),
         zones: view.zones.iter().map(|z| zone(z, view)).collect(),
         unplaced: view.unplaced.iter().map(device).collect(),
-        strip: page::Strip { clock_trusted: view.clock_trusted, disk_fault, disk_fault_since, sinks: sinks(lanes), quarantined },
+        strip: page::Strip {
+            clock_trusted: view.clock_trusted,
+            disk_fault,
+            disk_fault_since,
+            sinks: sinks(lanes),
+            quarantined,
+            estimating: true,
+        },
         incidents,
         notice: None,
     }

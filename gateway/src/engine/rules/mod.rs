@@ -26,6 +26,7 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
+        ("estimates", include_str!("../../../rules/estimates.toml")),
         ("fire", include_str!("../../../rules/fire.toml")),
         ("people", include_str!("../../../rules/people.toml")),
         ("supply", include_str!("../../../rules/supply.toml")),
