@@ -64,7 +64,8 @@ fn a_room_that_is_used_after_closing_is_noticed_and_the_log_replays_without_the_
     let log = entries(&reader);
     let ours = |e: &&Entry| matches!(&e.body, Body::Message(m) if m.device.as_str() == "estimate.room");
     assert!(log.iter().filter(ours).all(|e| !e.message), "an estimate is no message from outside");
-    assert!((100..=120).contains(&log.iter().filter(ours).count()));
+    let said = log.iter().filter(ours).count();
+    assert!((100..=120).contains(&said), "{said} estimates in two hours");
     assert_eq!(reader.counts().unwrap().messages, morning().len() as u64);
     gateway.drain();
 
