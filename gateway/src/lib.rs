@@ -12,6 +12,7 @@ pub mod estimate;
 pub mod ingest;
 pub mod metrics;
 pub mod pipeline;
+pub mod replay;
 pub mod runtime;
 pub mod store;
 pub mod web;

@@ -1,7 +1,7 @@
 //! What is wrong with a site file, all of it together.
 use super::compiled::ESTIMATE_PREFIX;
 use super::schedule::parse_date;
-use super::site::{Role, Site};
+use super::site::Site;
 use std::collections::BTreeSet;
 
 impl Site {
@@ -50,14 +50,17 @@ impl Site {
             if !devices.insert(&d.id) {
                 out.push(format!("device {} is placed twice; it can hang in one zone only", d.id));
             }
-            if d.id.as_str().starts_with(ESTIMATE_PREFIX) || d.role == Role::Estimate {
-                out.push(format!("device {} cannot be placed: {ESTIMATE_PREFIX}<zone> and the role estimate are the gateway's own", d.id));
+            if d.id.as_str().starts_with(ESTIMATE_PREFIX) {
+                out.push(format!("device {} cannot be placed: {ESTIMATE_PREFIX}<zone> is the gateway's own", d.id));
             }
             if !zones.contains(&d.zone) {
                 out.push(format!("device {} is placed in the zone {}, which is not among [[zones]]", d.id, d.zone));
             }
             if d.period_s == Some(0) {
                 out.push(format!("device {} has period_s = 0; leave it out to have it learned", d.id));
+            }
+            if d.via.as_ref() == Some(&d.id) {
+                out.push(format!("device {} has itself as via; name the switch, coordinator or hub that it is heard through", d.id));
             }
         }
         for (list, dates) in [("holidays", &self.calendar.holidays), ("working_days", &self.calendar.working_days)] {
