@@ -59,6 +59,8 @@ fn a_room_that_is_used_after_closing_is_noticed_and_the_log_replays_without_the_
     assert!(used.len() >= 2 && used.iter().all(|v| *v > 800), "{used:?} thousandths while used");
 
     let reader = gateway.handle().reader.clone();
+    let open = reader.incidents(&IncidentFilter { open: true, ..Default::default() }, 99).unwrap();
+    assert!(open.iter().any(|i| (i.hazard.as_str(), i.place.zone.as_str()) == ("left.behind", "room")), "{open:?}");
     let stored: Vec<Vec<u8>> = events(&reader).into_iter().map(|e| e.bytes).collect();
     assert_eq!(replayed(&reader), stored, "bit for bit");
     let log = entries(&reader);
