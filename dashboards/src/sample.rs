@@ -102,6 +102,7 @@ pub fn calm() -> Home {
         ],
         strip: Strip {
             clock_trusted: true,
+            estimating: true,
             sinks: vec![Sink { name: "platform".into(), ..Sink::default() }, Sink { name: "influx".into(), ..Sink::default() }],
             ..Strip::default()
         },

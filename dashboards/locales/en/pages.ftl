@@ -108,6 +108,8 @@ queue-waiting = { $n } waiting
 queue-hours = room for { $hours } h
 queue-failing = cannot be reached
 queue-set-aside = { $n } set aside
+estimates = Room estimates
+estimates-off = none: no model is running
 quarantine = Messages not understood
 quarantine-count = { $n ->
     [one] { $n } message

@@ -179,6 +179,8 @@ pub struct Strip {
     /// Numbers that the learned detector watches, and those beyond its limit.
     pub watched: u64,
     pub unwatched: u64,
+    /// The rooms are estimated by a model.
+    pub estimating: bool,
 }
 
 /// One destination's queue.

@@ -124,6 +124,7 @@ async fn gateway() -> Box_ {
         clock: clock.clone(),
         trust: Trust::Always,
         store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
+        model: None,
     };
     let pipeline = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
     let door = Door::open(DoorConfig { name: "gateway", code: None, now: Box::new(|| NOW) }, MemoryVault::default()).unwrap();

@@ -46,6 +46,7 @@ pub fn home(
             quarantined,
             watched: view.watched as u64,
             unwatched: view.unwatched as u64,
+            estimating: true,
         },
         incidents,
         notice: None,

@@ -33,6 +33,7 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
+        ("estimates", include_str!("../../../rules/estimates.toml")),
         ("fire", include_str!("../../../rules/fire.toml")),
         ("health", include_str!("../../../rules/health.toml")),
         ("kitchen", include_str!("../../../rules/kitchen.toml")),
