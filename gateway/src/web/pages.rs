@@ -29,11 +29,13 @@ pub struct Done {
 
 impl Done {
     /// Only known words: a link must not put text into the page.
-    fn notice(&self, ui: &Ui) -> Option<Notice> {
+    pub(super) fn notice(&self, ui: &Ui) -> Option<Notice> {
         match self.done.as_str() {
             "acknowledged" => Some(Notice::Done(ui.t("done-acknowledged"))),
             "cancelled" => Some(Notice::Done(ui.t("done-cancelled"))),
             "swept" => Some(Notice::Done(ui.t("done-swept"))),
+            "set" => Some(Notice::Done(ui.t("done-set"))),
+            "ended" => Some(Notice::Done(ui.t("done-ended"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
         }
