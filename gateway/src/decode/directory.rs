@@ -32,6 +32,8 @@ pub struct Directory {
     addresses: BTreeMap<String, DeviceId>,
     announced: BTreeMap<String, Announced>,
     described: BTreeSet<DeviceId>,
+    /// Topics below which a decoder has just learned that all is its.
+    roots: Vec<String>,
 }
 
 impl Directory {
@@ -61,6 +63,15 @@ impl Directory {
         if self.described.len() < MAX_DESCRIBED && !self.described.contains(device) {
             self.described.insert(device.clone());
         }
+    }
+    /// All below `root` (with its slash) is the caller's from now on: what came too early is decoded again.
+    pub fn learned_root(&mut self, root: &str) {
+        if self.roots.len() < 8 {
+            self.roots.push(root.to_owned());
+        }
+    }
+    pub(super) fn take_roots(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.roots)
     }
     /// What discovery says of a topic.
     pub fn announced(&self, topic: &str) -> Option<&Announced> {

@@ -190,6 +190,22 @@ fn mapping() -> Mapping {
     Mapping::compile(toml::from_str(toml).unwrap()).unwrap()
 }
 
+/// Home Assistant discovery beside a convention whose topics it may describe and not read.
+#[derive(Default)]
+struct Discovery(crate::decode::homeassistant::HomeAssistant, crate::decode::esphome::Esphome);
+
+impl Decoder for Discovery {
+    fn name(&self) -> &'static str {
+        "homeassistant"
+    }
+    fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory) -> Decoded {
+        match self.0.decode(raw, directory, &|topic| self.1.owner(topic)) {
+            Decoded::NotMine => self.1.decode(raw, directory),
+            decoded => decoded,
+        }
+    }
+}
+
 /// `name: decoder, seeds`. Each is a function for `gateway/fuzz`, and a test.
 macro_rules! targets {
     ($($name:ident: $decoder:expr, $seeds:expr;)*) => {
@@ -211,8 +227,13 @@ macro_rules! targets {
 }
 
 targets! {
+    discovery: Discovery::default(), fixtures("homeassistant").into_iter().chain(fixtures("esphome")).collect();
+    esphome: crate::decode::esphome::Esphome::default(), fixtures("esphome");
     native: crate::decode::native::Native::default(), golden();
     mapping_of_anything: mapping(), fixtures("zigbee2mqtt");
+    frigate: crate::decode::frigate::Frigate::default(), fixtures("frigate");
+    onvif: crate::decode::onvif::Onvif::default(), fixtures("onvif");
+    shelly: crate::decode::shelly::Shelly::default(), fixtures("shelly");
     tasmota: crate::decode::tasmota::Tasmota::default(), fixtures("tasmota");
     zigbee2mqtt: crate::decode::zigbee2mqtt::Zigbee2Mqtt::default(), fixtures("zigbee2mqtt");
 }

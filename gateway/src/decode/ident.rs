@@ -85,6 +85,19 @@ impl Provisional {
         bodies.extend(states.map(|m| Body::Message(Message { device: real.clone(), ..m })));
         bodies
     }
+    /// It was none of a device; true if it had been said.
+    pub fn forget(&mut self, id: &DeviceId) -> bool {
+        self.states.remove(id).is_some()
+    }
+    /// `old` is called `new` from now on, and what it really is, is still not known.
+    pub fn rename(&mut self, old: &DeviceId, new: &DeviceId) -> Vec<Body> {
+        let states = self.states.get(old).cloned().flatten();
+        let bodies = self.resolve(old, new);
+        if let Some(m) = states {
+            self.note(&Message { device: new.clone(), ..m });
+        }
+        bodies
+    }
     pub fn len(&self) -> usize {
         self.states.len()
     }

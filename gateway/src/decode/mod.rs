@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
 pub mod directory;
+mod early;
 pub mod esphome;
+pub mod frigate;
 #[cfg(test)]
 mod fuzz;
 pub mod homeassistant;
@@ -13,9 +15,11 @@ mod json;
 pub mod mapping;
 mod meaning;
 pub mod native;
+pub mod onvif;
 mod readings;
 pub mod report;
 mod scalar;
+pub mod shelly;
 pub mod tasmota;
 #[cfg(test)]
 mod testing;
@@ -89,6 +93,7 @@ pub struct Decoders {
     /// Asked last: its topics are known by their shape alone.
     esphome: esphome::Esphome,
     directory: Directory,
+    early: early::Early,
     /// Devices that have spoken natively since the start.
     native: BTreeSet<DeviceId>,
 }
@@ -100,6 +105,9 @@ impl Decoders {
             Box::new(native::Native::default()),
             Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
             Box::new(tasmota::Tasmota::default()),
+            Box::new(shelly::Shelly::default()),
+            Box::new(frigate::Frigate::default()),
+            Box::new(onvif::Onvif::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
@@ -108,6 +116,7 @@ impl Decoders {
             homeassistant: homeassistant::HomeAssistant::default(),
             esphome: esphome::Esphome::default(),
             directory: Directory::default(),
+            early: early::Early::default(),
             native: BTreeSet::new(),
         }
     }
@@ -121,6 +130,26 @@ impl Decoders {
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
+        let mut decoded = self.decode_one(raw);
+        match &decoded {
+            // Nobody's, or announced for a device whose bridge has not said yet that it is there.
+            Err(r) if matches!(r.decoder, None | Some(homeassistant::NAME)) => self.early.keep(raw),
+            Err(_) => {}
+            Ok(_) => {
+                for root in self.directory.take_roots() {
+                    for held in self.early.take(&root) {
+                        let again = self.decode_one(Raw { topic: &held.topic, payload: &held.payload, retained: true });
+                        if let (Ok((_, all)), Ok((_, mut more))) = (&mut decoded, again) {
+                            all.append(&mut more);
+                        }
+                    }
+                }
+            }
+        }
+        decoded
+    }
+
+    fn decode_one(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
         let list = &mut self.list;
         let directory = &mut self.directory;
         let taken = list.iter_mut().find_map(|d| match d.decode(raw, directory) {

@@ -27,6 +27,11 @@ impl Conversion {
     /// The quantity's own unit.
     pub const SAME: Conversion = SAME;
 
+    /// A unit that is so many of the quantity's own.
+    pub const fn times(n: i64) -> Conversion {
+        ratio!(n, 1)
+    }
+
     /// From `unit` to the unit of `quantity`; `Err` lists the units that are known for it. An empty unit is the quantity's own.
     pub fn of(quantity: &Quantity, unit: &str) -> Result<Conversion, String> {
         let own = quantity.unit();
@@ -103,9 +108,9 @@ fn table(quantity: &Quantity) -> &'static [(&'static str, Conversion)] {
                 ("MPa", ratio!(10_000, 1)),
                 ("cbar", ratio!(10, 1)),
                 ("bar", ratio!(1000, 1)),
-                // Of mercury at 0 °C: 3386.389 Pa and 133.3224 Pa (NIST SP 811, appendix B.8).
-                ("inHg", ratio!(3_386_389, 100_000)),
-                ("mmHg", ratio!(1_333_224, 1_000_000)),
+                // Conventional mercury of 13.5951 g/cm³ (ISO 80000-4).
+                ("inHg", ratio!(338_638_866_667, 10_000_000_000)),
+                ("mmHg", ratio!(133_322_387_415, 100_000_000_000)),
                 ("psi", ratio!(6_894_757, 100_000)),
                 ("atm", ratio!(101_325, 100)),
             ],
@@ -194,6 +199,9 @@ mod tests {
             (Quantity::Humidity, "fraction", "0.4472", 4472),
             (Quantity::Pressure, "Pa", "101325", 10133),
             (Quantity::UvRuntime, "s", "90", 2),
+            (Quantity::Pressure, "mmHg", "753.3", 10043),
+            (Quantity::Current, "mA", "39", 39),
+            (Quantity::GasVolume, "ft³", "1000", 28317),
             (Quantity::Pm25, "μg/m³", "35.5", 355),
             (Quantity::Co, "mg/m³", "10", 87),
             (Quantity::Co, "µg/m3", "10000", 87),
@@ -214,8 +222,6 @@ mod tests {
             (Quantity::Distance, "in", "10", 254),
             (Quantity::SoundLevel, "dB", "55.5", 555),
             (Quantity::LinkQuality, "lqi", "120", 120),
-            (Quantity::Pressure, "mmHg", "753.3", 10043),
-            (Quantity::GasVolume, "ft³", "1000", 28317),
             (Quantity::GasVolume, "m3", "1.5", 1500),
         ] {
             assert_eq!(convert(quantity.clone(), unit, number), want, "{} {unit}", quantity.name());

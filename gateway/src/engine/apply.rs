@@ -1,5 +1,8 @@
 //! A device's message.
-use super::detect::{Change, Tracker, judge};
+use super::cadence::Gap;
+use super::compiled::Slot;
+use super::derive::{self, Derived};
+use super::detect::{Change, Hold, Tracker, judge};
 use super::device::{Device, EVICT, Info, MAX_ANNOUNCED, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
 use super::incident::Cause;
 use super::input::{DeviceInfo, Item, Message};
@@ -96,10 +99,15 @@ impl Run<'_> {
         for item in &m.items {
             match item {
                 Item::Reading { quantity, channel, value } => {
-                    let current = self.reading(m, place.as_ref(), quantity, *channel, *value, sampled);
-                    let learned = std::mem::take(&mut self.learned);
-                    if learned.recovered {
-                        self.look(&m.device, |kind| kind == Kind::Implausible);
+                    let renamed = slot.and_then(|s| derive::by_role(s.role, quantity));
+                    let quantity = renamed.as_ref().unwrap_or(quantity);
+                    let current = self.take(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
+                    if current
+                        && !m.retained
+                        && !sampled.late
+                        && let Some(slot) = slot.filter(|s| Derived::concerns(s.role, quantity))
+                    {
+                        self.derive(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
                     }
                     if current
                         && !m.retained
@@ -137,7 +145,17 @@ impl Run<'_> {
             Item::Reading { .. } => false,
             Item::Event { .. } | Item::Presence(_) => true,
         });
-        let period_changed = !news && device.cadence.beat(at, was_silent);
+        let gap = match (was_silent, &device.under) {
+            (false, _) => Gap::Habit,
+            (true, None) => Gap::Failure,
+            (true, Some(_)) => Gap::Foreign,
+        };
+        let period_changed = if news {
+            device.cadence.news(at, gap);
+            false
+        } else {
+            device.cadence.beat(at, gap)
+        };
         let sees_people = device.sees_people;
         if first || unset {
             self.arm_age(&m.device);
@@ -158,7 +176,33 @@ impl Run<'_> {
         }
     }
 
-    /// Takes one reading in; true when it is now the newest of its quantity.
+    /// Takes one reading in, with what it means for itself and for the other sensors in its zone; true when it is now the newest of its quantity.
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        &mut self,
+        m: &Message,
+        place: Option<&Place3>,
+        slot: Option<&Slot>,
+        quantity: &Quantity,
+        channel: u8,
+        value: Fixed,
+        sampled: Sampled,
+    ) -> bool {
+        let current = self.reading(m, place, quantity, channel, value, sampled);
+        let learned = std::mem::take(&mut self.learned);
+        if learned.recovered {
+            self.look(&m.device, |kind| kind == Kind::Implausible);
+        }
+        if current
+            && (quantity.is_state() || !m.retained && !sampled.late)
+            && slot.is_some_and(|s| s.watched.iter().any(|(q, _)| q == quantity))
+            && let Some(place) = place
+        {
+            self.sense(place, quantity, channel, value);
+        }
+        current
+    }
+
     fn reading(&mut self, m: &Message, place: Option<&Place3>, quantity: &Quantity, channel: u8, value: Fixed, sampled: Sampled) -> bool {
         let compiled = self.compiled.clone();
         let at = self.at;
@@ -168,6 +212,7 @@ impl Run<'_> {
         let full = device.values.len() >= if judged { MAX_JUDGED } else { MAX_VALUES };
         let key = (quantity.clone(), channel);
         let known = device.values.get_mut(&key);
+        let edge = !m.retained && known.as_ref().is_some_and(|v| v.value != value);
         let older = sampled.by_device && known.as_ref().is_some_and(|v| v.sampled > sampled.utc);
         if m.retained {
             // Already known, or overtaken; and a number that was lying about is no measurement of now.
@@ -227,6 +272,10 @@ impl Run<'_> {
         for &index in rules {
             let Some(rule) = compiled.rule(index) else { continue };
             let key = (index, channel);
+            if rule.kind == Kind::Decay && !guard(rule, zone, at, month) && device.tracks.get(&key).is_none_or(|t| t.hold == Hold::Idle) {
+                device.tracks.remove(&key); // What was before closing says nothing.
+                continue;
+            }
             let carried = if rule.kind == Kind::Mean { carry(device, slot) } else { 0 };
             let tracks = &mut device.tracks;
             let tracker = if rule.window > 0 {
@@ -235,12 +284,12 @@ impl Run<'_> {
                 match tracks.get_mut(&key) {
                     Some(t) => t,
                     // The usual case: nothing is the matter and nothing was.
-                    None if !judge(rule, value.0).0 => continue,
+                    None if !judge(rule, value.0, edge).0 => continue,
                     None => tracks.entry(key).or_default(),
                 }
             };
             let Some(level) = Tracker::level(tracker, rule, value, at, carried) else { continue };
-            let verdict = judge(rule, level);
+            let verdict = judge(rule, level, edge);
             if m.retained && verdict.0 {
                 tracker.found_on_connect = true;
             }
@@ -261,6 +310,24 @@ impl Run<'_> {
             }
         }
         true
+    }
+
+    /// What follows from a live reading is taken in as readings of its own.
+    #[allow(clippy::too_many_arguments)]
+    fn derive(
+        &mut self,
+        m: &Message,
+        place: Option<&Place3>,
+        slot: &Slot,
+        quantity: &Quantity,
+        channel: u8,
+        value: Fixed,
+        sampled: Sampled,
+    ) {
+        let Some(device) = self.state.devices.get_mut(&m.device) else { return };
+        for (quantity, value) in device.derived.from(slot.role, quantity, channel, value, self.at) {
+            self.take(m, place, Some(slot), &quantity, channel, value, sampled);
+        }
     }
 
     /// A state that is older than what is known already. A hazard in it did happen: it is told, and is over.
@@ -300,6 +367,7 @@ impl Run<'_> {
             d.sees_people = true;
         }
         let Some((index, z)) = place.zone.and_then(|i| Some((i, self.state.zones.get_mut(i as usize)?))) else { return };
+        let watched = !z.watchers.is_empty();
         if !z.watchers.contains(&place.device) {
             z.watchers.insert(place.device.clone());
         }
@@ -316,7 +384,7 @@ impl Run<'_> {
         if let Some(due) = z.runs_out().filter(|_| !seen) {
             self.state.timers.arm(due.max(at), Timer::Zone(index));
         }
-        if self.occupancy(index) {
+        if self.occupancy(index) || !watched {
             self.reconsider_zone(index);
         }
         if !seen && nobody && proves_absence(&quantity) && !self.state.incidents.is_empty() {

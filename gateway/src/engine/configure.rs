@@ -63,6 +63,7 @@ impl Run<'_> {
             device.quiet_since = device.quiet_since.or(Some(self.at));
         }
 
+        let old_signs: BTreeMap<ZoneId, _> = old_zones.iter().cloned().zip(self.state.zones.iter().map(|z| z.signs.clone())).collect();
         let mut zones: BTreeMap<ZoneId, ZoneState> = old_zones.into_iter().zip(std::mem::take(&mut self.state.zones)).collect();
         let fresh = ZoneState { phase: Phase::Care, phase_since: self.at, ..ZoneState::default() };
         self.state.zones = c.site.zones.iter().map(|z| zones.remove(&z.id).unwrap_or_else(|| fresh.clone())).collect();
@@ -80,6 +81,8 @@ impl Run<'_> {
                 }
             }
         }
+        let by_index = c.site.zones.iter().enumerate().filter_map(|(i, z)| Some((i, old_signs.get(&z.id)?.clone()))).collect();
+        self.relearn(&old.conditions, &by_index);
         self.state.sounding.retain(|d| compiled.sirens.iter().any(|(s, _)| s == d));
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
         self.state.configuration = Some(c);
@@ -107,12 +110,17 @@ impl Run<'_> {
     pub(super) fn new_day(&mut self) -> bool {
         let Some(c) = &self.state.configuration else { return false };
         let day = c.site.local_day(self.state.utc(self.at));
-        let before = std::mem::replace(&mut self.state.day, day);
-        if c.site.overrides.iter().all(|o| o.holds_on(before) == o.holds_on(day)) {
+        let (trusted, before) = (self.state.trusted, std::mem::replace(&mut self.state.day, day));
+        let unchanged = c.site.overrides.iter().all(|o| o.holds_on(before) == o.holds_on(day));
+        let c = c.clone();
+        if before != day {
+            self.day_over(before, trusted && day == before.saturating_add(1));
+        }
+        if unchanged {
             return false;
         }
         // What was compiled on one day compiles on every other.
-        let (c, Ok(compiled)) = (c.clone(), Compiled::new(&c.site, &c.rules, day)) else { return false };
+        let Ok(compiled) = Compiled::new(&c.site, &c.rules, day) else { return false };
         self.configure(c, compiled);
         true
     }
@@ -162,6 +170,7 @@ impl Run<'_> {
         for key in keys {
             self.close_or_wait(&key);
         }
+        self.arm_cases();
         for zone in (0u32..).zip(0..self.state.zones.len()).map(|(i, _)| i) {
             self.arm_zone(zone);
         }

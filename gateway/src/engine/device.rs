@@ -1,6 +1,7 @@
 //! What is remembered of one device.
 use super::cadence::Cadence;
 use super::dedupe::Boots;
+use super::derive::Derived;
 use super::detect::Tracker;
 use super::input::EngineMs;
 use super::quality::Counts;
@@ -73,6 +74,8 @@ pub struct Device {
     pub newest_sample: Option<i64>,
     /// Whether its old samples are a backlog or the word of a clock that is behind.
     pub lag: Lag,
+    /// What follows from its readings.
+    pub derived: Derived,
     /// How far its clock is off.
     pub clock: DeviceClock,
     pub counts: Counts,

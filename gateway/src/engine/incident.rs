@@ -18,6 +18,9 @@ pub type FindingKey = (u16, Option<DeviceId>, u8);
 pub struct Finding {
     pub trigger: Option<Trigger>,
     pub found_on_connect: bool,
+    /// Another sensor has confirmed what was only inferred.
+    #[serde(default)]
+    pub confirmed: bool,
 }
 
 /// An incident that is not closed yet.
@@ -43,6 +46,9 @@ pub struct Incident {
     pub returned: Option<EngineMs>,
     pub regather: i64,
     pub siren: bool,
+    /// Stays open until someone has taken note, however harmless.
+    #[serde(default)]
+    pub owed: bool,
 }
 
 impl Incident {
@@ -54,7 +60,7 @@ impl Incident {
     }
     /// Returned, and nobody owes it an acknowledgement: closes when the regather time is over.
     fn closes_at(&self) -> Option<EngineMs> {
-        let settled = self.acknowledged || self.peak >= Severity::General;
+        let settled = self.acknowledged || self.peak >= Severity::General && !self.owed;
         self.returned.filter(|_| settled).map(|t| t.saturating_add(self.regather))
     }
 }
@@ -78,8 +84,10 @@ impl Run<'_> {
 
     /// Several conditions at one place hold from now on, told as one.
     pub(super) fn raise_all(&mut self, key: Key, findings: Vec<FindingKey>, cause: Cause) {
-        let entry = Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect };
-        let entries = findings.iter().map(|f| (f.clone(), entry.clone()));
+        let confirmed = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
+        let entry =
+            |f: &FindingKey| Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect, confirmed: confirmed(f) };
+        let entries: BTreeMap<FindingKey, Finding> = findings.iter().map(|f| (f.clone(), entry(f))).collect();
         if let Some(incident) = self.state.incidents.get_mut(&key) {
             incident.findings.extend(entries);
         } else {
@@ -99,10 +107,11 @@ impl Run<'_> {
                 activations: 0,
                 found_on_connect: cause.found_on_connect,
                 sequence: 0,
-                findings: entries.collect(),
+                findings: entries,
                 returned: Some(self.at),
                 regather: rule.regather,
                 siren: false,
+                owed: false,
             };
             self.state.incidents.insert(key.clone(), incident);
         }
@@ -122,22 +131,21 @@ impl Run<'_> {
     pub(super) fn settle(&mut self, key: &Key, cause: Cause) {
         let compiled = self.compiled.clone();
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
-        let rank = |r: &Rule| (r.severity, r.basis);
+        let basis_of = |r: &Rule, f: &Finding| if f.confirmed { Basis::Confirmed } else { r.basis };
         let found = |f: &FindingKey| compiled.rule(f.0);
-        let top = incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f))).min_by_key(|(r, _)| rank(r));
+        let top = incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f))).min_by_key(|(r, f)| (r.severity, basis_of(r, f)));
         let transition = match top {
             Some((rule, finding)) => {
                 let before = (incident.severity, incident.basis);
                 let was_active = incident.active();
-                let basis = incident.findings.keys().filter_map(found).map(|r| r.basis).min().unwrap_or(rule.basis);
+                let all = || incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f)));
+                let basis = all().map(|(r, f)| basis_of(r, f)).min().unwrap_or(rule.basis);
+                let siren = all().any(|(r, f)| r.siren && basis_of(r, f) == Basis::Confirmed && r.severity == Severity::Emergency);
                 (incident.severity, incident.basis) = (rule.severity, basis);
                 incident.peak = incident.peak.min(rule.severity);
                 incident.regather = incident.regather.max(rule.regather);
-                incident.siren = incident
-                    .findings
-                    .keys()
-                    .filter_map(found)
-                    .any(|r| r.siren && r.basis == Basis::Confirmed && r.severity == Severity::Emergency);
+                incident.siren = siren;
+                incident.owed |= rule.acknowledge;
                 let first = incident.activations == 0;
                 if !was_active {
                     incident.returned = None;

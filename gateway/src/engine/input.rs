@@ -90,6 +90,15 @@ pub enum Item {
     Presence(Presence),
 }
 
+impl Item {
+    pub fn quantity_name(&self) -> Option<&str> {
+        match self {
+            Item::Reading { quantity, .. } => Some(quantity.name()),
+            Item::Event { .. } | Item::Presence(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DeviceInfo {
     pub device: Option<DeviceId>,
@@ -133,9 +142,69 @@ pub enum Action {
         zone: ZoneId,
         note: String,
     },
-    /// Ends a panic alarm; the reason is required.
+    /// 晨检: one child's, or a whole class's that is well.
+    MorningCheck(Check),
+    /// Ends an alarm that waits for a person; the reason is required.
     CancelPanic {
         incident: IncidentId,
         reason: String,
     },
+}
+
+/// A morning check entered by hand.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Check {
+    /// Id of the class.
+    pub class: String,
+    /// Body temperature, where it was taken.
+    pub temperature: Option<Fixed>,
+    pub symptoms: Vec<Symptom>,
+    /// A code that only the nursery can resolve, never a name. It does not leave the box.
+    pub child: Option<String>,
+    /// The second look at the same child.
+    pub recheck: bool,
+}
+
+/// What the morning check looks for (一摸二看三问四查). Numbers are kept in snapshots: append only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Symptom {
+    Fever = 0,
+    Cough = 1,
+    Vomiting = 2,
+    Diarrhoea = 3,
+    Rash = 4,
+    /// 手、口疱疹: hand, foot and mouth disease.
+    Blisters = 5,
+    RedEyes = 6,
+    /// 腮腺肿大: mumps.
+    SwollenCheeks = 7,
+}
+
+impl Symptom {
+    pub const ALL: [Symptom; 8] = [
+        Symptom::Fever,
+        Symptom::Cough,
+        Symptom::Vomiting,
+        Symptom::Diarrhoea,
+        Symptom::Rash,
+        Symptom::Blisters,
+        Symptom::RedEyes,
+        Symptom::SwollenCheeks,
+    ];
+    /// Name in forms and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Symptom::Fever => "fever",
+            Symptom::Cough => "cough",
+            Symptom::Vomiting => "vomiting",
+            Symptom::Diarrhoea => "diarrhoea",
+            Symptom::Rash => "rash",
+            Symptom::Blisters => "blisters",
+            Symptom::RedEyes => "red_eyes",
+            Symptom::SwollenCheeks => "swollen_cheeks",
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::input::EngineMs;
 use super::occupancy::{SWEEP_MS, ZoneState};
 use super::rules::{ALL_MONTHS, Latch, Rule, phase_bit};
 use super::schedule::Phase;
+use super::signs::{allow, expiries};
 use super::step::{Place3, Run};
 use super::timer::{Timer, Timers};
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ pub(super) fn guard(rule: &Rule, zone: Option<&ZoneState>, at: EngineMs, month: 
         && rule.within.is_none_or(|w| lasted < w)
         && rule.occupied.is_none_or(|o| o == z.occupied)
         && (rule.months == ALL_MONTHS || rule.months & (1 << month()) != 0)
+        && allow(rule, z, at)
         && !(rule.latch.contains(&Latch::Sweep) && z.swept.is_some_and(|t| at.saturating_sub(t) < SWEEP_MS))
 }
 
@@ -127,7 +129,7 @@ impl Run<'_> {
                     continue;
                 }
                 let old = self.at.saturating_sub(value.at);
-                let (mut trips, mut clears) = judge(rule, level);
+                let (mut trips, mut clears) = judge(rule, level, false);
                 let idle = tracker.is_none_or(|t| t.hold == Hold::Idle);
                 if value.implausible || (matches!(why, Why::Time(..)) || idle) && !quantity.is_state() && old >= carry {
                     // A number that nobody has confirmed lately begins nothing, fulfils no hold time and proves no recovery.
@@ -185,6 +187,10 @@ impl Run<'_> {
                 && z.phase != phase
             {
                 (z.phase, z.phase_since) = (phase, self.at);
+                self.signs_counted(i);
+                if !phase.has_children() {
+                    self.children_gone(i);
+                }
                 self.arm_zone(i);
             }
             self.occupancy(i);
@@ -208,7 +214,8 @@ impl Run<'_> {
         let (Some(z), Some(slots)) = (self.state.zones.get(index as usize), compiled.zones.get(index as usize)) else { return };
         let delays = slots.delays.iter().map(|d| z.phase_since.saturating_add(*d));
         let sweep = z.swept.map(|t| t.saturating_add(SWEEP_MS));
-        for due in delays.chain(z.runs_out()).chain(sweep).filter(|due| *due > at) {
+        let signs = expiries(z, &compiled.conditions);
+        for due in delays.chain(z.runs_out()).chain(sweep).chain(signs).filter(|due| *due > at) {
             self.state.timers.arm(due, Timer::Zone(index));
         }
     }
@@ -219,7 +226,8 @@ impl Run<'_> {
         let (at, compiled) = (self.at, self.compiled.clone());
         let (Some(z), Some(slots)) = (self.state.zones.get(index as usize), compiled.zones.get(index as usize)) else { return };
         let guard_turns = slots.delays.iter().any(|d| z.phase_since.saturating_add(*d) == at)
-            || z.swept.is_some_and(|t| t.saturating_add(SWEEP_MS) == at);
+            || z.swept.is_some_and(|t| t.saturating_add(SWEEP_MS) == at)
+            || expiries(z, &compiled.conditions).any(|due| due == at);
         let occupancy_turns = self.occupancy(index);
         self.arm_zone(index);
         if guard_turns || occupancy_turns {
@@ -253,8 +261,10 @@ impl Run<'_> {
             z.last_sign = Some(at);
         }
         let was_watcher = z.watchers.remove(&place.device);
+        let sign_lost = self.sign_lost(index, &place.device);
         self.arm_zone(index);
-        if (was_watcher || before > 0) && self.occupancy(index) {
+        let turned = (was_watcher || before > 0) && self.occupancy(index);
+        if turned || was_watcher || sign_lost {
             self.reconsider_zone(index);
         }
     }

@@ -19,10 +19,12 @@
 //! | [`view`] | what a page shows |
 mod apply;
 mod cadence;
+mod checkup;
 mod command;
 mod compiled;
 mod configure;
 mod dedupe;
+mod derive;
 mod detect;
 mod device;
 mod devices;
@@ -35,6 +37,7 @@ pub mod outcome;
 pub mod quality;
 pub mod rules;
 pub mod schedule;
+mod signs;
 pub mod site;
 mod site_check;
 pub mod state;
@@ -48,7 +51,7 @@ pub mod view;
 mod view_build;
 
 pub use compiled::UNPLACED_ZONE;
-pub use input::{Action, Body, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message};
+pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
 pub use schedule::Phase;
 pub use site::Site;

@@ -172,6 +172,17 @@ pub enum Role {
     Lock,
     Power,
     Siren,
+    /// A germicidal lamp that shines into the room; its power may stand for its state.
+    UvLamp,
+    /// A shielded one that circulates the air (循环风): people may be there.
+    UvCirculating,
+    Fridge,
+    /// Measures children's temperature.
+    Thermometer,
+    /// Records the cameras: a channel each.
+    Recorder,
+    /// What is estimated of a zone from its other sensors, not measured.
+    Estimate,
     /// Shuts the gas off; closed on a confirmed gas alarm anywhere in the building.
     GasValve,
     Camera,

@@ -1,4 +1,5 @@
 //! What the engine remembers between steps, and its snapshot.
+use super::checkup::Case;
 use super::compiled::Compiled;
 use super::device::Info;
 use super::devices::Devices;
@@ -7,7 +8,7 @@ use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tuoan_protocol::{DeviceId, HazardId, Place};
 
@@ -33,6 +34,8 @@ pub struct State {
     /// In the order of the site's zones.
     pub(super) zones: Vec<ZoneState>,
     pub(super) incidents: BTreeMap<(HazardId, Place), Incident>,
+    /// Cases of illness from the morning checks, oldest first.
+    pub(super) cases: VecDeque<Case>,
     /// Number of the last order to a device.
     pub(super) orders: u64,
     /// Sirens that were told to sound.
@@ -64,6 +67,7 @@ impl Default for State {
             unplaced: 0,
             zones: Vec::new(),
             incidents: BTreeMap::new(),
+            cases: VecDeque::new(),
             orders: 0,
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),

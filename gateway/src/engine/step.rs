@@ -92,6 +92,7 @@ impl<'a> Run<'a> {
             Timer::Track(device, rule, channel) => self.track_due(&device, rule, channel),
             Timer::Silence(device) => self.silence_due(&device),
             Timer::Age(device) => self.age_due(&device),
+            Timer::Cases => self.cases_due(),
             Timer::Close(key) => self.close_or_wait(&key),
         }
     }

@@ -13,6 +13,8 @@ pub enum Timer {
     Track(DeviceId, u16, u8),
     Silence(DeviceId),
     Age(DeviceId),
+    /// A morning check's case has grown too old to count.
+    Cases,
     /// Regather time of an incident.
     Close(Box<(HazardId, Place)>),
 }

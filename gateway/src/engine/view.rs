@@ -1,4 +1,7 @@
 //! What a page shows of the engine's state at one moment. Built at most four times a second, after the commit.
+use super::quality::Counts;
+use super::quality::battery::Forecast;
+use super::quality::clock::Offset;
 use super::rules::Override;
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
@@ -66,6 +69,20 @@ pub struct SensorView {
     /// UTC milliseconds of the sample.
     pub at: i64,
     pub freshness: Freshness,
+    pub quality: Quality,
+    /// The sample's true time lies within so many milliseconds of `at`; `None` where it is the time of arrival.
+    pub uncertainty_ms: Option<i64>,
+}
+
+/// What speaks against a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quality {
+    /// It cannot be.
+    pub implausible: bool,
+    /// It stands still for far longer than it is wont to.
+    pub flat: bool,
+    /// It goes away from its neighbours'.
+    pub drifting: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +110,32 @@ pub struct DeviceView {
     pub role: Option<Role>,
     /// Milliseconds between its messages, as told or learned.
     pub period_ms: Option<i64>,
-    /// Its silence would be noticed within the hour. Otherwise only its monthly test proves that it works.
+    /// Its silence would be noticed. Otherwise it speaks too rarely, and only its monthly test proves that it works.
     pub supervised: bool,
     /// UTC milliseconds of its last test.
     pub tested_at: Option<i64>,
+    /// Who says how often it speaks.
+    pub period_by: Option<PeriodBy>,
+    pub firmware: Option<String>,
+    /// What it can report, as its convention announces; else what it has reported.
+    pub quantities: Vec<Quantity>,
+    /// Through which other device it is heard.
+    pub via: Option<DeviceId>,
+    /// Its silence is told under that device's incident.
+    pub under: Option<DeviceId>,
+    /// How far its clock is from ours, where it has one that is known.
+    pub clock: Option<Offset>,
+    pub counts: Counts,
+    /// How long its battery lasts.
+    pub forecast: Option<Forecast>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeriodBy {
+    /// The site file.
+    Site,
+    Device,
+    Learned,
 }
 
 #[derive(Debug, Clone)]
@@ -116,4 +155,6 @@ pub struct IncidentView {
     pub activations: u32,
     /// Number of its last event: the version SSE carries.
     pub sequence: u64,
+    /// Of a hub's: the devices that are silent because of it, and where they hang.
+    pub affected: Vec<(DeviceId, ZoneId)>,
 }

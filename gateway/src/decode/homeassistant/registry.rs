@@ -267,10 +267,11 @@ impl Registry {
         }
         let quantities: BTreeSet<Quantity> =
             entities().flat_map(|e| &e.entity.uses).filter_map(|u| u.meaning.as_ref()?.quantity().cloned()).collect();
+        // Without a device the entity is the device.
+        let alone = entities().next().filter(|e| device.entities.len() == 1 && e.described == Described::default());
         Some(DeviceInfo {
             device: Some(id.clone()),
-            name: first(&|d| d.name.clone())
-                .or_else(|| if device.entities.len() == 1 { entities().find_map(|e| short(e.entity.name.clone())) } else { None }),
+            name: first(&|d| d.name.clone()).or_else(|| alone.and_then(|e| short(e.entity.name.clone()))),
             make: first(&|d| d.make.clone()),
             model: first(&|d| d.model.clone()),
             firmware: first(&|d| d.firmware.clone()),
@@ -284,6 +285,9 @@ impl Registry {
 
     /// Whoever announces that a topic is available for several devices is what they are heard through.
     pub fn bridge(&self, id: &DeviceId) -> Option<DeviceId> {
+        if !id.as_str().starts_with(PREFIX) {
+            return None;
+        }
         let device = self.devices.get(id)?;
         let mut availability = device.entities.iter().filter_map(|k| self.entities.get(k)).flat_map(|e| &e.entity.availability);
         availability.find(|a| self.is_shared(&a.topic, id)).and_then(|a| bridge_of(&a.topic))

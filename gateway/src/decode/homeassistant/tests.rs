@@ -54,6 +54,14 @@ fn captured_messages() {
             "homeassistant: +z2m.weather_sensor \"weather_sensor\" Aqara WSDCGQ11LM Temperature and humidity sensor (temperature humidity) via z2m.bridge",
         ),
         ("z2m-group-config", "homeassistant: -"),
+        ("tasmota-config", "homeassistant: +tasmota.tasmota01 (energy)"),
+        ("tasmota-lwt", "tasmota: tasmota.tasmota01 online"),
+        ("shelly-config", "homeassistant: +shelly.shellyplus1-7c87cexxxxxx \"Shelly Plus 1\" Allterco Robotics Shelly Plus 1 (fault)"),
+        (
+            "z2m-legacy-config",
+            "homeassistant: +z2m.Utility_Motion_Sensor~86ffc312 \"Utility Motion Sensor\" Xiaomi MiJia human body movement sensor (RTCGQ01LM) (motion)",
+        ),
+        ("z2m-own-base-config", "homeassistant: -"),
     ];
     let mut d = decoders();
     for (name, want) in table {
@@ -118,6 +126,40 @@ fn a_device_of_a_bridge_is_one_in_any_order() {
         assert!(log[3].ends_with(": z2m.0x0017880104e45522 temperature=21.5 humidity=40"), "{order:?}\n{text}");
         assert!(!text.contains("ha."), "{order:?}\n{text}");
         assert_eq!(text.matches("+z2m.0x0017880104e45522").count(), 1, "{order:?}\n{text}");
+    }
+}
+
+/// Discovery of devices that their own conventions speak for, as captured; their states, which the pages do not show, constructed. In whatever
+/// order they come, each is one device, and nothing is read twice.
+#[test]
+fn devices_of_other_conventions_are_described_and_not_doubled() {
+    let all = captured();
+    let own = |name: &str| (all[name].0.clone(), all[name].1.clone());
+    let with = |topic: &str, payload: &str| (topic.to_owned(), payload.to_owned());
+    let mut messages = vec![
+        own("tasmota-config"),
+        with("tasmota01/tele/SENSOR", r#"{"Time":"2026-11-22T08:00:00","ENERGY":{"Total":12.5,"Today":0.25,"Power":7}}"#),
+        own("shelly-config"),
+        with("shellyplus1-7c87cexxxxxx/status/switch:0", r#"{"id":0,"output":true,"errors":[]}"#),
+        with("shellyplus1-7c87cexxxxxx/online", "true"),
+        own("z2m-own-base-config"),
+        with("myhome/Temp Sensor", r#"{"temperature":21.5}"#),
+        with("myhome/bridge/state", "online"),
+        with("myhome/bridge/devices", r#"[{"ieee_address":"0x00124b00253c5f14","friendly_name":"Temp Sensor"}]"#),
+    ];
+    for turn in 0..messages.len() * 2 {
+        messages.rotate_left(1);
+        if turn == messages.len() {
+            messages.reverse();
+        }
+        let mut d = decoders();
+        let text: Vec<String> = messages.iter().map(|(topic, payload)| say(&mut d, topic, payload)).collect();
+        let text = text.join("\n");
+        assert!(!text.contains("ha."), "{text}");
+        assert_eq!(text.matches("temperature=21.5").count(), 1 + usize::from(text.contains("-z2m.")), "{text}");
+        assert_eq!(text.matches("power=7").count(), 1, "{text}");
+        let last = say(&mut d, "myhome/Temp Sensor", r#"{"temperature":22}"#);
+        assert_eq!(last, "zigbee2mqtt: z2m.0x00124b00253c5f14 temperature=22");
     }
 }
 

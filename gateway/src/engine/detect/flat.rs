@@ -5,7 +5,6 @@
 use crate::engine::input::EngineMs;
 use crate::engine::quality::limits::{self, Habits};
 use crate::engine::quality::series::Series;
-use crate::engine::rules::Rule;
 use tuoan_protocol::Quantity;
 
 /// Longer stillness is not taken for a habit.
@@ -27,7 +26,7 @@ pub fn allowed(h: &Habits, s: &Series) -> i64 {
     allowed.min(CAP_MS)
 }
 
-pub fn judge(_rule: &Rule, q: &Quantity, s: &Series, at: EngineMs) -> (bool, bool) {
+pub fn judge(q: &Quantity, s: &Series, at: EngineMs) -> (bool, bool) {
     let Some(h) = limits::habits(q).filter(|h| !h.stands_still_normally()) else { return (false, true) };
     // At the floor of the sensor or of nature nothing need move.
     if s.level() <= limits::fixed(q, h.rest) {

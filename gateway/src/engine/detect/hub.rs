@@ -18,19 +18,19 @@ const ENOUGH: usize = 3;
 const DEPTH: usize = 8;
 
 impl Run<'_> {
-    /// Through which device it is heard: by the site file, by its bridge's word, by the prefix of its convention (`z2m.` ...).
+    /// Through which device it is heard, by the site file or by its bridge's word.
     fn upstream(&self, id: &DeviceId) -> Option<DeviceId> {
-        let device = self.state.devices.get(id);
-        let placed = device.and_then(|d| self.compiled.slot(d.slot)).and_then(|s| s.via.clone());
-        let told = || device.and_then(|d| d.info.via.clone());
-        let prefix = || id.as_str().split_once('.').and_then(|(convention, _)| DeviceId::new(convention).ok());
-        placed.or_else(told).or_else(prefix).filter(|hub| hub != id)
+        let device = self.state.devices.get(id)?;
+        let placed = self.compiled.slot(device.slot).and_then(|s| s.via.clone());
+        placed.or_else(|| device.info.via.clone()).filter(|hub| hub != id)
     }
 
     /// The hubs between it and us, nearest first.
     fn hubs(&self, id: &DeviceId) -> Vec<DeviceId> {
         let mut out: Vec<DeviceId> = Vec::new();
-        let mut next = self.upstream(id);
+        // Where nobody says so, those of one convention (`z2m.` ...) come the same way.
+        let convention = || id.as_str().split_once('.').and_then(|(convention, _)| DeviceId::new(convention).ok());
+        let mut next = self.upstream(id).or_else(convention);
         while let Some(hub) = next.filter(|h| h != id && !out.contains(h) && out.len() < DEPTH) {
             next = self.upstream(&hub);
             out.push(hub);

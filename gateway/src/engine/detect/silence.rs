@@ -6,6 +6,7 @@ use crate::engine::input::EngineMs;
 use crate::engine::rules::Rule;
 use crate::engine::step::{Place3, Run};
 use crate::engine::timer::Timer;
+use crate::engine::view::PeriodBy;
 use tuoan_protocol::{DeviceId, Trigger};
 
 /// A device of unknown habit that its will or its bridge declares gone is believed after this.
@@ -15,8 +16,14 @@ const LONGEST_S: u32 = 86_400;
 
 /// Period in milliseconds: by the site file, by the device's own word, by experience.
 pub fn period(device: &Device, slot: Option<&Slot>) -> Option<i64> {
-    let announced = || device.info.period_s.filter(|s| (1..=LONGEST_S).contains(s)).map(|s| i64::from(s) * 1000);
-    slot.and_then(|s| s.period_ms).or_else(announced).or_else(|| device.cadence.period())
+    period_by(device, slot).map(|p| p.0)
+}
+
+/// And who says so.
+pub fn period_by(device: &Device, slot: Option<&Slot>) -> Option<(i64, PeriodBy)> {
+    let announced = || device.info.period_s.filter(|s| (1..=LONGEST_S).contains(s)).map(|s| (i64::from(s) * 1000, PeriodBy::Device));
+    let placed = slot.and_then(|s| s.period_ms).map(|p| (p, PeriodBy::Site));
+    placed.or_else(announced).or_else(|| device.cadence.period().map(|p| (p, PeriodBy::Learned)))
 }
 
 /// When its silence becomes a finding; `None` when it is not supervised: it stands nowhere, or its habit is unknown or it speaks too rarely, and nobody has

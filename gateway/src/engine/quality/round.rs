@@ -28,8 +28,8 @@ fn judge(rule: &Rule, q: &Quantity, v: &Value, device: &Device, period: Option<i
     match rule.kind {
         Kind::Implausible => implausible::judge(rule, s, period, at),
         Kind::Lost if lost::is_expected(q) => lost::judge(rule, v, s, device, period),
-        Kind::Flat => flat::judge(rule, q, s, at),
-        Kind::Drift => drift::judge(rule, s),
+        Kind::Flat => flat::judge(q, s, at),
+        Kind::Drift => drift::judge(s),
         Kind::Forecast => forecast::judge(rule, s),
         _ => (false, true),
     }
@@ -44,8 +44,9 @@ impl Run<'_> {
             return;
         }
         if hour.div_euclid(WEEK_HOURS) != before.div_euclid(WEEK_HOURS) {
-            for v in self.state.devices.values_mut().flat_map(|d| d.values.values_mut()) {
-                if let Some(s) = v.series.as_deref_mut() {
+            for d in self.state.devices.values_mut() {
+                d.cadence.turn();
+                for s in d.values.values_mut().filter_map(|v| v.series.as_deref_mut()) {
                     s.stillness.turn();
                     s.gap.turn();
                 }

@@ -10,6 +10,8 @@
 //! | `09:00 co2 600 others co2 900` | several at once; those after `others` come from each of the case's `others` |
 //! | `09:00 retained open 1` | found lying in the broker |
 //! | `09:00 event panic_pressed` | a momentary event |
+//! | `09:00 @window open 1` | the same by another device in the zone, of that role |
+//! | `09:00 check 37.8 c1 cough` | a morning check: temperature or `-`, the child's code or `-`, symptoms; `recheck` for `check` when it is the second look |
 //! | `09:00 sweep`, `cancel`, `report`, `acknowledge` | what a person does |
 //! | `09:00 expect none` | no incident is open |
 //! | `09:00 expect opened 2` | an incident of severity 2 is active |
@@ -17,7 +19,7 @@
 use super::text::CaseText;
 use super::{Rule, parse::duration};
 use crate::engine::compiled::Compiled;
-use crate::engine::input::{Action, Body, Command, Configuration, Input, Item, Message};
+use crate::engine::input::{Action, Body, Check, Command, Configuration, Input, Item, Message, Symptom};
 use crate::engine::schedule::parse_date;
 use crate::engine::site::{AgeGroup, Calendar, Care, Class, Hours, Placement, Role, Site, Zone, ZoneKind};
 use crate::engine::step::Run;
@@ -64,7 +66,7 @@ impl Timeline {
         let date = case.date.as_ref().map_or(DATE, |d| d.get_ref());
         let day = parse_date(date).ok_or_else(|| format!("{date:?} is no date; write \"2026-03-09\""))?;
         let midnight = (day * 1440 - 480) * 60_000;
-        let (site, log) = (site(rule, case).ok_or("the built-in names of the case's site are broken")?, "01CASE00000000000000000000");
+        let (site, log) = (site(rule, case).ok_or("an @word in its steps is no role")?, "01CASE00000000000000000000");
         let compiled = Compiled::with_rules(&site, std::iter::once(rule).chain(company).cloned().collect());
         let log = log.parse().map_err(|e| format!("{e}"))?;
         let mut state = State::new();
@@ -85,7 +87,11 @@ impl Timeline {
             days = parse_days(d)?;
             words.remove(0);
         }
-        let (time, words) = words.split_first().ok_or("the step is empty")?;
+        let (time, mut words) = words.split_first().ok_or("the step is empty")?;
+        let mut device = "device";
+        if let Some((role, rest)) = words.split_first().and_then(|(w, rest)| Some((w.strip_prefix('@')?, rest))) {
+            (device, words) = (role, rest);
+        }
         let at = self.time(days, time)?;
         if at < self.state.now() {
             return Err("steps must be in order of time".to_owned());
@@ -95,7 +101,7 @@ impl Timeline {
             ["event", name] => {
                 let kind = serde_json::from_value::<EventKind>(serde_json::Value::String((*name).to_owned()));
                 let kind = kind.map_err(|_| format!("{name:?} is no event"))?;
-                self.message(at, false, Item::Event { kind, command: None })
+                self.message(at, device, false, Item::Event { kind, command: None })
             }
             ["sweep"] => self.act(at, Action::RoomSwept { zone: name("zone")? }),
             ["report"] => self.act(at, Action::ReportConcern { zone: name("zone")?, note: "疑虑".to_owned() }),
@@ -107,9 +113,13 @@ impl Timeline {
                 let incident = self.open().ok_or("there is no incident to cancel")?;
                 self.act(at, Action::CancelPanic { incident, reason: "误按".to_owned() })
             }
+            [how @ ("check" | "recheck"), temperature, child, symptoms @ ..] => {
+                let check = check(*how == "recheck", temperature, child, symptoms)?;
+                self.act(at, Action::MorningCheck(check))
+            }
             ["retained", quantity, value] => {
                 let item = reading(quantity, value)?;
-                self.message(at, true, item)
+                self.message(at, device, true, item)
             }
             ["every", period, "until", end @ ..] => {
                 let period = duration(period).filter(|p| *p > 0).ok_or_else(|| format!("{period:?} is no duration"))?;
@@ -124,14 +134,14 @@ impl Timeline {
                 }
                 let mut t = at;
                 while t <= end {
-                    self.say(t, &said)?;
+                    self.say(t, device, &said)?;
                     t += period;
                 }
                 Ok(())
             }
             words if words.len() >= 2 => {
                 let said = self.readings(words)?;
-                self.say(at, &said)
+                self.say(at, device, &said)
             }
             _ => Err(UNKNOWN.to_owned()),
         }
@@ -160,8 +170,8 @@ impl Timeline {
         Ok([items(own)?, items(others.get(1..).unwrap_or_default())?])
     }
 
-    fn say(&mut self, at: i64, [own, others]: &[Vec<Item>; 2]) -> Result<(), String> {
-        let devices = std::iter::once(("device".to_owned(), own)).chain((1..=self.others).map(|n| (format!("other-{n}"), others)));
+    fn say(&mut self, at: i64, device: &str, [own, others]: &[Vec<Item>; 2]) -> Result<(), String> {
+        let devices = std::iter::once((device.to_owned(), own)).chain((1..=self.others).map(|n| (format!("other-{n}"), others)));
         for (device, items) in devices.filter(|(_, items)| !items.is_empty()) {
             let m = Message { device: name(&device)?, boot: None, seq: None, sampled_at: None, retained: false, items: items.clone() };
             step(&mut self.state, &[Input { at, body: Body::Message(m) }], at);
@@ -169,8 +179,8 @@ impl Timeline {
         Ok(())
     }
 
-    fn message(&mut self, at: i64, retained: bool, item: Item) -> Result<(), String> {
-        let m = Message { device: name("device")?, boot: None, seq: None, sampled_at: None, retained, items: vec![item] };
+    fn message(&mut self, at: i64, device: &str, retained: bool, item: Item) -> Result<(), String> {
+        let m = Message { device: name(device)?, boot: None, seq: None, sampled_at: None, retained, items: vec![item] };
         step(&mut self.state, &[Input { at, body: Body::Message(m) }], at);
         Ok(())
     }
@@ -222,6 +232,27 @@ fn reading(quantity: &str, value: &str) -> Result<Item, String> {
     Ok(Item::Reading { quantity, channel: 0, value })
 }
 
+fn check(recheck: bool, temperature: &str, child: &str, symptoms: &[&str]) -> Result<Check, String> {
+    let temperature = match temperature {
+        "-" => None,
+        t => Some(Quantity::BodyTemperature.parse(t).map_err(|_| format!("{t:?} is no temperature"))?),
+    };
+    let named = |s: &&str| Symptom::ALL.into_iter().find(|k| k.name() == *s).ok_or_else(|| format!("{s:?} is no symptom"));
+    let symptoms = symptoms.iter().map(named).collect::<Result<_, _>>()?;
+    Ok(Check { class: "class".to_owned(), temperature, symptoms, child: (child != "-").then(|| child.to_owned()), recheck })
+}
+
+/// The other devices that the steps speak of, by their roles.
+fn by_role(case: &CaseText, zone: &tuoan_protocol::ZoneId) -> Option<Vec<Placement>> {
+    let words = case.steps.iter().flat_map(|s| s.get_ref().split_whitespace());
+    let roles: std::collections::BTreeSet<&str> = words.filter_map(|w| w.strip_prefix('@')).collect();
+    let placed = roles.into_iter().map(|r| {
+        let role = serde_json::from_value(serde_json::Value::String(r.to_owned())).ok()?;
+        Some(Placement { id: r.parse().ok()?, zone: zone.clone(), name: None, role, period_s: None, via: None })
+    });
+    placed.collect()
+}
+
 fn hours(from: u16, to: u16) -> Hours {
     Hours { from: from / 100 * 60 + from % 100, to: to / 100 * 60 + to % 100 }
 }
@@ -236,7 +267,7 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
     // Behind a hub, which is the device itself; beside it otherwise.
     let via = (rule.kind == super::Kind::Hub).then(|| device.clone());
     let others = (1..=case.others.unwrap_or(0)).filter_map(|n| Some(place(format!("other-{n}").parse().ok()?, via.clone())));
-    let devices = std::iter::once(place(device.clone(), None)).chain(others).collect();
+    let devices = std::iter::once(place(device.clone(), None)).chain(others).chain(by_role(case, &zone)?).collect();
     Some(Site {
         id: "case".parse().ok()?,
         name: "case".to_owned(),

@@ -226,8 +226,9 @@ impl Check<'_> {
     fn patched(&mut self, o: &Override) -> Rule {
         let old = self.rule;
         let kind = old.kind;
-        let guarded = matches!(kind, Kind::State | Kind::Threshold | Kind::Mean | Kind::Rise | Kind::Event);
+        let guarded = kind.is_judged() && kind != Kind::Daily || kind == Kind::Event;
         let held = guarded && kind != Kind::Event;
+        let counts_periods = matches!(kind, Kind::Silence | Kind::Implausible | Kind::Lost);
         let bounds = Bounds {
             above: self.bound("above", o.above, old.bounds.above),
             // Of a rise `at_least` is by how much.
@@ -254,8 +255,8 @@ impl Check<'_> {
             self.say(format!("{m} is no month; 1 to 12"));
         }
         for (name, given, used) in [
-            ("coverage", o.coverage.is_some(), old.window > 0),
-            ("missed", o.missed.is_some(), kind == Kind::Silence),
+            ("coverage", o.coverage.is_some(), kind == Kind::Mean),
+            ("missed", o.missed.is_some(), counts_periods),
             ("phases", o.phases.is_some(), guarded),
             ("months", o.months.is_some(), guarded),
             ("occupied", o.occupied.is_some(), guarded),
@@ -270,15 +271,15 @@ impl Check<'_> {
         let months = o.months.iter().flatten().filter(|m| **m <= 12).fold(0, |bits, m| bits | 1 << m);
         Rule {
             bounds,
-            window: self.time("window", o.window.as_ref(), old.window > 0, old.window),
+            window: self.time("window", o.window.as_ref(), old.window > 0 && kind != Kind::Daily, old.window),
             coverage: o.coverage.unwrap_or(old.coverage),
             hold: self.time("hold", o.hold.as_ref(), held, old.hold),
             clear_hold: self.time("clear_hold", o.clear_hold.as_ref(), held, old.clear_hold),
             missed: o.missed.unwrap_or(old.missed).max(1),
-            cap: self.time("cap", o.cap.as_ref(), kind == Kind::Silence, old.cap),
-            max_period: self.time("max_period", o.max_period.as_ref(), kind == Kind::Silence, old.max_period),
-            every: self.time("every", o.every.as_ref(), kind == Kind::Age, old.every),
-            debounce: self.time("debounce", o.debounce.as_ref(), kind == Kind::Event, old.debounce),
+            cap: self.time("cap", o.cap.as_ref(), counts_periods, old.cap),
+            max_period: self.time("max_period", o.max_period.as_ref(), counts_periods, old.max_period),
+            every: self.time("every", o.every.as_ref(), matches!(kind, Kind::Age | Kind::Forecast | Kind::Anomaly), old.every),
+            debounce: self.time("debounce", o.debounce.as_ref(), matches!(kind, Kind::Event | Kind::Anomaly), old.debounce),
             grace: self.time("grace", o.grace.as_ref(), guarded, old.grace),
             within: o.within.as_ref().map_or(old.within, |w| Some(self.time("within", Some(w), guarded, i64::MAX))),
             regather: self.time("regather", o.regather.as_ref(), true, old.regather),

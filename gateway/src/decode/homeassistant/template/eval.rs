@@ -319,9 +319,11 @@ impl<'a> Scope<'a> {
                 _ => return wrong("`keys` is for objects"),
             },
             Function::Iif => {
-                let chosen =
-                    if subject.truth() { arg(second)?.unwrap_or(Val::Bool(true)) } else { arg(third)?.unwrap_or(Val::Bool(false)) };
-                chosen
+                if subject.truth() {
+                    arg(second)?.unwrap_or(Val::Bool(true))
+                } else {
+                    arg(third)?.unwrap_or(Val::Bool(false))
+                }
             }
             // Only of what is already read; to read again would double the memory.
             Function::FromJson => match subject {
