@@ -136,6 +136,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let deps = web::WebDeps {
         handle: handle.clone(),
         limits: Arc::new(web::limits(&packs)),
+        rulebook: Arc::new(web::rules::rulebook(&packs)),
         catalogue,
         deliveries: deliveries.clone(),
         clock,

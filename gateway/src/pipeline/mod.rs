@@ -212,8 +212,6 @@ pub enum Control {
     Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Put an override of a rule in force, or end it; answered after the commit: the new position, or why not.
     Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
-    /// The configuration in force.
-    Configuration { reply: oneshot::Sender<Option<Box<Configuration>>> },
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.

@@ -71,8 +71,8 @@ impl Round {
             Control::Command { command, reply } => self.command(command, reply),
             Control::Tick { reply } => self.tick(reply),
             Control::Drain { reply } => return Some(reply),
-            // Those rest on the engine's state, and are the loop's own; who asks while it stops gets no answer.
-            Control::Override { .. } | Control::Configuration { .. } => {}
+            // It rests on the engine's state, and is the loop's own; who asks while it stops gets no answer.
+            Control::Override { .. } => {}
         }
         None
     }

@@ -113,9 +113,6 @@ impl Runner {
     /// A request; one to stop is given back.
     fn control(&mut self, round: &mut Round, control: Control) -> Option<oneshot::Sender<()>> {
         match control {
-            Control::Configuration { reply } => {
-                let _ = reply.send(self.parts.state.configuration().cloned().map(Box::new));
-            }
             Control::Override { change, reply } => match rules::changed(&self.parts.state, change) {
                 Ok(c) => round.configure(c, reply),
                 Err(problems) => {

@@ -35,6 +35,8 @@ impl Done {
             "cancelled" => Some(Notice::Done(ui.t("done-cancelled"))),
             "swept" => Some(Notice::Done(ui.t("done-swept"))),
             "checked" => Some(Notice::Done(ui.t("done-checked"))),
+            "set" => Some(Notice::Done(ui.t("done-set"))),
+            "ended" => Some(Notice::Done(ui.t("done-ended"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
         }
