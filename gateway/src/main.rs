@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tuoan::clock::Clock;
 use tuoan::engine::rules;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, doctor};
+use tuoan::{app, config, demo, detect_files, doctor};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -33,6 +33,14 @@ enum Command {
         config: PathBuf,
         #[arg(long)]
         data: Option<PathBuf>,
+    },
+    /// Scores recorded series for anomalies: every CSV `timestamp,value` below a folder, as a stream.
+    Detect {
+        #[arg(long)]
+        input: PathBuf,
+        /// Folder for the results: the same relative paths, with `anomaly_score` from 0 to 1; 0.5 is an alarm, expected once a week.
+        #[arg(long)]
+        output: PathBuf,
     },
     /// Rule packs.
     #[command(subcommand)]
@@ -154,6 +162,11 @@ fn execute(command: Command) -> Result<ExitCode> {
             let findings = runtime()?.block_on(doctor::examine(&config, data.as_deref()));
             findings.iter().for_each(|f| println!("{f}"));
             Ok(code(!findings.iter().any(|f| f.state == doctor::State::Wrong)))
+        }
+        Command::Detect { input, output } => {
+            let done = detect_files::run(&input, &output).map_err(|e| miette!("{e}"))?;
+            println!("{} series, {} samples, {} alarms", done.series, done.samples, done.alarms);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Rules(Rules::Check { files }) => check_rules(&files),
         Command::Quarantine(Quarantine::List { data, limit }) => {
