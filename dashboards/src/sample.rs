@@ -27,6 +27,7 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
         trigger: None,
         activations: 1,
         acknowledged_by: None,
+        affected: Vec::new(),
     }
 }
 
@@ -39,6 +40,8 @@ fn sensor(device: &str, quantity: Quantity, value: i64, age_s: i64) -> Sensor {
         at: NOW - age_s * 1000,
         freshness: Freshness::Fresh,
         alarming: false,
+        doubt: None,
+        uncertainty_ms: None,
     }
 }
 
@@ -51,6 +54,17 @@ fn device(id: &str, name: &str, heard_s: i64, battery: Option<i64>) -> Device {
         battery,
         last_heard: Some(NOW - heard_s * 1000),
         lost: false,
+        upkeep: Upkeep {
+            firmware: Some("3000-0001".into()),
+            quantities: vec![Quantity::Open, Quantity::Battery],
+            period: Some((3_000_000, "learned")),
+            clock: Some((240_000, 1_500)),
+            battery_days: battery.map(|b| (b as u64 * 3, b as u64 * 2, None)),
+            duplicate: 2,
+            late: 5,
+            implausible: 1,
+            via: Some("z2m.bridge".into()),
+        },
     }
 }
 
@@ -132,6 +146,15 @@ pub fn busy() -> Home {
         kitchen.sensors.insert(0, alarm);
         kitchen.devices.push(Device { lost: true, ..device("leak", "水浸", 7200, None) });
     }
+    let mut wild = sensor("nap-climate", Quantity::Humidity, 65_535, 20);
+    wild.doubt = Some("implausible");
+    let mut stuck = sensor("nap-climate", Quantity::Co2, 731, 20);
+    stuck.doubt = Some("flat");
+    nap.sensors.extend([wild, stuck]);
+    let mut hub = incident("01KAPT0000000000000000006", "sensor.silent", "机柜", Severity::Serious, 900);
+    hub.device = Some("交换机".into());
+    hub.affected = vec!["厨房 · 燃气".into(), format!("睡眠室 · {EVIL}")];
+    home.incidents.push(hub);
     home.zones.extend([nap, yard, back, office]);
     home.unplaced = vec![device("0x00158d0001", "新传感器", 8, Some(100)), Device { id: "unknown-7".into(), ..Device::default() }];
     home.strip.clock_trusted = false;

@@ -1,5 +1,6 @@
 //! Names of things and how numbers and times are written.
 use crate::lang::{Lang, Ui};
+use crate::view::gateway::Device;
 use crate::view::{Incident, Whole};
 use std::borrow::Borrow;
 use time::{OffsetDateTime, UtcOffset};
@@ -51,8 +52,16 @@ pub const HAZARDS: [&str; 42] = [
     "store.degraded",
 ];
 
+/// One thing that is known of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpkeepLine {
+    pub text: String,
+    /// Someone should do something about it.
+    pub is_bad: bool,
+}
+
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 9] = [
+pub const WORDS: [(&str, &[&str]); 11] = [
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
     ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed"]),
@@ -81,6 +90,8 @@ pub const WORDS: [(&str, &[&str]); 9] = [
             "other",
         ],
     ),
+    ("doubt", &["implausible", "flat", "drifting"]),
+    ("period-by", &["site", "device", "learned"]),
     ("institution", &["public", "employer", "community", "private", "kindergarten", "station"]),
     ("supervisor", &["health", "education", "township", "union", "civil_affairs"]),
     (
@@ -256,6 +267,40 @@ impl Ui {
             3600..86_400 => two("span-hm", ("h", s / 3600), ("m", s % 3600 / 60)),
             _ => two("span-dh", ("d", s / 86_400), ("h", s % 86_400 / 3600)),
         }
+    }
+    /// How well a device does, a line for each thing known.
+    pub fn upkeep(&self, d: &Device) -> Vec<UpkeepLine> {
+        let u = &d.upkeep;
+        let mut out = Vec::new();
+        let mut say = |text: String, is_bad| out.push(UpkeepLine { text, is_bad });
+        if !u.quantities.is_empty() {
+            say(u.quantities.iter().map(|q| self.quantity(q)).collect::<Vec<_>>().join(" · "), false);
+        }
+        if let Some((ms, by)) = u.period {
+            say(format!("{} · {}", self.t1("upkeep-period", "span", self.span(ms)), self.word("period-by", by)), false);
+        }
+        if let Some(n) = d.battery {
+            say(self.t1("upkeep-battery", "n", n), n < 20);
+        }
+        if let Some((days, least, most)) = u.battery_days {
+            let most = most.map(|m| m.to_string()).unwrap_or_default();
+            say(format!("{} ({least}–{most})", self.n("upkeep-days", days)), days < 14);
+        }
+        if let Some((ms, band)) = u.clock {
+            let key = if ms < 0 { "clock-ahead" } else { "clock-behind" };
+            // A band of half a second is shown as one.
+            let band = self.span(band.saturating_add(999));
+            say(self.t2(key, ("span", self.span(ms.saturating_abs()).into()), ("band", band.into())), u.clock_is_off());
+        }
+        for (key, n) in [("upkeep-duplicate", u.duplicate), ("upkeep-late", u.late), ("upkeep-implausible", u.implausible)] {
+            if n > 0 {
+                say(self.n(key, n), false);
+            }
+        }
+        if let Some(via) = &u.via {
+            say(self.t1("upkeep-via", "device", via.as_str()), false);
+        }
+        out
     }
     /// The same message with its variables left as `{s}`, `{m}` ..., for the script.
     pub fn pattern(&self, key: &str) -> String {

@@ -13,5 +13,6 @@ pub mod engine;
 pub mod ingest;
 pub mod metrics;
 pub mod pipeline;
+pub mod replay;
 pub mod store;
 pub mod web;

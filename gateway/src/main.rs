@@ -1,12 +1,15 @@
 //! The command line of the gateway.
 use clap::{Parser, Subcommand};
 use miette::{IntoDiagnostic, Result, miette};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tuoan::clock::Clock;
+use tuoan::decode::mapping::{Mapping, MappingSpec};
+use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, detect_files, doctor};
+use tuoan::{app, config, demo, detect_files, doctor, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -42,9 +45,26 @@ enum Command {
         #[arg(long)]
         output: PathBuf,
     },
+    /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
+    Replay(replay::cli::ReplayArgs),
     /// Rule packs.
     #[command(subcommand)]
     Rules(Rules),
+    /// What becomes of recorded MQTT messages: for each line the decoder that took it and what it read, or why none did.
+    ///
+    /// A line is {"topic":"..","payload":".."}; any JSON value may stand as the payload, for its own text, or payload_base64 for bytes; "retained"
+    /// may be true. The lines are one session, in order. The exit code is 0 when every message was understood, 1 when one was not, and 2 when a
+    /// line was no message or the file could not be read.
+    Decode {
+        /// One message a line; - for standard input.
+        file: PathBuf,
+        /// One JSON object for each line instead of text.
+        #[arg(long)]
+        json: bool,
+        /// Mappings: a TOML file with [[mapping]] tables (the gateway's configuration is one), or a folder of such files.
+        #[arg(long)]
+        mappings: Option<PathBuf>,
+    },
     /// Messages that nobody understood.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -60,6 +80,8 @@ enum Command {
 enum Rules {
     /// Checks rule packs and runs the test cases inside them; without files, the built-in packs.
     Check { files: Vec<PathBuf> },
+    /// Expected incidents a week on the site's own history, with the worst offenders, before a pack or an override is switched on.
+    Backtest(replay::cli::BacktestArgs),
 }
 
 #[derive(Subcommand)]
@@ -168,7 +190,13 @@ fn execute(command: Command) -> Result<ExitCode> {
             println!("{} series, {} samples, {} alarms", done.series, done.samples, done.alarms);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Replay(args) => replay::cli::replay(&args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
+        Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),
+        Command::Decode { file, json, mappings } => Ok(decode(&file, json, mappings.as_deref()).unwrap_or_else(|e| {
+            eprintln!("{e:?}");
+            ExitCode::from(2)
+        })),
         Command::Quarantine(Quarantine::List { data, limit }) => {
             for row in reader(&data)?.quarantine(limit).into_diagnostic()? {
                 let m = &row.message;
@@ -237,6 +265,53 @@ fn execute(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn decode(file: &Path, json: bool, mappings: Option<&Path>) -> Result<ExitCode> {
+    let mappings = mappings.map(read_mappings).transpose()?.unwrap_or_default();
+    let mut decoders = Decoders::standard(mappings);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let count = if file == Path::new("-") {
+        report::run(std::io::stdin().lock(), &mut decoders, json, &mut out)
+    } else {
+        let input = std::fs::File::open(file).map_err(|e| miette!("{}: {e}", file.display()))?;
+        report::run(std::io::BufReader::new(input), &mut decoders, json, &mut out)
+    };
+    let count = match count.and_then(|c| out.flush().map(|()| c)) {
+        // `tuoan decode FILE | head` has seen enough.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        count => count.map_err(|e| miette!("{}: {e}", file.display()))?,
+    };
+    eprintln!("{} understood, {} not understood, {} no messages", count.understood, count.rejected, count.bad);
+    Ok(ExitCode::from(match count {
+        report::Count { bad: 1.., .. } => 2,
+        report::Count { rejected: 1.., .. } => 1,
+        _ => 0,
+    }))
+}
+
+/// `[[mapping]]` of one TOML file, or of all in a folder, in order of their names.
+fn read_mappings(path: &Path) -> Result<Vec<Mapping>> {
+    #[derive(serde::Deserialize)]
+    struct Mappings {
+        #[serde(default)]
+        mapping: Vec<MappingSpec>,
+    }
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(|e| miette!("{}: {e}", path.display()))?;
+        files = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+        files.sort();
+    }
+    let mut mappings = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).map_err(|e| miette!("{}: {e}", file.display()))?;
+        let list: Mappings = toml::from_str(&text).map_err(|e| miette!("{}: {e}", file.display()))?;
+        for spec in list.mapping {
+            mappings.push(Mapping::compile(spec).map_err(|list| miette!("{}: {}", file.display(), list.join("; ")))?);
+        }
+    }
+    Ok(mappings)
 }
 
 fn check_rules(files: &[PathBuf]) -> Result<ExitCode> {

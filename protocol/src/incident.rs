@@ -151,4 +151,6 @@ pub struct IncidentEvent {
     pub engine: String<16>,
     /// SHA-256 of the rule packs and site file in force.
     pub rules: [u8; 32],
+    /// Author of the site's override in force that had changed `rule`; the configuration of that hash says how and why.
+    pub overridden_by: Option<String<48>>,
 }

@@ -43,7 +43,7 @@ prop_compose! {
 prop_compose! {
     fn incident()(
         sequence: u64, at: i64, activations: u32, flags: [bool; 5], severity in 1u8..=4, note in prop::option::of("\\PC{0,60}"),
-        actor in prop::option::of("\\PC{0,12}"),
+        actor in prop::option::of("\\PC{0,12}"), author in prop::option::of("\\PC{0,12}"),
         reading in prop::option::of(reading()), seq: Option<u64>, has_trigger: bool, rules: [u8; 32],
     ) -> IncidentEvent {
         IncidentEvent {
@@ -54,6 +54,7 @@ prop_compose! {
             severity: Severity::try_from(severity).unwrap(),
             note: note.map(|n| n.as_str().try_into().unwrap()),
             actor: actor.map(|n| n.as_str().try_into().unwrap()),
+            overridden_by: author.map(|n| n.as_str().try_into().unwrap()),
             trigger: has_trigger.then(|| Trigger { device: DeviceId::new("d").unwrap(), reading: reading.map(|r| (r.quantity, r.value)), seq }),
             ..samples::incident()
         }

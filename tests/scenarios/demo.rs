@@ -39,4 +39,17 @@ fn the_day_comes_out_as_promised() {
     assert_eq!(incidents.len() as u64, staged.len() as u64 + natural, "{hazards:?}");
     let quarantine = tuoan(&["quarantine", "list", "--data", data]);
     assert!(quarantine.code == Some(0) && quarantine.out.is_empty(), "{quarantine:?}");
+
+    // The stored inputs give the same incident log again, from the store and from a text file.
+    let file = dir.path().join("day.jsonl");
+    let file = file.to_str().unwrap();
+    let replayed = tuoan(&["replay", "--json", "--data", data]);
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
+    let exact: Value = serde_json::from_str(&replayed.out).unwrap();
+    assert_eq!((&exact["same"], &exact["stored"]), (&Value::Bool(true), &exact["replayed"]), "{exact}");
+    assert_eq!(exact["stored"]["events"], r["alerts_sent"], "{exact}");
+    assert_eq!(exact["stored"]["sha256"].as_str().map(str::len), Some(64), "{exact}");
+    assert_eq!(tuoan(&["replay", "--export", file, "--data", data]).code, Some(0));
+    let again: Value = serde_json::from_str(&tuoan(&["replay", "--json", file]).out).unwrap();
+    assert_eq!(again, exact);
 }

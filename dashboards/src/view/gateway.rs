@@ -88,6 +88,10 @@ pub struct Sensor {
     pub freshness: Freshness,
     /// The state itself calls for a person (smoke, gas ...) or an open incident rests on it.
     pub alarming: bool,
+    /// What speaks against the value: `implausible`, `flat`, `drifting`; an implausible one must not be shown as current.
+    pub doubt: Option<&'static str>,
+    /// Its true time lies within so many milliseconds of `at`.
+    pub uncertainty_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +124,34 @@ pub struct Device {
     pub battery: Option<i64>,
     pub last_heard: Option<i64>,
     pub lost: bool,
+    pub upkeep: Upkeep,
+}
+
+/// How well a device does, for whoever looks after it.
+#[derive(Debug, Clone, Default)]
+pub struct Upkeep {
+    pub firmware: Option<String>,
+    /// What it reports or has announced.
+    pub quantities: Vec<Quantity>,
+    /// Milliseconds between its messages, and who says so: `site`, `device` or `learned`.
+    pub period: Option<(i64, &'static str)>,
+    /// Ours minus its clock, and the band, in milliseconds.
+    pub clock: Option<(i64, i64)>,
+    /// Days its battery lasts, at least and at most.
+    pub battery_days: Option<(u64, u64, Option<u64>)>,
+    /// Messages that came again, samples that came late, values that cannot be.
+    pub duplicate: u64,
+    pub late: u64,
+    pub implausible: u64,
+    /// Through which other device it is heard.
+    pub via: Option<String>,
+}
+
+impl Upkeep {
+    /// A clock that is off by less is nobody's concern.
+    pub fn clock_is_off(&self) -> bool {
+        self.clock.is_some_and(|(ms, _)| ms.abs() > 2_000)
+    }
 }
 
 impl Device {

@@ -31,6 +31,8 @@ pub struct Incident {
     pub activations: u64,
     /// Who acknowledged, where known.
     pub acknowledged_by: Option<String>,
+    /// Devices that are silent because of the one it is about, by their names and zones.
+    pub affected: Vec<String>,
 }
 
 impl Incident {

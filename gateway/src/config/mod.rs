@@ -210,6 +210,14 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let influx = f.table("influx").map(|d| read_influx(d, base, f.problems()));
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
+    if let Some(site) = &site {
+        // Packs that do not compile have said so already.
+        let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
+        if !base.is_empty() {
+            let found = crate::engine::rules::overrides::problems(&site.overrides, &base);
+            f.problems().extend(found.into_iter().map(|text| Problem { key: "site".into(), place: None, text }));
+        }
+    }
     let mappings: Vec<MappingSpec> = f.take("mapping").unwrap_or_default();
     for spec in &mappings {
         if let Err(list) = Mapping::compile(spec.clone()) {

@@ -16,7 +16,7 @@
 //! The pointer "" is the whole payload: for topics that carry one bare value.
 use super::scalar::{Scalar, iso8601};
 use super::units::Conversion;
-use super::{Decoded, Decoder, Raw};
+use super::{Decoded, Decoder, Directory, Raw};
 use crate::engine::input::{Body, Item, Message};
 use pick::Pick;
 use serde::{Deserialize, Serialize};
@@ -232,14 +232,15 @@ impl Mapping {
             return Err(wrong.unwrap_or_else(|| "the payload holds none of the readings' pointers".to_owned()));
         }
         let number = |slot: usize| scalar(slot)?.number()?.parse::<u64>().ok();
-        let seq = self.seq.and_then(number);
         let boot = match self.boot {
             Some(Boot::Constant(n)) => Some(n),
             Some(Boot::Slot(slot)) => number(slot),
             None => None,
         };
+        // Only both together tell a repeat.
+        let (boot, seq) = boot.zip(self.seq.and_then(number)).unzip();
         let sampled_at = self.time.and_then(|(slot, unit)| time(&scalar(slot)?, unit));
-        Ok(Some(Message { device, boot: boot.filter(|_| seq.is_some()), seq, sampled_at, retained: raw.retained, items }))
+        Ok(Some(Message { device, boot, seq, sampled_at, retained: raw.retained, items }))
     }
 }
 
@@ -286,7 +287,7 @@ impl Decoder for Mapping {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn decode(&mut self, raw: Raw<'_>) -> Decoded {
+    fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
         let Some(captures) = self.topic.matches(raw.topic) else { return Decoded::NotMine };
         match self.read(&captures, raw) {
             Ok(message) => Decoded::Inputs(message.map(Body::Message).into_iter().collect()),

@@ -3,11 +3,30 @@ use crate::engine::input::{Body, DeviceInfo};
 use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
+pub mod directory;
+mod early;
+pub mod esphome;
+pub mod frigate;
+#[cfg(test)]
+mod fuzz;
+pub mod homeassistant;
+pub mod ident;
+mod json;
 pub mod mapping;
+mod meaning;
 pub mod native;
+pub mod onvif;
+mod readings;
+pub mod report;
 mod scalar;
+pub mod shelly;
+pub mod tasmota;
+#[cfg(test)]
+mod testing;
 mod units;
 pub mod zigbee2mqtt;
+
+pub use directory::Directory;
 
 /// A message as a decoder sees it.
 #[derive(Debug, Clone, Copy)]
@@ -28,26 +47,53 @@ pub enum Decoded {
     Malformed(String),
 }
 
+/// Whose messages on a topic are, whatever they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Not of this convention, as far as it knows by now.
+    NotMine,
+    /// Of this convention: of that device, or of none (a bridge's log, a group of lamps).
+    Mine(Option<DeviceId>),
+}
+
 /// One convention. May keep a registry (what a bridge announced), which must be bounded.
 pub trait Decoder: Send {
     /// Short name, shown in the quarantine and by `tuoan decode`.
     fn name(&self) -> &'static str;
-    fn decode(&mut self, raw: Raw<'_>) -> Decoded;
+    /// All ids of its devices begin so (`z2m.`), and nobody else's do; empty for the native convention and for mappings.
+    fn prefix(&self) -> &'static str {
+        ""
+    }
+    fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory) -> Decoded;
+    /// Home Assistant discovery announces topics of other conventions too: whose is this one? Must agree with what `decode` would do, so that
+    /// such a device is described under its own id and stays one.
+    fn owner(&self, topic: &str) -> Owner {
+        let _ = topic;
+        Owner::NotMine
+    }
     /// What earlier runs put into the inventory, so that a device keeps its id before its bridge has spoken again.
-    fn learn(&mut self, inventory: &[DeviceInfo]) {
-        let _ = inventory;
+    fn learn(&mut self, inventory: &[DeviceInfo], directory: &mut Directory) {
+        let _ = (inventory, directory);
     }
 }
 
 /// Native devices remembered at most.
 const MAX_NATIVE: usize = 4096;
+/// Items in one message at most; no device has so many that we know.
+pub(crate) const MAX_ITEMS: usize = 48;
 
 /// All decoders, asked in order.
 ///
-/// What must hold: a mapping makes device ids out of topics that others may write to, so it must not speak for a device of another convention:
-/// whoever may publish a room's temperature could otherwise report that the smoke is gone.
+/// What must hold: a topic has one owner, the first decoder that takes it; and no convention speaks for a device of another: whoever may publish
+/// a room's temperature could otherwise report that the smoke is gone. So each convention has a prefix for its ids, which is checked here.
 pub struct Decoders {
     list: Vec<Box<dyn Decoder>>,
+    /// Asked after these: it reads what was announced and none of them takes.
+    homeassistant: homeassistant::HomeAssistant,
+    /// Asked last: its topics are known by their shape alone.
+    esphome: esphome::Esphome,
+    directory: Directory,
+    early: early::Early,
     /// Devices that have spoken natively since the start.
     native: BTreeSet<DeviceId>,
 }
@@ -55,49 +101,168 @@ pub struct Decoders {
 impl Decoders {
     /// The built-in conventions, then the site's mapping files.
     pub fn standard(mappings: Vec<mapping::Mapping>) -> Decoders {
-        let mut list: Vec<Box<dyn Decoder>> = vec![Box::new(native::Native::default()), Box::new(zigbee2mqtt::Zigbee2Mqtt::default())];
+        let mut list: Vec<Box<dyn Decoder>> = vec![
+            Box::new(native::Native::default()),
+            Box::new(zigbee2mqtt::Zigbee2Mqtt::default()),
+            Box::new(tasmota::Tasmota::default()),
+            Box::new(shelly::Shelly::default()),
+            Box::new(frigate::Frigate::default()),
+            Box::new(onvif::Onvif::default()),
+            // Conventions with topics of their own come here, the surest first.
+        ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
-        Decoders { list, native: BTreeSet::new() }
+        Decoders {
+            list,
+            homeassistant: homeassistant::HomeAssistant::default(),
+            esphome: esphome::Esphome::default(),
+            directory: Directory::default(),
+            early: early::Early::default(),
+            native: BTreeSet::new(),
+        }
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
-        self.list.iter_mut().for_each(|d| d.learn(inventory));
+        for d in &mut self.list {
+            d.learn(inventory, &mut self.directory);
+        }
+        self.homeassistant.learn(inventory, &mut self.directory);
+        self.esphome.learn(inventory, &mut self.directory);
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
-        for d in &mut self.list {
-            match d.decode(raw) {
-                Decoded::NotMine => continue,
-                Decoded::Inputs(bodies) => {
-                    let name = d.name();
-                    return match self.whose(name, &bodies) {
-                        Ok(()) => Ok((name, bodies)),
-                        Err(reason) => Err(Rejected { decoder: Some(name), reason }),
-                    };
+        let mut decoded = self.decode_one(raw);
+        match &decoded {
+            // Nobody's, or announced for a device whose bridge has not said yet that it is there.
+            Err(r) if matches!(r.decoder, None | Some(homeassistant::NAME)) => self.early.keep(raw),
+            Err(_) => {}
+            Ok(_) => {
+                for root in self.directory.take_roots() {
+                    for held in self.early.take(&root) {
+                        let again = self.decode_one(Raw { topic: &held.topic, payload: &held.payload, retained: true });
+                        if let (Ok((_, all)), Ok((_, mut more))) = (&mut decoded, again) {
+                            all.append(&mut more);
+                        }
+                    }
                 }
-                Decoded::Malformed(reason) => return Err(Rejected { decoder: Some(d.name()), reason }),
             }
         }
-        Err(Rejected { decoder: None, reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned() })
+        decoded
     }
-}
 
-impl Decoders {
-    /// Remembers who speaks natively, and refuses what a mapping says in the name of such a device or of a bridge's.
-    fn whose(&mut self, decoder: &str, bodies: &[Body]) -> Result<(), String> {
-        let messages = bodies.iter().filter_map(|body| match body {
-            Body::Message(m) => Some(&m.device),
-            _ => None,
+    fn decode_one(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
+        let list = &mut self.list;
+        let directory = &mut self.directory;
+        let taken = list.iter_mut().find_map(|d| match d.decode(raw, directory) {
+            Decoded::NotMine => None,
+            decoded => Some((d.name(), d.prefix(), decoded)),
         });
-        for device in messages {
-            match decoder {
-                native::NAME if !self.native.contains(device) && self.native.len() < MAX_NATIVE => {
-                    self.native.insert(device.clone());
+        let (name, prefix, decoded) = match taken {
+            Some(taken) => taken,
+            None => {
+                let esphome = &self.esphome;
+                let owner = |topic: &str| {
+                    let mut owners = list.iter().map(|d| d.owner(topic)).chain([esphome.owner(topic)]);
+                    owners.find(|o| *o != Owner::NotMine).unwrap_or(Owner::NotMine)
+                };
+                match self.homeassistant.decode(raw, directory, &owner) {
+                    Decoded::NotMine => (self.esphome.name(), esphome::PREFIX, self.esphome.decode(raw, directory)),
+                    decoded => (homeassistant::NAME, homeassistant::PREFIX, decoded),
                 }
-                mapping::NAME if self.native.contains(device) || device.as_str().starts_with(zigbee2mqtt::PREFIX) => {
+            }
+        };
+        match decoded {
+            Decoded::NotMine => Err(Rejected {
+                decoder: None,
+                reason: "no decoder knows this topic; describe it in a mapping file ([[mapping]])".to_owned(),
+            }),
+            Decoded::Malformed(reason) => Err(Rejected { decoder: Some(name), reason }),
+            Decoded::Inputs(mut bodies) => {
+                if name == homeassistant::NAME {
+                    self.tell_owners(&bodies);
+                }
+                if let Err(reason) = self.judge(name, prefix, &bodies) {
+                    return Err(Rejected { decoder: Some(name), reason });
+                }
+                // Its shape had deceived before it was announced.
+                if name == homeassistant::NAME
+                    && let Some(ghost) = self.esphome.disown(raw.topic)
+                {
+                    self.directory.forget(&ghost);
+                    bodies.insert(0, Body::Inventory(vec![ident::removed(ghost)]));
+                }
+                // Discovery had announced it before its own decoder knew it.
+                if name != homeassistant::NAME && self.homeassistant.reads(raw.topic) {
+                    let device = bodies.iter().find_map(|body| match body {
+                        Body::Message(m) => Some(m.device.clone()),
+                        _ => None,
+                    });
+                    if let Some(device) = device {
+                        bodies.extend(self.homeassistant.yield_topic(raw.topic, &device, &mut self.directory));
+                    }
+                }
+                Ok((name, bodies))
+            }
+        }
+    }
+
+    /// Devices of others that discovery has described: their decoders must know, so that what was a provisional id is taken back.
+    fn tell_owners(&mut self, bodies: &[Body]) {
+        for body in bodies {
+            let Body::Inventory(list) = body else { continue };
+            for info in list.iter().filter(|i| !i.removed) {
+                let Some(id) = &info.device else { continue };
+                let owns = |prefix: &str| !prefix.is_empty() && id.as_str().starts_with(prefix);
+                if let Some(owner) = self.list.iter_mut().find(|d| owns(d.prefix())) {
+                    owner.learn(
+                        std::slice::from_ref(&DeviceInfo { device: Some(id.clone()), ..DeviceInfo::default() }),
+                        &mut self.directory,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Refuses what a convention says in the name of another's device, and notes who has spoken.
+    fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
+        let prefixes = || self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX]).filter(|p| !p.is_empty());
+        let own = |id: &DeviceId| match prefix {
+            "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
+            prefix => id.as_str().starts_with(prefix),
+        };
+        for body in bodies {
+            let foreign = match body {
+                Body::Message(m) => Some(&m.device).filter(|id| !own(id)),
+                // Home Assistant discovery describes devices of others too; that they are gone is not its to say.
+                Body::Inventory(list) => list
+                    .iter()
+                    .filter(|info| name != homeassistant::NAME || info.removed)
+                    .filter_map(|info| info.device.as_ref())
+                    .find(|id| !own(id)),
+                _ => None,
+            };
+            match foreign {
+                Some(id) if name == mapping::NAME => {
                     return Err(format!(
-                        "the device {device} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
+                        "the device {id} is not the mapping's to speak for; give the mapping's `device` a prefix of its own"
                     ));
+                }
+                Some(id) => return Err(format!("the device {id} belongs to another convention than {name}; give it another name")),
+                None => {}
+            }
+        }
+        for body in bodies {
+            match body {
+                Body::Message(m) if name == native::NAME && self.native.len() < MAX_NATIVE && !self.native.contains(&m.device) => {
+                    self.native.insert(m.device.clone());
+                }
+                Body::Inventory(list) if name != homeassistant::NAME => {
+                    for info in list {
+                        match &info.device {
+                            Some(id) if info.removed => self.directory.forget(id),
+                            Some(id) if info.make.is_some() || info.model.is_some() => self.directory.describe(id),
+                            _ => {}
+                        }
+                    }
                 }
                 _ => {}
             }

@@ -1,5 +1,5 @@
 //! The product's own topics, `tuoan/v1/<site>/<device>/<kind>`, JSON or CBOR told apart by the first byte.
-use super::{Decoded, Decoder, Raw};
+use super::{Decoded, Decoder, Directory, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message};
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SiteId, Status, Telemetry, Wire};
@@ -13,7 +13,7 @@ impl Decoder for Native {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn decode(&mut self, raw: Raw<'_>) -> Decoded {
+    fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
         if !raw.topic.starts_with("tuoan/") {
             return Decoded::NotMine;
         }
@@ -104,7 +104,7 @@ mod tests {
     use tuoan_protocol::{EventKind, Fixed, Presence, Quantity};
 
     fn decode(topic: &str, payload: &[u8]) -> Decoded {
-        Native::default().decode(Raw { topic, payload, retained: false })
+        Native::default().decode(Raw { topic, payload, retained: false }, &mut Directory::default())
     }
     fn message(decoded: Decoded) -> Message {
         match decoded {
@@ -169,7 +169,7 @@ mod tests {
     fn an_event_keeps_its_retained_flag_for_the_engine_to_judge() {
         let payload = br#"{"v":1,"site":"xingyuan","device":"sos-1","boot":1,"seq":1,"uptime":10,"kind":"panic_pressed"}"#;
         let topic = "tuoan/v1/xingyuan/sos-1/event";
-        let m = message(Native::default().decode(Raw { topic, payload, retained: true }));
+        let m = message(Native::default().decode(Raw { topic, payload, retained: true }, &mut Directory::default()));
         assert!(m.retained);
         assert_eq!((m.sampled_at, m.items), (None, vec![Item::Event { kind: EventKind::PanicPressed, command: None }]));
     }

@@ -3,7 +3,9 @@
 //!
 //! One message gives one line per channel (most devices have only channel 0):
 //! `reading,site=s,zone=z,device=d temperature=23.4,co2=812,open=1i,seq=5i 1700000000123000042`
+//! A value that cannot be is sent like any other, and the field `implausible` names its quantity: `implausible="temperature,co2"`.
 use super::sinks::Unsayable;
+use crate::engine::quality::limits;
 use crate::engine::{Message, input::Item};
 use influxdb_line_protocol::LineProtocolBuilder;
 use influxdb_line_protocol::builder::FieldValue;
@@ -78,6 +80,18 @@ fn line(origin: &Origin<'_>, message: &Message, channel: u8, to: &mut Vec<u8>) -
     for (quantity, value) in fields {
         line = line.field(&field_name(quantity)?, Field::of(quantity, value)?);
     }
+    // An impossible value is kept and forwarded, and says of itself what it is.
+    let impossible = |item: &&Item| match item {
+        Item::Reading { quantity, channel: c, value } => *c == channel && !limits::is_plausible(quantity, *value),
+        Item::Event { .. } | Item::Presence(_) => false,
+    };
+    let mut doubtful = String::new();
+    for q in message.items.iter().filter(impossible).filter_map(Item::quantity_name) {
+        doubtful.extend([if doubtful.is_empty() { "" } else { "," }, q]);
+    }
+    if !doubtful.is_empty() {
+        line = line.field("implausible", doubtful.as_str());
+    }
     if let Some(seq) = message.seq.and_then(|s| i64::try_from(s).ok()) {
         line = line.field("seq", seq);
     }
@@ -120,7 +134,7 @@ pub fn check_measurement(s: &str) -> Result<(), Unsayable> {
 fn field_name(quantity: &Quantity) -> Result<Cow<'_, str>, Unsayable> {
     let s = name(quantity.name())?;
     Ok(match s {
-        "time" | "seq" | "site" | "zone" | "device" | "channel" => Cow::Owned(format!("{s}_")),
+        "time" | "seq" | "implausible" | "site" | "zone" | "device" | "channel" => Cow::Owned(format!("{s}_")),
         // InfluxDB keeps names with a leading _ for itself.
         _ if s.starts_with('_') => Cow::Owned(format!("x{s}")),
         _ => Cow::Borrowed(s),
@@ -199,9 +213,20 @@ mod tests {
 
     #[test]
     fn a_quantity_twice_counts_once_by_its_last_value() {
-        let m = message(vec![reading(Quantity::Co2, 0, 1), reading(Quantity::Co2, 1, 2), reading(Quantity::Co2, 0, 3)]);
+        let m = message(vec![reading(Quantity::Co2, 0, 401), reading(Quantity::Co2, 1, 402), reading(Quantity::Co2, 0, 403)]);
         let lines = encoded(&ORIGIN, &m).unwrap();
-        assert!(lines.contains(" co2=3,seq=5i ") && lines.contains(" co2=2,seq=5i ") && lines.lines().count() == 2, "{lines}");
+        assert!(lines.contains(" co2=403,seq=5i ") && lines.contains(" co2=402,seq=5i ") && lines.lines().count() == 2, "{lines}");
+    }
+
+    #[test]
+    fn an_impossible_value_is_forwarded_with_a_field_that_says_so() {
+        let m = message(vec![
+            reading(Quantity::Temperature, 0, -12700),
+            reading(Quantity::Co2, 0, 65535),
+            reading(Quantity::Humidity, 0, 4500),
+        ]);
+        let line = encoded(&ORIGIN, &m).unwrap();
+        assert!(line.contains(" temperature=-127,co2=65535,humidity=45,implausible=\"temperature,co2\",seq=5i "), "{line}");
     }
 
     #[test]

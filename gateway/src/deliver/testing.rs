@@ -84,6 +84,7 @@ pub fn event(sequence: u64) -> IncidentEvent {
         note: None,
         engine: "1.0".try_into().unwrap(),
         rules: [0xab; 32],
+        overridden_by: None,
     }
 }
 

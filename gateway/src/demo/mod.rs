@@ -23,7 +23,7 @@ pub mod nursery;
 pub mod play;
 pub mod recording;
 #[cfg(test)]
-mod rehearsal;
+pub(crate) mod rehearsal;
 pub mod report;
 mod run;
 pub mod scenario;

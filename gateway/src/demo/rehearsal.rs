@@ -9,18 +9,20 @@ use crate::engine::{State, step};
 use std::collections::BTreeMap;
 use tuoan_protocol::{EventKind, IncidentEvent, IncidentId, Presence, Transition};
 
-/// All incident events of the built-in day.
-fn rehearse(seed: u64) -> (Nursery, Vec<IncidentEvent>) {
+/// All inputs and incident events of the built-in day.
+pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
     let mut nursery = Nursery::built_in(Some(seed)).unwrap();
     let packs = rules::builtin().into_iter().map(|(_, text)| text.to_owned()).collect();
     let log = "01DEM00000000000000000000A".parse().unwrap();
     let begin = nursery.utc_ms(nursery.day.from.0 - PRELUDE_S);
     let mut events: Vec<IncidentEvent> = Vec::new();
     let mut state = State::new();
-    let tell = |state: &mut State, at: i64, bodies: Vec<Body>, events: &mut Vec<IncidentEvent>| {
+    let mut told: Vec<Input> = Vec::new();
+    let mut tell = |state: &mut State, at: i64, bodies: Vec<Body>, events: &mut Vec<IncidentEvent>| {
         let inputs: Vec<Input> = bodies.into_iter().map(|body| Input { at, body }).collect();
         let outcome = step(state, &inputs, at);
         events.extend(outcome.events);
+        told.extend(inputs);
         outcome.verdicts
     };
     let message = |device: &super::device::Device, seq: Option<u64>, items: Vec<Item>| {
@@ -74,7 +76,7 @@ fn rehearse(seed: u64) -> (Nursery, Vec<IncidentEvent>) {
             assert!(!refused, "{command:?}: {verdicts:?}");
         }
     }
-    (nursery, events)
+    (nursery, told, events)
 }
 
 fn story(nursery: &Nursery, events: &[IncidentEvent]) -> String {
@@ -92,7 +94,7 @@ fn story(nursery: &Nursery, events: &[IncidentEvent]) -> String {
 #[test]
 fn the_day_on_the_engine_alone_gives_the_promised_incidents() {
     for seed in [20_260_209, 1, 2, 3] {
-        let (nursery, events) = rehearse(seed);
+        let (nursery, _, events) = rehearse(seed);
         let mut opened: BTreeMap<(String, String), u64> = BTreeMap::new();
         for e in events.iter().filter(|e| e.transition == Transition::Opened) {
             *opened.entry((e.hazard.to_string(), e.place.zone.to_string())).or_default() += 1;

@@ -1,12 +1,16 @@
 //! A device's message.
-use super::detect::{Change, Tracker, judge};
+use super::cadence::Gap;
+use super::compiled::Slot;
+use super::derive::{self, Derived};
+use super::detect::{Change, Hold, Tracker, judge};
 use super::device::{Device, EVICT, Info, MAX_ANNOUNCED, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
 use super::incident::Cause;
 use super::input::{DeviceInfo, Item, Message};
 use super::judge::{carry, drive, guard};
 use super::occupancy::{proves_absence, sign_of_person};
+use super::quality::{count, limits};
 use super::rules::{Kind, Latch, phase_bit};
-use super::step::{Place3, Run};
+use super::step::{Learned, Place3, Run};
 use super::timer::Timer;
 use std::collections::BTreeSet;
 use tuoan_protocol::{DeviceId, EventKind, Fixed, Presence, Quantity, Trigger};
@@ -21,6 +25,8 @@ struct Sampled {
     /// By the device's clock, checked against ours.
     by_device: bool,
     late: bool,
+    /// What the offset of its clock adds to `utc`.
+    shift: i64,
 }
 
 /// No clock that is right says so.
@@ -39,13 +45,15 @@ impl Run<'_> {
         let restarted = matches!((m.sampled_at, device.newest_sample), (Some(new), Some(newest)) if new > newest) && !m.retained;
         if restarted {
             device.boots.forget(boot);
+        } else {
+            count(&mut device.counts.duplicate);
         }
         !restarted
     }
 
     fn sampled(&mut self, m: &Message) -> Sampled {
         let (at, now) = (self.at, self.state.utc(self.at));
-        let arrival = Sampled { utc: now, by_device: false, late: false };
+        let arrival = Sampled { utc: now, by_device: false, late: false, shift: 0 };
         // Unless both clocks are known to be right the order of arrival counts.
         let Some(t) = m.sampled_at.filter(|_| self.state.trusted) else { return arrival };
         let Some(device) = self.state.devices.get_mut(&m.device) else { return arrival };
@@ -55,11 +63,19 @@ impl Run<'_> {
         if !m.retained {
             if !late && newest.is_none_or(|n| n <= t) {
                 device.lag.in_time();
+                device.clock.note(at, age);
             } else if device.lag.old(at, age) {
-                return arrival;
+                // The clock was set back, or was never set: what was known of it is void.
+                device.clock.note_another(at, age);
+                let taken = device.clock.offset(at).map_or(now, |o| t.saturating_add(o.ms).min(now));
+                return Sampled { shift: taken.saturating_sub(now), ..arrival };
             }
         }
-        Sampled { utc: t.min(now), by_device: true, late }
+        // A clock that is off by minutes makes nothing late.
+        let correction = device.clock.correction(at);
+        let late = late && age.saturating_sub(correction.max(0)) > LATE_MS;
+        let utc = t.min(now);
+        Sampled { utc, by_device: true, late, shift: t.saturating_add(correction).min(now).saturating_sub(utc) }
     }
 
     pub(super) fn message(&mut self, m: &Message) {
@@ -83,7 +99,16 @@ impl Run<'_> {
         for item in &m.items {
             match item {
                 Item::Reading { quantity, channel, value } => {
-                    let current = self.reading(m, place.as_ref(), quantity, *channel, *value, sampled);
+                    let renamed = slot.and_then(|s| derive::by_role(s.role, quantity));
+                    let quantity = renamed.as_ref().unwrap_or(quantity);
+                    let current = self.take(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
+                    if current
+                        && !m.retained
+                        && !sampled.late
+                        && let Some(slot) = slot.filter(|s| Derived::concerns(s.role, quantity))
+                    {
+                        self.derive(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
+                    }
                     if current
                         && !m.retained
                         && let (Some(seen), Some(place)) = (sign_of_person(quantity, *value), &place)
@@ -120,13 +145,27 @@ impl Run<'_> {
             Item::Reading { .. } => false,
             Item::Event { .. } | Item::Presence(_) => true,
         });
-        let period_changed = !news && device.cadence.beat(at, was_silent);
+        let gap = match (was_silent, &device.under) {
+            (false, _) => Gap::Habit,
+            (true, None) => Gap::Failure,
+            (true, Some(_)) => Gap::Foreign,
+        };
+        let period_changed = if news {
+            device.cadence.news(at, gap);
+            false
+        } else {
+            device.cadence.beat(at, gap)
+        };
         let sees_people = device.sees_people;
         if first || unset {
             self.arm_age(&m.device);
         }
         if first || unset || was_silent || period_changed {
             self.arm_silence(&m.device);
+        }
+        if !self.state.hubs.is_empty() {
+            let trigger = Trigger { device: m.device.clone(), reading: None, seq: m.seq };
+            self.hubs_heard(&m.device, &Cause { trigger: Some(trigger), ..Cause::default() });
         }
         if let Some(place) = place.filter(|_| was_silent) {
             let trigger = Trigger { device: m.device.clone(), reading: None, seq: m.seq };
@@ -137,7 +176,33 @@ impl Run<'_> {
         }
     }
 
-    /// Takes one reading in; true when it is now the newest of its quantity.
+    /// Takes one reading in, with what it means for itself and for the other sensors in its zone; true when it is now the newest of its quantity.
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        &mut self,
+        m: &Message,
+        place: Option<&Place3>,
+        slot: Option<&Slot>,
+        quantity: &Quantity,
+        channel: u8,
+        value: Fixed,
+        sampled: Sampled,
+    ) -> bool {
+        let current = self.reading(m, place, quantity, channel, value, sampled);
+        let learned = std::mem::take(&mut self.learned);
+        if learned.recovered {
+            self.look(&m.device, |kind| kind == Kind::Implausible);
+        }
+        if current
+            && (quantity.is_state() || !m.retained && !sampled.late)
+            && slot.is_some_and(|s| s.watched.iter().any(|(q, _)| q == quantity))
+            && let Some(place) = place
+        {
+            self.sense(place, quantity, channel, value);
+        }
+        current
+    }
+
     fn reading(&mut self, m: &Message, place: Option<&Place3>, quantity: &Quantity, channel: u8, value: Fixed, sampled: Sampled) -> bool {
         let compiled = self.compiled.clone();
         let at = self.at;
@@ -147,6 +212,7 @@ impl Run<'_> {
         let full = device.values.len() >= if judged { MAX_JUDGED } else { MAX_VALUES };
         let key = (quantity.clone(), channel);
         let known = device.values.get_mut(&key);
+        let edge = !m.retained && known.as_ref().is_some_and(|v| v.value != value);
         let older = sampled.by_device && known.as_ref().is_some_and(|v| v.sampled > sampled.utc);
         if m.retained {
             // Already known, or overtaken; and a number that was lying about is no measurement of now.
@@ -155,18 +221,43 @@ impl Run<'_> {
                 return false;
             }
         }
-        match known {
-            Some(_) if older => {}
+        let number = !quantity.is_state();
+        let implausible = number && !limits::is_plausible(quantity, value);
+        let shift = i32::try_from(sampled.shift).unwrap_or(i32::MIN);
+        let known = match known {
+            Some(v) if older => v,
             Some(v) => {
-                *v = Value { value, at, sampled: sampled.utc };
+                (v.value, v.at, v.sampled, v.shift, v.implausible) = (value, at, sampled.utc, shift, implausible);
+                v
             }
             None if full => return false,
             None => {
-                device.values.insert(key, Value { value, at, sampled: sampled.utc });
+                let fresh = Value { value, at, sampled: sampled.utc, shift, implausible, series: None };
+                device.values.entry(key).or_insert(fresh)
             }
-        }
-        if !quantity.is_state() && (m.retained || older || sampled.late) {
+        };
+        if number && (m.retained || older || sampled.late) {
+            if !m.retained {
+                count(&mut device.counts.late);
+            }
             return !older;
+        }
+        // Numbers of devices that hang somewhere learn their normality.
+        let learns = number && compiled.slot(device.slot).is_some_and(|s| s.zone.is_some());
+        let series = if learns { Some(known.series.get_or_insert_default()) } else { None };
+        if implausible {
+            count(&mut device.counts.implausible);
+            if let Some(s) = series {
+                s.refuse(at);
+                self.look(&m.device, |kind| kind == Kind::Implausible);
+            }
+            return false;
+        }
+        if let Some(s) = series {
+            self.learned = Learned { recovered: s.bad > 0, bucket: s.take(at, value.0) };
+            if matches!(quantity, Quantity::Battery | Quantity::BatteryVoltage) {
+                s.battery.get_or_insert_default().sample(quantity, value.0, at);
+            }
         }
         let Some(slot) = compiled.slot(device.slot) else { return !older };
         let Some((_, rules)) = slot.judged.iter().find(|(q, _)| q == quantity) else { return !older };
@@ -181,6 +272,10 @@ impl Run<'_> {
         for &index in rules {
             let Some(rule) = compiled.rule(index) else { continue };
             let key = (index, channel);
+            if rule.kind == Kind::Decay && !guard(rule, zone, at, month) && device.tracks.get(&key).is_none_or(|t| t.hold == Hold::Idle) {
+                device.tracks.remove(&key); // What was before closing says nothing.
+                continue;
+            }
             let carried = if rule.kind == Kind::Mean { carry(device, slot) } else { 0 };
             let tracks = &mut device.tracks;
             let tracker = if rule.window > 0 {
@@ -189,12 +284,12 @@ impl Run<'_> {
                 match tracks.get_mut(&key) {
                     Some(t) => t,
                     // The usual case: nothing is the matter and nothing was.
-                    None if !judge(rule, value.0).0 => continue,
+                    None if !judge(rule, value.0, edge).0 => continue,
                     None => tracks.entry(key).or_default(),
                 }
             };
             let Some(level) = Tracker::level(tracker, rule, value, at, carried) else { continue };
-            let verdict = judge(rule, level);
+            let verdict = judge(rule, level, edge);
             if m.retained && verdict.0 {
                 tracker.found_on_connect = true;
             }
@@ -217,6 +312,24 @@ impl Run<'_> {
         true
     }
 
+    /// What follows from a live reading is taken in as readings of its own.
+    #[allow(clippy::too_many_arguments)]
+    fn derive(
+        &mut self,
+        m: &Message,
+        place: Option<&Place3>,
+        slot: &Slot,
+        quantity: &Quantity,
+        channel: u8,
+        value: Fixed,
+        sampled: Sampled,
+    ) {
+        let Some(device) = self.state.devices.get_mut(&m.device) else { return };
+        for (quantity, value) in device.derived.from(slot.role, quantity, channel, value, self.at) {
+            self.take(m, place, Some(slot), &quantity, channel, value, sampled);
+        }
+    }
+
     /// A state that is older than what is known already. A hazard in it did happen: it is told, and is over.
     #[allow(clippy::too_many_arguments)]
     fn late_state(
@@ -233,7 +346,7 @@ impl Run<'_> {
         let Some(place) = place else { return };
         for &index in rules {
             let Some(rule) = compiled.rule(index).filter(|r| r.kind == Kind::State && r.hold == 0 && r.is == value.0) else { continue };
-            let phase = place.zone.map(|z| compiled.schedule.phase(z as usize, sampled.utc));
+            let phase = place.zone.map(|z| compiled.schedule.phase(z as usize, sampled.utc.saturating_add(sampled.shift)));
             if rule.is_guarded() && phase.is_none_or(|p| rule.phases & phase_bit(p) == 0) || rule.is_latched() || rule.occupied.is_some() {
                 continue;
             }
@@ -254,6 +367,7 @@ impl Run<'_> {
             d.sees_people = true;
         }
         let Some((index, z)) = place.zone.and_then(|i| Some((i, self.state.zones.get_mut(i as usize)?))) else { return };
+        let watched = !z.watchers.is_empty();
         if !z.watchers.contains(&place.device) {
             z.watchers.insert(place.device.clone());
         }
@@ -270,7 +384,7 @@ impl Run<'_> {
         if let Some(due) = z.runs_out().filter(|_| !seen) {
             self.state.timers.arm(due.max(at), Timer::Zone(index));
         }
-        if self.occupancy(index) {
+        if self.occupancy(index) || !watched {
             self.reconsider_zone(index);
         }
         if !seen && nobody && proves_absence(&quantity) && !self.state.incidents.is_empty() {

@@ -25,7 +25,7 @@ impl Run<'_> {
                 let key = self.open(incident).ok_or("there is no such open incident; it may have been closed")?;
                 let inc = self.state.incidents.get(&key).ok_or("there is no such open incident; it may have been closed")?;
                 if !inc.findings.keys().any(|f| self.compiled.rule(f.0).is_some_and(|r| r.latch.contains(&Latch::Cancel))) {
-                    return Err("only an alarm button's incident that is still active can be cancelled");
+                    return Err("only an active incident that waits for a person can be cancelled");
                 }
                 if reason.trim().is_empty() { Err("a reason is required to cancel an alarm") } else { Ok(()) }
             }
@@ -33,6 +33,7 @@ impl Run<'_> {
                 Err("there is no such zone on this site")
             }
             Action::ReportConcern { .. } if self.compiled.report.is_none() => Err("no rule pack in force takes reports of concern"),
+            Action::MorningCheck(c) => self.may_check(c),
             Action::RoomSwept { .. } | Action::ReportConcern { .. } => Ok(()),
         }
     }
@@ -59,6 +60,7 @@ impl Run<'_> {
                     if let Some(d) = finding.1.as_ref().and_then(|d| self.state.devices.get_mut(d)) {
                         // A press right after the cancel is a new alarm, not the old one's echo.
                         d.struck.remove(&finding.0);
+                        d.tracks.remove(&(finding.0, finding.2));
                     }
                     self.lift(&key, &finding, cause.clone());
                 }
@@ -75,6 +77,7 @@ impl Run<'_> {
                 }
                 self.unlatch(zone, Latch::Sweep, &cause);
             }
+            Action::MorningCheck(check) => self.check(check, &c.actor),
             Action::ReportConcern { zone, note } => {
                 let compiled = self.compiled.clone();
                 let Some((index, rule)) = compiled.report.and_then(|i| Some((i, compiled.rule(i)?))) else { return };
@@ -88,14 +91,6 @@ impl Run<'_> {
                 }
             }
         }
-    }
-
-    fn report_again(&mut self, key: &Key, cause: &Cause) {
-        if let Some(i) = self.state.incidents.get_mut(key) {
-            i.acknowledged = false;
-            i.activations = i.activations.saturating_add(1);
-        }
-        self.say(key, tuoan_protocol::Transition::Reactivated, cause);
     }
 
     fn swept_incidents(&self, zone: &tuoan_protocol::ZoneId) -> Vec<Key> {

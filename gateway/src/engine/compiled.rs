@@ -1,8 +1,8 @@
 //! A configuration made ready: which rules look at which quantity of which device, so that a message touches nothing else.
-use super::rules::{self, Kind, Rule};
+use super::rules::{self, Condition, Kind, Rule};
 use super::schedule::Schedule;
-use super::site::{Role, Site};
-use std::collections::BTreeMap;
+use super::site::{Role, Site, Zone, ZoneKind};
+use std::collections::{BTreeMap, BTreeSet};
 use tuoan_protocol::{DeviceId, EventKind, Quantity, RuleId, ZoneId};
 
 /// Zone of the incidents of devices that stand nowhere yet: an alarm must not wait for the installer.
@@ -20,6 +20,12 @@ pub struct Compiled {
     pub gas_valves: Vec<DeviceId>,
     /// The rule that a person's report opens.
     pub report: Option<u16>,
+    /// The rule that gathers the silence of those that are heard through one other device.
+    pub hub: Option<u16>,
+    /// Where the findings about a class stand: its own room.
+    pub class_zones: BTreeMap<String, u32>,
+    /// All that rules ask of other sensors, each once, by its number.
+    pub conditions: Vec<Condition>,
 }
 
 /// What the rules see in one placed device; the last slot is that of all devices that stand nowhere.
@@ -30,11 +36,17 @@ pub struct Slot {
     pub zone_id: ZoneId,
     pub role: Role,
     pub period_ms: Option<i64>,
+    /// Through which other device it is heard, by the site file.
+    pub via: Option<DeviceId>,
     /// Rules by the quantity they judge.
     pub judged: Vec<(Quantity, Vec<u16>)>,
+    /// Conditions by the quantity that they ask for.
+    pub watched: Vec<(Quantity, Vec<u16>)>,
     pub events: Vec<(EventKind, u16)>,
     pub silence: Option<u16>,
     pub age: Option<u16>,
+    /// Rules about the quality of its numbers.
+    pub quality: Vec<u16>,
     /// A rule here depends on phase, season or occupancy.
     pub guarded: bool,
 }
@@ -47,13 +59,14 @@ pub struct ZoneSlots {
 }
 
 impl Compiled {
-    /// `Err` names every problem of the rule packs, one a line.
-    pub fn new<S: AsRef<str>>(site: &Site, packs: &[S]) -> Result<Compiled, String> {
-        Ok(Self::with_rules(site, rules::compile(packs)?))
+    /// With the site's overrides as they hold on that local day. `Err` names every problem of the rule packs and overrides, one a line.
+    pub fn new<S: AsRef<str>>(site: &Site, packs: &[S], day: i64) -> Result<Compiled, String> {
+        Ok(Self::with_rules(site, rules::overrides::in_force(rules::compile(packs)?, &site.overrides, day)?))
     }
 
-    pub fn with_rules(site: &Site, rules: Vec<Rule>) -> Compiled {
-        let mut c = Compiled { schedule: Schedule::new(site), ..Compiled::default() };
+    pub fn with_rules(site: &Site, mut rules: Vec<Rule>) -> Compiled {
+        let conditions = number_conditions(&mut rules);
+        let mut c = Compiled { schedule: Schedule::new(site), conditions, ..Compiled::default() };
         c.zones = vec![ZoneSlots::default(); site.zones.len()];
         c.by_zone = site.zones.iter().zip(0u32..).map(|(z, i)| (z.id.clone(), i)).collect();
         for p in &site.devices {
@@ -61,6 +74,7 @@ impl Compiled {
             let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role));
             let mut slot = slot(matching, Some(zone), p.zone.clone(), p.role);
             slot.period_ms = p.period_s.map(|s| i64::from(s) * 1000);
+            slot.via = p.via.clone();
             if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(p.id.clone());
             }
@@ -82,9 +96,43 @@ impl Compiled {
             zs.delays.sort_unstable();
             zs.delays.dedup();
         }
+        c.class_zones = site.classes.iter().filter_map(|class| Some((class.id.clone(), room_of(site, &class.id)?))).collect();
+        c.watch(&rules);
         c.report = numbered(&rules).find(|(_, r)| r.kind == Kind::Report).map(|(i, _)| i);
+        c.hub = numbered(&rules).find(|(_, r)| r.kind == Kind::Hub).map(|(i, _)| i);
         c.rules = rules;
         c
+    }
+
+    /// Tells each device which conditions its quantities answer: those of the rules that look at any device in its zone.
+    fn watch(&mut self, rules: &[Rule]) {
+        if self.conditions.is_empty() {
+            return;
+        }
+        let mut asked: BTreeMap<u32, BTreeSet<u16>> = BTreeMap::new();
+        for slot in &self.slots {
+            let Some(zone) = slot.zone else { continue };
+            let here = slot.rules().filter_map(|i| rules.get(usize::from(i))).flat_map(Rule::conditions);
+            asked.entry(zone).or_default().extend(here.map(|c| c.id));
+        }
+        for slot in &mut self.slots {
+            let Some(asked) = slot.zone.and_then(|z| asked.get(&z)) else { continue };
+            for c in asked.iter().filter_map(|id| self.conditions.get(usize::from(*id))) {
+                if !c.roles.is_empty() && !c.roles.contains(&slot.role) {
+                    continue;
+                }
+                for q in &c.quantities {
+                    match slot.watched.iter_mut().find(|(have, _)| have == q) {
+                        Some((_, list)) => list.push(c.id),
+                        None => slot.watched.push((q.clone(), vec![c.id])),
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn zone_id(&self, index: u32) -> Option<&ZoneId> {
+        self.by_zone.iter().find(|(_, i)| **i == index).map(|(z, _)| z)
     }
 
     /// Where a device stands; all that stand nowhere share the last slot.
@@ -109,8 +157,53 @@ fn numbered(rules: &[Rule]) -> impl Iterator<Item = (u16, &Rule)> {
     (0u16..).zip(rules)
 }
 
+/// The class's own room before one that it shares, a room to be in before a corridor.
+fn room_of(site: &Site, class: &str) -> Option<u32> {
+    let rank = |z: &Zone| {
+        let own = if z.classes.iter().any(|c| c == class) { z.classes.len() } else { usize::MAX };
+        (own, z.kind != ZoneKind::Activity, z.kind != ZoneKind::Nap)
+    };
+    let rooms = site.zones.iter().zip(0u32..).filter(|(z, _)| z.classes.is_empty() || z.classes.iter().any(|c| c == class));
+    rooms.min_by_key(|(z, i)| (rank(z), *i)).map(|(_, i)| i)
+}
+
+/// Gives each different condition its number.
+fn number_conditions(rules: &mut [Rule]) -> Vec<Condition> {
+    let mut all: Vec<Condition> = Vec::new();
+    for c in rules.iter_mut().flat_map(Rule::conditions_mut) {
+        let known = all.iter().find(|a| a.same(c)).map(|a| a.id);
+        c.id = known.unwrap_or_else(|| u16::try_from(all.len()).unwrap_or(u16::MAX));
+        if known.is_none() {
+            all.push(c.clone());
+        }
+    }
+    all
+}
+
+impl Slot {
+    /// Every rule that looks at the device.
+    pub fn rules(&self) -> impl Iterator<Item = u16> {
+        let judged = self.judged.iter().flat_map(|(_, list)| list.iter().copied());
+        let events = self.events.iter().map(|(_, i)| *i);
+        judged.chain(events).chain(self.silence).chain(self.age).chain(self.quality.iter().copied())
+    }
+}
+
 fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zone_id: ZoneId, role: Role) -> Slot {
-    let mut slot = Slot { zone, zone_id, role, period_ms: None, judged: vec![], events: vec![], silence: None, age: None, guarded: false };
+    let mut slot = Slot {
+        zone,
+        zone_id,
+        role,
+        period_ms: None,
+        via: None,
+        judged: vec![],
+        watched: vec![],
+        events: vec![],
+        silence: None,
+        age: None,
+        quality: vec![],
+        guarded: false,
+    };
     let mut silence: Option<(&Rule, u16)> = None;
     for (i, r) in rules {
         match r.kind {
@@ -118,8 +211,9 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
             Kind::Silence if silence.is_none_or(|(best, _)| r.severity < best.severity) => silence = Some((r, i)),
             Kind::Silence => {}
             Kind::Age => slot.age = Some(i),
-            Kind::Report => {}
-            Kind::State | Kind::Threshold | Kind::Mean | Kind::Rise => {
+            Kind::Report | Kind::Hub | Kind::Entry | Kind::Cluster => {}
+            k if k.is_quality() => slot.quality.push(i),
+            _ => {
                 let Some(q) = &r.quantity else { continue };
                 slot.guarded |= r.is_guarded();
                 match slot.judged.iter_mut().find(|(have, _)| have == q) {

@@ -1,16 +1,19 @@
 //! A new configuration, and what is rebuilt after a snapshot.
-use super::compiled::Compiled;
+use super::compiled::{Compiled, UNPLACED_ZONE};
+use super::device::Device;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
+use super::judge::Why;
 use super::occupancy::ZoneState;
+use super::rules::{Kind, Rule};
 use super::schedule::Phase;
 use super::site::Role;
 use super::state::State;
 use super::step::Run;
 use super::timer::Timer;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tuoan_protocol::{DeviceId, ZoneId};
+use tuoan_protocol::{DeviceId, Place, ZoneId};
 
 impl Run<'_> {
     /// Takes a configuration over. What is known of devices stays; findings of rules or places that are no more end.
@@ -30,28 +33,37 @@ impl Run<'_> {
                 (now.kind == r.kind && now.window == r.window && now.quantity == r.quantity).then_some((i, j))
             })
             .collect();
-        for (id, device) in &mut self.state.devices {
+        for (id, device) in self.state.devices.iter_mut() {
             let slot = compiled.slot_of(id);
             let moved = old.slot(device.slot).map(|s| &s.zone_id) != compiled.slot(slot).map(|s| &s.zone_id);
             device.slot = slot;
-            let judged = |rule: &u16| compiled.slot(slot).is_some_and(|s| s.judged.iter().any(|(_, list)| list.contains(rule)));
+            let judged = |rule: &u16| {
+                compiled.slot(slot).is_some_and(|s| s.judged.iter().any(|(_, list)| list.contains(rule)) || s.quality.contains(rule))
+            };
             let tracks = std::mem::take(&mut device.tracks).into_iter().filter(|_| !moved);
             device.tracks = tracks.filter_map(|((i, c), t)| Some(((*new_index.get(&i).filter(|j| judged(j))?, c), t))).collect();
+            for ((i, _), t) in &mut device.tracks {
+                t.due = compiled.rule(*i).and_then(|r| t.hold.due(r));
+            }
             device.struck = std::mem::take(&mut device.struck).into_iter().filter_map(|(i, t)| Some((*new_index.get(&i)?, t))).collect();
             if moved {
                 device.silent = false;
+                device.under = None;
                 device.untested = false;
+                // Another room is another normality.
+                device.values.values_mut().for_each(|v| v.series = None);
             }
         }
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();
 
         // Placed devices that were never heard are expected from now on.
         for id in compiled.by_device.keys() {
-            let device = self.state.devices.entry(id.clone()).or_default();
+            let device = self.state.devices.get_or_default(id);
             device.slot = compiled.slot_of(id);
             device.quiet_since = device.quiet_since.or(Some(self.at));
         }
 
+        let old_signs: BTreeMap<ZoneId, _> = old_zones.iter().cloned().zip(self.state.zones.iter().map(|z| z.signs.clone())).collect();
         let mut zones: BTreeMap<ZoneId, ZoneState> = old_zones.into_iter().zip(std::mem::take(&mut self.state.zones)).collect();
         let fresh = ZoneState { phase: Phase::Care, phase_since: self.at, ..ZoneState::default() };
         self.state.zones = c.site.zones.iter().map(|z| zones.remove(&z.id).unwrap_or_else(|| fresh.clone())).collect();
@@ -59,7 +71,7 @@ impl Run<'_> {
             z.watchers.clear();
             z.seen_by.retain(|(d, _, _)| compiled.by_device.contains_key(d));
         }
-        for (id, device) in &self.state.devices {
+        for (id, device) in self.state.devices.iter() {
             let Some(slot) = compiled.slot(device.slot) else { continue };
             for (i, z) in (0u32..).zip(&mut self.state.zones) {
                 if slot.zone != Some(i) {
@@ -69,25 +81,65 @@ impl Run<'_> {
                 }
             }
         }
+        let by_index = c.site.zones.iter().enumerate().filter_map(|(i, z)| Some((i, old_signs.get(&z.id)?.clone()))).collect();
+        self.relearn(&old.conditions, &by_index);
         self.state.sounding.retain(|d| compiled.sirens.iter().any(|(s, _)| s == d));
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
         self.state.configuration = Some(c);
 
+        let was = |hub: &DeviceId| {
+            let slot = old.by_device.get(hub).and_then(|i| old.slot(Some(*i)));
+            let zone = slot.map(|s| s.zone_id.clone()).or_else(|| ZoneId::new(UNPLACED_ZONE).ok())?;
+            Some(Place { zone, device: Some(hub.clone()) })
+        };
+        self.dissolve(was);
         self.carry_findings(&new_index);
         self.rearm();
         self.new_phase();
+        // A state that stands is judged by the rules that are new, too; a number is judged when it comes again.
+        let same = |r: &Rule| old.rules.iter().any(|o| o == r);
+        let fresh: BTreeSet<u16> = (0u16..).zip(&compiled.rules).filter(|(_, r)| !same(r)).map(|(i, _)| i).collect();
+        let placed: Vec<DeviceId> = if fresh.is_empty() { vec![] } else { compiled.by_device.keys().cloned().collect() };
+        for id in placed {
+            self.reconsider(&id, Why::Rules(&fresh));
+        }
         self.incidents_changed = true;
+    }
+
+    /// Overrides begin and end by themselves, at local midnight; true when one has.
+    pub(super) fn new_day(&mut self) -> bool {
+        let Some(c) = &self.state.configuration else { return false };
+        let day = c.site.local_day(self.state.utc(self.at));
+        let (trusted, before) = (self.state.trusted, std::mem::replace(&mut self.state.day, day));
+        let unchanged = c.site.overrides.iter().all(|o| o.holds_on(before) == o.holds_on(day));
+        let c = c.clone();
+        if before != day {
+            self.day_over(before, trusted && day == before.saturating_add(1));
+        }
+        if unchanged {
+            return false;
+        }
+        // What was compiled on one day compiles on every other.
+        let Ok(compiled) = Compiled::new(&c.site, &c.rules, day) else { return false };
+        self.configure(c, compiled);
+        true
     }
 
     fn carry_findings(&mut self, new_index: &BTreeMap<u16, u16>) {
         let compiled = self.compiled.clone();
         let keys: Vec<Key> = self.state.incidents.keys().cloned().collect();
         for key in keys {
+            let hub = key.1.device.as_ref().filter(|d| self.state.hubs.contains(*d)).cloned();
+            let told = |d: &Device| d.under.is_some() && d.under == key.1.device;
+            let under: BTreeSet<DeviceId> = self.state.devices.iter().filter(|(_, d)| told(d)).map(|(id, _)| id.clone()).collect();
             let Some(incident) = self.state.incidents.get_mut(&key) else { continue };
             let stands = |f: &FindingKey| -> Option<FindingKey> {
                 let index = *new_index.get(&f.0)?;
                 let rule = compiled.rule(index)?;
                 let here = match &f.1 {
+                    Some(_) if rule.kind == Kind::Hub => hub.is_some(),
+                    Some(d) if under.contains(d) => serves(&compiled, d, index),
+                    Some(d) if key.1.device.as_ref().is_some_and(|p| p != d) => false,
                     Some(d) => compiled.slot(compiled.slot_of(d)).is_some_and(|s| s.zone_id == key.1.zone && serves(&compiled, d, index)),
                     None => compiled.zone_index(&key.1.zone).is_some(),
                 };
@@ -118,6 +170,7 @@ impl Run<'_> {
         for key in keys {
             self.close_or_wait(&key);
         }
+        self.arm_cases();
         for zone in (0u32..).zip(0..self.state.zones.len()).map(|(i, _)| i) {
             self.arm_zone(zone);
         }
@@ -130,6 +183,7 @@ fn serves(compiled: &Compiled, device: &DeviceId, rule: u16) -> bool {
     compiled.slot(compiled.slot_of(device)).is_some_and(|s| {
         s.silence == Some(rule)
             || s.age == Some(rule)
+            || s.quality.contains(&rule)
             || s.events.iter().any(|(_, r)| *r == rule)
             || s.judged.iter().any(|(_, list)| list.contains(&rule))
     })
@@ -139,7 +193,7 @@ impl State {
     /// After decoding: where each device stands.
     pub(super) fn relink(&mut self) {
         let compiled = self.compiled.clone();
-        for (id, device) in &mut self.devices {
+        for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
         }
     }

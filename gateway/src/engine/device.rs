@@ -1,8 +1,12 @@
 //! What is remembered of one device.
 use super::cadence::Cadence;
 use super::dedupe::Boots;
+use super::derive::Derived;
 use super::detect::Tracker;
 use super::input::EngineMs;
+use super::quality::Counts;
+use super::quality::clock::DeviceClock;
+use super::quality::series::Series;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tuoan_protocol::{DeviceId, Fixed, Quantity};
@@ -22,13 +26,22 @@ pub const MAX_TEXT: usize = 64;
 pub const MAX_ANNOUNCED: usize = 64;
 
 /// The newest value of one quantity on one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Value {
     pub value: Fixed,
     /// Engine time of its arrival.
     pub at: EngineMs,
     /// UTC milliseconds of the sample; of its arrival where the device has no clock.
     pub sampled: i64,
+    /// Milliseconds to be added to that because the device's clock is known to be off.
+    #[serde(default)]
+    pub shift: i32,
+    /// It cannot be: shown as such and judged by no rule.
+    #[serde(default)]
+    pub implausible: bool,
+    /// What the numbers of a placed device have learned of themselves.
+    #[serde(default)]
+    pub series: Option<Box<Series>>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -61,6 +74,13 @@ pub struct Device {
     pub newest_sample: Option<i64>,
     /// Whether its old samples are a backlog or the word of a clock that is behind.
     pub lag: Lag,
+    /// What follows from its readings.
+    pub derived: Derived,
+    /// How far its clock is off.
+    pub clock: DeviceClock,
+    pub counts: Counts,
+    /// Its silence is told under this hub.
+    pub under: Option<DeviceId>,
     /// Where it stands in the compiled configuration.
     #[serde(skip)]
     pub slot: Option<u32>,

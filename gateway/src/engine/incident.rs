@@ -1,7 +1,7 @@
 //! Findings -> incidents: one incident for each hazard and place while it lasts, with a life cycle after ISA-18.2.
 use super::ENGINE_VERSION;
 use super::input::EngineMs;
-use super::rules::Rule;
+use super::rules::{Kind, Rule};
 use super::step::Run;
 use super::timer::Timer;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,9 @@ pub type FindingKey = (u16, Option<DeviceId>, u8);
 pub struct Finding {
     pub trigger: Option<Trigger>,
     pub found_on_connect: bool,
+    /// Another sensor has confirmed what was only inferred.
+    #[serde(default)]
+    pub confirmed: bool,
 }
 
 /// An incident that is not closed yet.
@@ -43,6 +46,9 @@ pub struct Incident {
     pub returned: Option<EngineMs>,
     pub regather: i64,
     pub siren: bool,
+    /// Stays open until someone has taken note, however harmless.
+    #[serde(default)]
+    pub owed: bool,
 }
 
 impl Incident {
@@ -54,7 +60,7 @@ impl Incident {
     }
     /// Returned, and nobody owes it an acknowledgement: closes when the regather time is over.
     fn closes_at(&self) -> Option<EngineMs> {
-        let settled = self.acknowledged || self.peak >= Severity::General;
+        let settled = self.acknowledged || self.peak >= Severity::General && !self.owed;
         self.returned.filter(|_| settled).map(|t| t.saturating_add(self.regather))
     }
 }
@@ -73,11 +79,19 @@ pub struct Cause {
 impl Run<'_> {
     /// A condition holds.
     pub(super) fn raise(&mut self, key: Key, finding: FindingKey, cause: Cause) {
-        let entry = Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect };
+        self.raise_all(key, vec![finding], cause);
+    }
+
+    /// Several conditions at one place hold from now on, told as one.
+    pub(super) fn raise_all(&mut self, key: Key, findings: Vec<FindingKey>, cause: Cause) {
+        let confirmed = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
+        let entry =
+            |f: &FindingKey| Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect, confirmed: confirmed(f) };
+        let entries: BTreeMap<FindingKey, Finding> = findings.iter().map(|f| (f.clone(), entry(f))).collect();
         if let Some(incident) = self.state.incidents.get_mut(&key) {
-            incident.findings.insert(finding, entry);
+            incident.findings.extend(entries);
         } else {
-            let Some(rule) = self.compiled.rule(finding.0) else { return };
+            let Some(rule) = findings.first().and_then(|f| self.compiled.rule(f.0)) else { return };
             let Some(id) = self.next_id() else { return };
             let now = self.state.utc(self.at);
             let incident = Incident {
@@ -93,10 +107,11 @@ impl Run<'_> {
                 activations: 0,
                 found_on_connect: cause.found_on_connect,
                 sequence: 0,
-                findings: BTreeMap::from([(finding, entry)]),
+                findings: entries,
                 returned: Some(self.at),
                 regather: rule.regather,
                 siren: false,
+                owed: false,
             };
             self.state.incidents.insert(key.clone(), incident);
         }
@@ -116,22 +131,21 @@ impl Run<'_> {
     pub(super) fn settle(&mut self, key: &Key, cause: Cause) {
         let compiled = self.compiled.clone();
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
-        let rank = |r: &Rule| (r.severity, r.basis);
+        let basis_of = |r: &Rule, f: &Finding| if f.confirmed { Basis::Confirmed } else { r.basis };
         let found = |f: &FindingKey| compiled.rule(f.0);
-        let top = incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f))).min_by_key(|(r, _)| rank(r));
+        let top = incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f))).min_by_key(|(r, f)| (r.severity, basis_of(r, f)));
         let transition = match top {
             Some((rule, finding)) => {
                 let before = (incident.severity, incident.basis);
                 let was_active = incident.active();
-                let basis = incident.findings.keys().filter_map(found).map(|r| r.basis).min().unwrap_or(rule.basis);
+                let all = || incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f)));
+                let basis = all().map(|(r, f)| basis_of(r, f)).min().unwrap_or(rule.basis);
+                let siren = all().any(|(r, f)| r.siren && basis_of(r, f) == Basis::Confirmed && r.severity == Severity::Emergency);
                 (incident.severity, incident.basis) = (rule.severity, basis);
                 incident.peak = incident.peak.min(rule.severity);
                 incident.regather = incident.regather.max(rule.regather);
-                incident.siren = incident
-                    .findings
-                    .keys()
-                    .filter_map(found)
-                    .any(|r| r.siren && r.basis == Basis::Confirmed && r.severity == Severity::Emergency);
+                incident.siren = siren;
+                incident.owed |= rule.acknowledge;
                 let first = incident.activations == 0;
                 if !was_active {
                     incident.returned = None;
@@ -147,6 +161,9 @@ impl Run<'_> {
                     (false, true) => None,
                 };
                 if transition.is_some() {
+                    // A hub speaks for all that is gathered under it.
+                    let hub = incident.findings.iter().filter_map(|(k, f)| Some((found(k)?, f))).find(|(r, _)| r.kind == Kind::Hub);
+                    let (rule, finding) = hub.unwrap_or((rule, finding));
                     incident.rule = rule.id.clone();
                     incident.trigger = finding.trigger.clone();
                 }
@@ -183,7 +200,7 @@ impl Run<'_> {
     pub(super) fn close_or_wait(&mut self, key: &Key) {
         let Some(due) = self.state.incidents.get(key).and_then(Incident::closes_at) else { return };
         if due > self.at {
-            return self.state.timers.arm(due, Timer::Close(key.0.clone(), key.1.clone()));
+            return self.state.timers.arm(due, Timer::Close(Box::new(key.clone())));
         }
         self.say(key, Transition::Closed, &Cause::default());
         self.state.incidents.remove(key);
@@ -227,6 +244,7 @@ impl Run<'_> {
             note: cause.note.as_deref().map(bounded),
             engine: bounded(ENGINE_VERSION),
             rules: c.hash,
+            overridden_by: c.site.overrides.iter().find(|o| o.rule == incident.rule && o.holds_on(state.day)).map(|o| bounded(&o.author)),
         });
         self.incidents_changed = true;
     }

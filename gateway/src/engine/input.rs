@@ -1,4 +1,5 @@
 //! What the engine is told. The input log is these, in one total order; each has a position, 1 the first.
+use super::rules::Override;
 use super::site::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -43,6 +44,9 @@ pub struct Configuration {
     pub rules: Vec<String>,
     /// SHA-256 over the canonical site and the rule packs.
     pub hash: [u8; 32],
+    /// Those of the site's overrides that were set while the gateway ran, not by its file: a start with the file alone keeps them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<Override>,
 }
 
 impl Configuration {
@@ -55,7 +59,15 @@ impl Configuration {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Configuration { log, site, rules, hash: hash.finalize().into() }
+        Configuration { log, site, rules, hash: hash.finalize().into(), set: Vec::new() }
+    }
+
+    /// The same with those overrides set beside the file's; of one rule they take the place of the file's.
+    pub fn with_set(self, set: Vec<Override>) -> Configuration {
+        let Configuration { log, mut site, rules, .. } = self;
+        site.overrides.retain(|o| set.iter().all(|s| s.rule != o.rule));
+        site.overrides.extend(set.iter().cloned());
+        Configuration { set, ..Configuration::new(log, site, rules) }
     }
 }
 
@@ -76,6 +88,15 @@ pub enum Item {
     Reading { quantity: Quantity, channel: u8, value: Fixed },
     Event { kind: EventKind, command: Option<u64> },
     Presence(Presence),
+}
+
+impl Item {
+    pub fn quantity_name(&self) -> Option<&str> {
+        match self {
+            Item::Reading { quantity, .. } => Some(quantity.name()),
+            Item::Event { .. } | Item::Presence(_) => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -121,9 +142,69 @@ pub enum Action {
         zone: ZoneId,
         note: String,
     },
-    /// Ends a panic alarm; the reason is required.
+    /// 晨检: one child's, or a whole class's that is well.
+    MorningCheck(Check),
+    /// Ends an alarm that waits for a person; the reason is required.
     CancelPanic {
         incident: IncidentId,
         reason: String,
     },
+}
+
+/// A morning check entered by hand.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Check {
+    /// Id of the class.
+    pub class: String,
+    /// Body temperature, where it was taken.
+    pub temperature: Option<Fixed>,
+    pub symptoms: Vec<Symptom>,
+    /// A code that only the nursery can resolve, never a name. It does not leave the box.
+    pub child: Option<String>,
+    /// The second look at the same child.
+    pub recheck: bool,
+}
+
+/// What the morning check looks for (一摸二看三问四查). Numbers are kept in snapshots: append only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Symptom {
+    Fever = 0,
+    Cough = 1,
+    Vomiting = 2,
+    Diarrhoea = 3,
+    Rash = 4,
+    /// 手、口疱疹: hand, foot and mouth disease.
+    Blisters = 5,
+    RedEyes = 6,
+    /// 腮腺肿大: mumps.
+    SwollenCheeks = 7,
+}
+
+impl Symptom {
+    pub const ALL: [Symptom; 8] = [
+        Symptom::Fever,
+        Symptom::Cough,
+        Symptom::Vomiting,
+        Symptom::Diarrhoea,
+        Symptom::Rash,
+        Symptom::Blisters,
+        Symptom::RedEyes,
+        Symptom::SwollenCheeks,
+    ];
+    /// Name in forms and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Symptom::Fever => "fever",
+            Symptom::Cough => "cough",
+            Symptom::Vomiting => "vomiting",
+            Symptom::Diarrhoea => "diarrhoea",
+            Symptom::Rash => "rash",
+            Symptom::Blisters => "blisters",
+            Symptom::RedEyes => "red_eyes",
+            Symptom::SwollenCheeks => "swollen_cheeks",
+        }
+    }
 }

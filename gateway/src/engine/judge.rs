@@ -7,8 +7,10 @@ use super::input::EngineMs;
 use super::occupancy::{SWEEP_MS, ZoneState};
 use super::rules::{ALL_MONTHS, Latch, Rule, phase_bit};
 use super::schedule::Phase;
+use super::signs::{allow, expiries};
 use super::step::{Place3, Run};
 use super::timer::{Timer, Timers};
+use std::collections::BTreeSet;
 use tuoan_protocol::{DeviceId, Quantity, Trigger};
 
 /// A value of a device of unknown habit stands so long.
@@ -30,6 +32,7 @@ pub(super) fn guard(rule: &Rule, zone: Option<&ZoneState>, at: EngineMs, month: 
         && rule.within.is_none_or(|w| lasted < w)
         && rule.occupied.is_none_or(|o| o == z.occupied)
         && (rule.months == ALL_MONTHS || rule.months & (1 << month()) != 0)
+        && allow(rule, z, at)
         && !(rule.latch.contains(&Latch::Sweep) && z.swept.is_some_and(|t| at.saturating_sub(t) < SWEEP_MS))
 }
 
@@ -59,6 +62,27 @@ pub(super) fn drive(
     change
 }
 
+/// Why values are judged again without a new sample.
+#[derive(Clone, Copy)]
+pub(super) enum Why<'a> {
+    /// The hold or clear time of one tracker (rule, channel) is over.
+    Time(u16, u8),
+    /// The day or the zone around it has changed.
+    Guard,
+    /// These rules are new or changed.
+    Rules(&'a BTreeSet<u16>),
+}
+
+impl Why<'_> {
+    fn concerns(self, index: u16, channel: u8, rule: &Rule) -> bool {
+        match self {
+            Why::Time(i, c) => (i, c) == (index, channel),
+            Why::Guard => rule.is_guarded(),
+            Why::Rules(fresh) => fresh.contains(&index),
+        }
+    }
+}
+
 impl Run<'_> {
     pub(super) fn zone(&self, index: Option<u32>) -> Option<&ZoneState> {
         self.state.zones.get(index? as usize)
@@ -81,11 +105,11 @@ impl Run<'_> {
 
     /// A hold or clear time is over.
     pub(super) fn track_due(&mut self, id: &DeviceId, index: u16, channel: u8) {
-        self.reconsider(id, Some((index, channel)), true);
+        self.reconsider(id, Why::Time(index, channel));
     }
 
-    /// Judges a device's present values again, because something around them has changed, or (`timed`) because one tracker's time has come.
-    fn reconsider(&mut self, id: &DeviceId, only: Option<(u16, u8)>, timed: bool) {
+    /// Judges a device's present values again.
+    pub(super) fn reconsider(&mut self, id: &DeviceId, why: Why<'_>) {
         let compiled = self.compiled.clone();
         let month = compiled.schedule.month(self.state.utc(self.at));
         let state = &mut *self.state;
@@ -96,8 +120,8 @@ impl Run<'_> {
         let mut changes = Vec::new();
         for ((quantity, channel), value) in &device.values {
             let Some((_, rules)) = slot.judged.iter().find(|(q, _)| q == quantity) else { continue };
-            for &index in rules.iter().filter(|&&i| only.is_none_or(|o| o == (i, *channel))) {
-                let Some(rule) = compiled.rule(index).filter(|r| timed || r.is_guarded()) else { continue };
+            for &index in rules {
+                let Some(rule) = compiled.rule(index).filter(|r| why.concerns(index, *channel, r)) else { continue };
                 let key = (index, *channel);
                 let tracker = device.tracks.get(&key);
                 let Some(level) = tracker.map_or(Some(value.value.0), |t| t.last_level(rule, Some(value.value))) else { continue };
@@ -105,9 +129,9 @@ impl Run<'_> {
                     continue;
                 }
                 let old = self.at.saturating_sub(value.at);
-                let (mut trips, mut clears) = judge(rule, level);
+                let (mut trips, mut clears) = judge(rule, level, false);
                 let idle = tracker.is_none_or(|t| t.hold == Hold::Idle);
-                if (timed || idle) && !quantity.is_state() && old >= carry {
+                if value.implausible || (matches!(why, Why::Time(..)) || idle) && !quantity.is_state() && old >= carry {
                     // A number that nobody has confirmed lately begins nothing, fulfils no hold time and proves no recovery.
                     (trips, clears) = (false, false);
                 }
@@ -145,13 +169,16 @@ impl Run<'_> {
         let Some(slots) = compiled.zones.get(zone as usize) else { return };
         for id in &slots.devices {
             if compiled.slot(compiled.slot_of(id)).is_some_and(|s| s.guarded) {
-                self.reconsider(id, None, false);
+                self.reconsider(id, Why::Guard);
             }
         }
     }
 
     /// The day has moved on, or the clock or the calendar is another: every zone's phase anew.
     pub(super) fn new_phase(&mut self) {
+        if self.new_day() {
+            return; // To be configured anew is to be in a new phase.
+        }
         let compiled = self.compiled.clone();
         let utc = self.state.utc(self.at);
         for (i, zone) in (0u32..).zip(0..self.state.zones.len()) {
@@ -160,6 +187,10 @@ impl Run<'_> {
                 && z.phase != phase
             {
                 (z.phase, z.phase_since) = (phase, self.at);
+                self.signs_counted(i);
+                if !phase.has_children() {
+                    self.children_gone(i);
+                }
                 self.arm_zone(i);
             }
             self.occupancy(i);
@@ -183,7 +214,8 @@ impl Run<'_> {
         let (Some(z), Some(slots)) = (self.state.zones.get(index as usize), compiled.zones.get(index as usize)) else { return };
         let delays = slots.delays.iter().map(|d| z.phase_since.saturating_add(*d));
         let sweep = z.swept.map(|t| t.saturating_add(SWEEP_MS));
-        for due in delays.chain(z.runs_out()).chain(sweep).filter(|due| *due > at) {
+        let signs = expiries(z, &compiled.conditions);
+        for due in delays.chain(z.runs_out()).chain(sweep).chain(signs).filter(|due| *due > at) {
             self.state.timers.arm(due, Timer::Zone(index));
         }
     }
@@ -194,7 +226,8 @@ impl Run<'_> {
         let (at, compiled) = (self.at, self.compiled.clone());
         let (Some(z), Some(slots)) = (self.state.zones.get(index as usize), compiled.zones.get(index as usize)) else { return };
         let guard_turns = slots.delays.iter().any(|d| z.phase_since.saturating_add(*d) == at)
-            || z.swept.is_some_and(|t| t.saturating_add(SWEEP_MS) == at);
+            || z.swept.is_some_and(|t| t.saturating_add(SWEEP_MS) == at)
+            || expiries(z, &compiled.conditions).any(|due| due == at);
         let occupancy_turns = self.occupancy(index);
         self.arm_zone(index);
         if guard_turns || occupancy_turns {
@@ -228,8 +261,10 @@ impl Run<'_> {
             z.last_sign = Some(at);
         }
         let was_watcher = z.watchers.remove(&place.device);
+        let sign_lost = self.sign_lost(index, &place.device);
         self.arm_zone(index);
-        if (was_watcher || before > 0) && self.occupancy(index) {
+        let turned = (was_watcher || before > 0) && self.occupancy(index);
+        if turned || was_watcher || sign_lost {
             self.reconsider_zone(index);
         }
     }

@@ -13,25 +13,31 @@
 //! | [`schedule`] | which phase of the day a zone is in |
 //! | [`rules`] | rule packs: schema, checks, test cases |
 //! | [`detect`] | one file per kind of rule |
+//! | [`quality`] | how far a number can be trusted, learned from itself |
 //! | [`incident`] | findings -> incidents, life cycle |
 //! | [`state`] | what is remembered, and its snapshot |
 //! | [`view`] | what a page shows |
 mod apply;
 mod cadence;
+mod checkup;
 mod command;
 mod compiled;
 mod configure;
 mod dedupe;
+mod derive;
 mod detect;
 mod device;
+mod devices;
 mod incident;
 pub mod input;
 mod judge;
 mod occupancy;
 mod order;
 pub mod outcome;
+pub mod quality;
 pub mod rules;
 pub mod schedule;
+mod signs;
 pub mod site;
 mod site_check;
 pub mod state;
@@ -45,7 +51,7 @@ pub mod view;
 mod view_build;
 
 pub use compiled::UNPLACED_ZONE;
-pub use input::{Action, Body, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message};
+pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
 pub use schedule::Phase;
 pub use site::Site;
@@ -53,4 +59,4 @@ pub use state::{SnapshotError, State};
 pub use step::step;
 
 /// Written into every incident event; raise it whenever the same inputs could give another incident log.
-pub const ENGINE_VERSION: &str = "1.0";
+pub const ENGINE_VERSION: &str = "2.0";

@@ -1,8 +1,9 @@
 //! Whether anyone is in a zone.
 use super::input::EngineMs;
 use super::schedule::Phase;
+use super::signs::Sign;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tuoan_protocol::{DeviceId, Fixed, Quantity};
 
 /// A zone counts as occupied so long after the last sign of a person.
@@ -26,6 +27,8 @@ pub struct ZoneState {
     pub occupied: bool,
     /// Engine time of the last room sweep (已清场).
     pub swept: Option<EngineMs>,
+    /// What its sensors say to each other's rules, by the number of the condition.
+    pub signs: BTreeMap<u16, Sign>,
 }
 
 impl ZoneState {

@@ -40,6 +40,12 @@ pub fn parse_date(text: &str) -> Option<i64> {
     let date = time::Date::from_calendar_date(y.parse().ok()?, month, d.parse().ok()?).ok()?;
     Some(i64::from(date.to_julian_day()) - EPOCH_JULIAN)
 }
+/// "2026-10-01" of a day since 1970-01-01; empty outside the years 0 to 9999.
+pub fn date_of(day: i64) -> String {
+    let date = i32::try_from(day.saturating_add(EPOCH_JULIAN)).ok().and_then(|j| time::Date::from_julian_day(j).ok());
+    date.filter(|d| (0..=9999).contains(&d.year()))
+        .map_or_else(String::new, |d| format!("{:04}-{:02}-{:02}", d.year(), u8::from(d.month()), d.day()))
+}
 const EPOCH_JULIAN: i64 = 2_440_588;
 
 /// Month (1-12) of a day since 1970-01-01.
@@ -231,6 +237,7 @@ mod tests {
     #[test]
     fn dates_are_checked() {
         assert_eq!(parse_date("1970-01-02"), Some(1));
+        assert_eq!([date_of(1), date_of(20_779), date_of(i64::MAX)], ["1970-01-02", "2026-11-22", ""]);
         for bad in ["2026-02-30", "2026-1-1", "today", "2026-10-01-1", ""] {
             assert_eq!(parse_date(bad), None, "{bad}");
         }

@@ -23,6 +23,16 @@ pub struct Site {
     pub devices: Vec<Placement>,
     #[serde(default)]
     pub calendar: Calendar,
+    /// What this site changes about the rules, `[[override]]`.
+    #[serde(default, rename = "override", skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<super::rules::Override>,
+}
+
+impl Site {
+    /// Days since 1970-01-01 by the site's own clock.
+    pub fn local_day(&self, utc: i64) -> i64 {
+        utc.saturating_add(i64::from(self.utc_offset_minutes) * 60_000).div_euclid(86_400_000)
+    }
 }
 
 /// "07:30-18:45", local time.
@@ -139,6 +149,9 @@ pub struct Placement {
     /// Seconds between its messages, where it is known; otherwise learned.
     #[serde(default)]
     pub period_s: Option<u32>,
+    /// Through which other device it is heard (switch, coordinator, hub), where its convention does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<DeviceId>,
 }
 
 /// What a device is for: a contact on a door is judged otherwise than one on a window.
@@ -159,6 +172,17 @@ pub enum Role {
     Lock,
     Power,
     Siren,
+    /// A germicidal lamp that shines into the room; its power may stand for its state.
+    UvLamp,
+    /// A shielded one that circulates the air (循环风): people may be there.
+    UvCirculating,
+    Fridge,
+    /// Measures children's temperature.
+    Thermometer,
+    /// Records the cameras: a channel each.
+    Recorder,
+    /// What is estimated of a zone from its other sensors, not measured.
+    Estimate,
     /// Shuts the gas off; closed on a confirmed gas alarm anywhere in the building.
     GasValve,
     Camera,

@@ -55,6 +55,9 @@ impl Site {
             if d.period_s == Some(0) {
                 out.push(format!("device {} has period_s = 0; leave it out to have it learned", d.id));
             }
+            if d.via.as_ref() == Some(&d.id) {
+                out.push(format!("device {} has itself as via; name the switch, coordinator or hub that it is heard through", d.id));
+            }
         }
         for (list, dates) in [("holidays", &self.calendar.holidays), ("working_days", &self.calendar.working_days)] {
             for d in dates.iter().filter(|d| parse_date(d).is_none()) {

@@ -1,12 +1,14 @@
 //! What the engine remembers between steps, and its snapshot.
+use super::checkup::Case;
 use super::compiled::Compiled;
-use super::device::{Device, Info};
+use super::device::Info;
+use super::devices::Devices;
 use super::incident::Incident;
 use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tuoan_protocol::{DeviceId, HazardId, Place};
 
@@ -24,18 +26,26 @@ pub struct State {
     pub(super) offset_ms: i64,
     pub(super) trusted: bool,
     pub(super) configuration: Option<Box<Configuration>>,
-    pub(super) devices: BTreeMap<DeviceId, Device>,
+    /// Local day by which the overrides in force were last chosen.
+    pub(super) day: i64,
+    pub(super) devices: Devices,
     /// How many of them stand on no zone.
     pub(super) unplaced: usize,
     /// In the order of the site's zones.
     pub(super) zones: Vec<ZoneState>,
     pub(super) incidents: BTreeMap<(HazardId, Place), Incident>,
+    /// Cases of illness from the morning checks, oldest first.
+    pub(super) cases: VecDeque<Case>,
     /// Number of the last order to a device.
     pub(super) orders: u64,
     /// Sirens that were told to sound.
     pub(super) sounding: BTreeSet<DeviceId>,
     /// Gas valves that were told to close and for which incident the order still stands.
     pub(super) closing: BTreeSet<DeviceId>,
+    /// Hubs that are held to be gone and under whose incident others are told.
+    pub(super) hubs: BTreeSet<DeviceId>,
+    /// Hour of engine time of the last look at what the series have learned.
+    pub(super) round: i64,
     #[serde(skip)]
     pub(super) timers: Timers,
     #[serde(skip)]
@@ -52,13 +62,17 @@ impl Default for State {
             offset_ms: 0,
             trusted: false,
             configuration: None,
-            devices: BTreeMap::new(),
+            day: 0,
+            devices: Devices::default(),
             unplaced: 0,
             zones: Vec::new(),
             incidents: BTreeMap::new(),
+            cases: VecDeque::new(),
             orders: 0,
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),
+            hubs: BTreeSet::new(),
+            round: 0,
             timers: Timers::default(),
             compiled: Arc::default(),
         }
@@ -97,7 +111,7 @@ impl State {
         }
         let mut state: State = minicbor_serde::from_slice(bytes).map_err(damaged)?;
         if let Some(c) = &state.configuration {
-            state.compiled = Arc::new(Compiled::new(&c.site, &c.rules).map_err(SnapshotError::Configuration)?);
+            state.compiled = Arc::new(Compiled::new(&c.site, &c.rules, state.day).map_err(SnapshotError::Configuration)?);
         }
         state.relink();
         state.rearm();

@@ -2,6 +2,7 @@
 use super::compiled::Compiled;
 use super::input::{Body, EngineMs, Input};
 use super::outcome::{Outcome, Verdict};
+use super::quality::series::Bucket;
 use super::rules::Rule;
 use super::state::State;
 use super::timer::Timer;
@@ -39,6 +40,15 @@ pub(super) struct Run<'a> {
     /// Time of the input or timer at hand.
     pub at: EngineMs,
     pub incidents_changed: bool,
+    /// What the reading at hand has brought about in its series.
+    pub learned: Learned,
+}
+
+/// A number that was bad is good again; a mean is complete.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Learned {
+    pub recovered: bool,
+    pub bucket: Option<Bucket>,
 }
 
 /// A device and where it stands.
@@ -60,7 +70,7 @@ impl Place3 {
 impl<'a> Run<'a> {
     pub fn new(state: &'a mut State) -> Run<'a> {
         let (compiled, at) = (state.compiled.clone(), state.now);
-        Run { state, compiled, out: Outcome::default(), at, incidents_changed: false }
+        Run { state, compiled, out: Outcome::default(), at, incidents_changed: false, learned: Learned::default() }
     }
 
     /// Fires the timers due by `limit`, each at the time it was due.
@@ -82,7 +92,8 @@ impl<'a> Run<'a> {
             Timer::Track(device, rule, channel) => self.track_due(&device, rule, channel),
             Timer::Silence(device) => self.silence_due(&device),
             Timer::Age(device) => self.age_due(&device),
-            Timer::Close(hazard, place) => self.close_or_wait(&(hazard, place)),
+            Timer::Cases => self.cases_due(),
+            Timer::Close(key) => self.close_or_wait(&key),
         }
     }
 
@@ -99,6 +110,7 @@ impl<'a> Run<'a> {
                 return Verdict::Duplicate;
             }
             let position = self.take_position();
+            self.round();
             self.message(m);
             return Verdict::Accepted(position);
         }
@@ -111,10 +123,14 @@ impl<'a> Run<'a> {
             return Verdict::Accepted(position);
         }
         if let Body::Configure(c) = body {
-            let Ok(compiled) = Compiled::new(&c.site, &c.rules) else {
-                return Verdict::Refused("a rule pack does not compile; `tuoan rules check` names every problem");
+            let day = c.site.local_day(self.state.utc(self.at));
+            let Ok(compiled) = Compiled::new(&c.site, &c.rules, day) else {
+                return Verdict::Refused(
+                    "a rule pack or an override does not compile; `tuoan rules check` and `tuoan doctor` name every problem",
+                );
             };
             let position = self.take_position();
+            self.state.day = day;
             self.configure(c.clone(), compiled);
             return Verdict::Accepted(position);
         }
@@ -149,6 +165,7 @@ impl<'a> Run<'a> {
             shift(&mut device.quiet_since);
             shift(&mut device.offline_since);
             device.cadence.interrupted();
+            device.values.values_mut().filter_map(|v| v.series.as_deref_mut()).for_each(|s| s.interrupted());
         }
         for zone in &mut self.state.zones {
             shift(&mut zone.last_sign);

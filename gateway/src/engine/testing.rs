@@ -30,6 +30,7 @@ pub fn site() -> Site {
         name: None,
         role,
         period_s,
+        via: None,
     };
     Site {
         id: "xingyuan".parse().unwrap(),
@@ -62,6 +63,7 @@ pub fn site() -> Site {
             device("window", "upstairs", Role::Window, None),
         ],
         calendar: Calendar::default(),
+        overrides: vec![],
     }
 }
 

@@ -13,8 +13,10 @@ pub enum Timer {
     Track(DeviceId, u16, u8),
     Silence(DeviceId),
     Age(DeviceId),
+    /// A morning check's case has grown too old to count.
+    Cases,
     /// Regather time of an incident.
-    Close(HazardId, Place),
+    Close(Box<(HazardId, Place)>),
 }
 
 #[derive(Debug, Clone, Default)]

@@ -1,4 +1,8 @@
 //! What a page shows of the engine's state at one moment. Built at most four times a second, after the commit.
+use super::quality::Counts;
+use super::quality::battery::Forecast;
+use super::quality::clock::Offset;
+use super::rules::Override;
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
 use tuoan_protocol::{Basis, DeviceId, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Severity, Trigger, ZoneId};
@@ -18,6 +22,26 @@ pub struct View {
     pub incidents: Vec<IncidentView>,
     /// Devices that were heard but stand on no zone.
     pub unplaced: Vec<DeviceView>,
+    /// What the site changes about the rules, in the order of its file.
+    pub overrides: Vec<OverrideView>,
+}
+
+/// One `[[override]]` of the site file, or one that was set on the page of rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverrideView {
+    pub set: Override,
+    pub state: OverrideState,
+    /// Set while the gateway ran, and so to be ended there; otherwise it stands in the site file.
+    pub by_page: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverrideState {
+    /// Begins later.
+    Coming,
+    InForce,
+    /// Its last day is over: the rule holds as its pack has it.
+    Expired,
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +69,20 @@ pub struct SensorView {
     /// UTC milliseconds of the sample.
     pub at: i64,
     pub freshness: Freshness,
+    pub quality: Quality,
+    /// The sample's true time lies within so many milliseconds of `at`; `None` where it is the time of arrival.
+    pub uncertainty_ms: Option<i64>,
+}
+
+/// What speaks against a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quality {
+    /// It cannot be.
+    pub implausible: bool,
+    /// It stands still for far longer than it is wont to.
+    pub flat: bool,
+    /// It goes away from its neighbours'.
+    pub drifting: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +110,32 @@ pub struct DeviceView {
     pub role: Option<Role>,
     /// Milliseconds between its messages, as told or learned.
     pub period_ms: Option<i64>,
-    /// Its silence would be noticed within the hour. Otherwise only its monthly test proves that it works.
+    /// Its silence would be noticed. Otherwise it speaks too rarely, and only its monthly test proves that it works.
     pub supervised: bool,
     /// UTC milliseconds of its last test.
     pub tested_at: Option<i64>,
+    /// Who says how often it speaks.
+    pub period_by: Option<PeriodBy>,
+    pub firmware: Option<String>,
+    /// What it can report, as its convention announces; else what it has reported.
+    pub quantities: Vec<Quantity>,
+    /// Through which other device it is heard.
+    pub via: Option<DeviceId>,
+    /// Its silence is told under that device's incident.
+    pub under: Option<DeviceId>,
+    /// How far its clock is from ours, where it has one that is known.
+    pub clock: Option<Offset>,
+    pub counts: Counts,
+    /// How long its battery lasts.
+    pub forecast: Option<Forecast>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeriodBy {
+    /// The site file.
+    Site,
+    Device,
+    Learned,
 }
 
 #[derive(Debug, Clone)]
@@ -95,4 +155,6 @@ pub struct IncidentView {
     pub activations: u32,
     /// Number of its last event: the version SSE carries.
     pub sequence: u64,
+    /// Of a hub's: the devices that are silent because of it, and where they hang.
+    pub affected: Vec<(DeviceId, ZoneId)>,
 }

@@ -1,13 +1,15 @@
 //! Builds the [`View`].
 use super::compiled::Slot;
-use super::detect::silence;
-use super::device::Device;
+use super::detect::{Hold, flat, silence};
+use super::device::{Device, Value};
+use super::incident::Incident;
 use super::input::EngineMs;
+use super::rules::Kind;
 use super::schedule::Phase;
 use super::site::ZoneKind;
 use super::state::State;
-use super::view::{DeviceView, Freshness, IncidentView, SensorView, View, ZoneView};
-use tuoan_protocol::{DeviceId, Quantity};
+use super::view::{DeviceView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, View, ZoneView};
+use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 
 /// A number of a device of unknown habit counts as late after this.
 const LATE_UNKNOWN_MS: i64 = 60 * 60_000;
@@ -45,9 +47,9 @@ impl State {
                 dv.name = c.site.devices.iter().find(|p| p.id == *id).and_then(|p| p.name.clone()).or(dv.name);
                 z.devices.push(dv);
                 for ((quantity, channel), v) in &device.values {
-                    let freshness = self.freshness(device, slot, quantity, v.at, now);
+                    let freshness = self.freshness(device, slot, quantity, v, now);
                     let lost = matches!(freshness, Freshness::Lost { .. });
-                    if matches!(quantity, Quantity::Adults | Quantity::People) && !lost {
+                    if *quantity == Quantity::Adults && !lost {
                         z.not_watched = false;
                     }
                     z.sensors.push(SensorView {
@@ -55,8 +57,10 @@ impl State {
                         quantity: quantity.clone(),
                         channel: *channel,
                         value: v.value,
-                        at: v.sampled,
+                        at: v.sampled.saturating_add(i64::from(v.shift)),
                         freshness,
+                        quality: self.quality(device, slot, quantity, v),
+                        uncertainty_ms: device.clock.offset(v.at).map(|o| o.band_ms),
                     });
                 }
             }
@@ -85,13 +89,46 @@ impl State {
                 trigger: i.trigger.clone(),
                 activations: i.activations,
                 sequence: i.sequence,
+                affected: self.affected(i),
+            })
+            .collect();
+        view.overrides = c
+            .site
+            .overrides
+            .iter()
+            .map(|o| {
+                let state = if o.holds_on(self.day) {
+                    OverrideState::InForce
+                } else if o.is_over(self.day) {
+                    OverrideState::Expired
+                } else {
+                    OverrideState::Coming
+                };
+                OverrideView { set: o.clone(), state, by_page: c.set.contains(o) }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));
         view
     }
 
+    /// Who is silent because of a hub.
+    fn affected(&self, incident: &Incident) -> Vec<(DeviceId, ZoneId)> {
+        let hub = incident.findings.keys().find(|f| {
+            self.compiled.rule(f.0).is_some_and(|r| {
+                r.kind == Kind::Hub || f.1.as_ref().is_some_and(|d| self.devices.get(d).is_some_and(|d| d.under.is_some()))
+            })
+        });
+        let others =
+            incident.findings.keys().filter(|_| hub.is_some()).filter(|f| self.compiled.rule(f.0).is_some_and(|r| r.kind != Kind::Hub));
+        others.filter_map(|f| Some((f.1.clone()?, self.compiled.slot(self.devices.get(f.1.as_ref()?)?.slot)?.zone_id.clone()))).collect()
+    }
+
     fn device_view(&self, id: &DeviceId, d: &Device, slot: Option<&Slot>) -> DeviceView {
+        let reported = || {
+            let mut all: Vec<Quantity> = d.values.keys().map(|(q, _)| q.clone()).collect();
+            all.dedup();
+            all
+        };
         let rule = slot.and_then(|s| s.silence).and_then(|r| self.compiled.rule(r));
         DeviceView {
             id: id.clone(),
@@ -105,16 +142,47 @@ impl State {
             period_ms: silence::period(d, slot),
             supervised: slot.zip(rule).is_some_and(|(s, r)| silence::period(d, Some(s)).is_some_and(|p| p <= r.max_period)),
             tested_at: d.tested.map(|t| self.utc(t)),
+            period_by: silence::period_by(d, slot).map(|p| p.1),
+            firmware: d.info.firmware.clone(),
+            quantities: if d.info.quantities.is_empty() { reported() } else { d.info.quantities.clone() },
+            via: slot.and_then(|s| s.via.clone()).or_else(|| d.info.via.clone()),
+            under: d.under.clone(),
+            clock: d.clock.offset(self.now),
+            counts: d.counts,
+            forecast: [Quantity::Battery, Quantity::BatteryVoltage]
+                .iter()
+                .find_map(|q| d.value(q, 0)?.series.as_ref()?.battery.as_ref()?.forecast),
         }
     }
 
-    fn freshness(&self, d: &Device, slot: &Slot, quantity: &Quantity, value_at: EngineMs, now: EngineMs) -> Freshness {
-        let heard = d.last_heard.unwrap_or(value_at);
+    /// Whether a rule of quality of that kind holds for the device.
+    fn holds(&self, d: &Device, slot: &Slot, kind: Kind) -> bool {
+        let of_kind = |i: &&u16| self.compiled.rule(**i).is_some_and(|r| r.kind == kind);
+        slot.quality.iter().filter(of_kind).any(|i| d.tracks.get(&(*i, 0)).is_some_and(|t| t.hold == Hold::On))
+    }
+
+    fn quality(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value) -> Quality {
+        let Some(s) = v.series.as_deref() else { return Quality { implausible: v.implausible, ..Quality::default() } };
+        Quality {
+            implausible: v.implausible,
+            flat: self.holds(d, slot, Kind::Flat) && flat::judge(quantity, s, self.now).0,
+            drifting: self.holds(d, slot, Kind::Drift) && s.neighbour.as_ref().is_some_and(|n| n.is_away()),
+        }
+    }
+
+    fn freshness(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value, now: EngineMs) -> Freshness {
+        let heard = d.last_heard.unwrap_or(v.at);
         if d.silent {
             return Freshness::Lost { since: self.utc(heard) };
         }
+        // Nothing but impossible values: it is there, and sees nothing.
+        if let Some(s) = v.series.as_deref().filter(|s| s.bad > 0)
+            && self.holds(d, slot, Kind::Implausible)
+        {
+            return Freshness::Lost { since: self.utc(s.bad_since) };
+        }
         // A state stands until the device says otherwise, as long as the device speaks at all; a number is as old as it is.
-        let base = if quantity.is_state() { heard } else { value_at };
+        let base = if quantity.is_state() { heard } else { v.at };
         let age = now.saturating_sub(base);
         match silence::period(d, Some(slot)) {
             Some(p) if age >= p.saturating_mul(3) => Freshness::Lost { since: self.utc(base) },

@@ -5,11 +5,13 @@
 //! | `time.rs` | engine time from the machine's clocks |
 //! | `recover.rs` | the engine's state from snapshot and log |
 //! | `round.rs` | one step and its batch |
+//! | `rules.rs` | overrides of rules that are set while the gateway runs |
 //! | `run.rs` | the loop |
 //! | `alarms.rs` | what must not wait for the disk |
 mod alarms;
 mod recover;
 mod round;
+pub mod rules;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
 use miette::Diagnostic;
+pub use rules::OverrideChange;
 use std::path::PathBuf;
 use std::sync::Arc;
 use time::EngineClock;
@@ -121,7 +124,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
     } else {
         EngineClock::resume(config.clock.clone(), config.trust, recovered.now, recovered.utc_offset)
     };
-    let configuration = Configuration::new(recovered.log.clone(), config.site, config.rules);
+    let configuration = rules::keep_set(&state, Configuration::new(recovered.log.clone(), config.site, config.rules), time.now());
     let first = first_inputs(&state, &recovered, configuration, time.now());
 
     let (inbound_tx, inbound) = mpsc::channel(INBOUND_QUEUE);
@@ -198,6 +201,10 @@ pub struct Handle {
 pub enum Control {
     /// Answered after the commit: the new position, or why not.
     Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
+    /// Put an override of a rule in force, or end it; answered after the commit: the new position, or why not.
+    Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
+    /// The configuration in force.
+    Configuration { reply: oneshot::Sender<Option<Box<Configuration>>> },
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.

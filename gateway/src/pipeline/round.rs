@@ -2,7 +2,7 @@
 use super::{Control, PipelineError};
 use crate::decode::{Decoders, Raw};
 use crate::engine::input::{Item, Message};
-use crate::engine::{Body, Command, Input, Outcome, Verdict};
+use crate::engine::{Body, Command, Configuration, Input, Outcome, Verdict};
 use crate::ingest::Inbound;
 use crate::store::{Batch, Entry, Quarantined, Reply};
 use tokio::sync::oneshot;
@@ -51,6 +51,11 @@ impl Round {
         self.push(Body::Command(command), Origin::Command(reply));
         self.batch.urgent = true;
     }
+    /// Another configuration, at somebody's request.
+    pub fn configure(&mut self, c: Configuration, reply: oneshot::Sender<Result<u64, &'static str>>) {
+        self.push(Body::Configure(Box::new(c)), Origin::Command(reply));
+        self.batch.urgent = true;
+    }
     /// Answers `reply` when this round and all before it are on disk.
     pub fn tick(&mut self, reply: oneshot::Sender<()>) {
         self.batch.replies.push(Reply::Done(reply));
@@ -62,6 +67,8 @@ impl Round {
             Control::Command { command, reply } => self.command(command, reply),
             Control::Tick { reply } => self.tick(reply),
             Control::Drain { reply } => return Some(reply),
+            // Those rest on the engine's state, and are the loop's own; who asks while it stops gets no answer.
+            Control::Override { .. } | Control::Configuration { .. } => {}
         }
         None
     }

@@ -2,7 +2,7 @@
 use super::alarms::Alarms;
 use super::round::Round;
 use super::time::EngineClock;
-use super::{Control, PipelineError};
+use super::{Control, PipelineError, rules};
 use crate::clock::{Clock, Stopwatch};
 use crate::decode::Decoders;
 use crate::engine::{Body, State, step};
@@ -93,7 +93,7 @@ impl Runner {
                     {
                         messages.push(message);
                     }
-                    round.control(control)
+                    self.control(&mut round, control)
                 }
                 Woken::Messages | Woken::Nothing => None,
                 Woken::Abandoned => Some(oneshot::channel().0),
@@ -103,6 +103,24 @@ impl Runner {
                 return self.drain(reply, messages);
             }
         }
+    }
+
+    /// A request; one to stop is given back.
+    fn control(&mut self, round: &mut Round, control: Control) -> Option<oneshot::Sender<()>> {
+        match control {
+            Control::Configuration { reply } => {
+                let _ = reply.send(self.parts.state.configuration().cloned().map(Box::new));
+            }
+            Control::Override { change, reply } => match rules::changed(&self.parts.state, change) {
+                Ok(c) => round.configure(c, reply),
+                Err(problems) => {
+                    tracing::info!("an override was refused: {problems}");
+                    let _ = reply.send(Err("it does not go with the rules in force"));
+                }
+            },
+            other => return round.control(other),
+        }
+        None
     }
 
     /// How long the loop may sleep.

@@ -58,6 +58,33 @@ impl Names {
     }
 }
 
+/// The same dictionary for reading: each name as what it can stand for, so that it is checked once and not at every entry.
+#[derive(Debug, Clone, Default)]
+pub struct Dictionary(Vec<(Option<DeviceId>, Option<Quantity>)>);
+
+impl Dictionary {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// The names that follow those it has, in order of their numbers.
+    pub fn extend<S: AsRef<str>>(&mut self, names: impl IntoIterator<Item = S>) {
+        self.0.extend(names.into_iter().map(|n| (DeviceId::new(n.as_ref()).ok(), Quantity::from_name(n.as_ref()).ok())));
+    }
+    fn device(&self, number: u64) -> Result<DeviceId, String> {
+        self.get(number)
+            .and_then(|n| n.0.clone())
+            .ok_or_else(|| format!("name {number} is missing from the dictionary, or names no device"))
+    }
+    fn quantity(&self, number: u64) -> Result<Quantity, String> {
+        self.get(number)
+            .and_then(|n| n.1.clone())
+            .ok_or_else(|| format!("name {number} is missing from the dictionary, or names no quantity"))
+    }
+    fn get(&self, number: u64) -> Option<&(Option<DeviceId>, Option<Quantity>)> {
+        self.0.get(usize::try_from(number).ok()?)
+    }
+}
+
 type Encode = Encoder<Vec<u8>>;
 type EncodeResult = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
@@ -139,23 +166,21 @@ fn message(e: &mut Encode, m: &Message, sampled: Option<i64>, names: &mut Names)
     Ok(())
 }
 
-/// The body of the entry at engine time `at`; `name` looks a number up.
-pub fn decode<'n>(bytes: &[u8], at: i64, name: impl Fn(u32) -> Option<&'n str>) -> Result<Body, String> {
+/// The body of the entry at engine time `at`.
+pub fn decode(bytes: &[u8], at: i64, names: &Dictionary) -> Result<Body, String> {
     match bytes.split_first() {
         Some((&GENERIC, rest)) => minicbor_serde::from_slice(rest).map_err(|e| e.to_string()),
-        Some((&MESSAGE, rest)) => parse(&mut Decoder::new(rest), at, name).map(Body::Message),
+        Some((&MESSAGE, rest)) => parse(&mut Decoder::new(rest), at, names).map(Body::Message),
         Some((form, _)) => Err(format!("form {form} of a log entry is not known to this version")),
         None => Err("a log entry is empty".to_owned()),
     }
 }
 
-fn parse<'n>(d: &mut Decoder<'_>, at: i64, name: impl Fn(u32) -> Option<&'n str>) -> Result<Message, String> {
+fn parse(d: &mut Decoder<'_>, at: i64, names: &Dictionary) -> Result<Message, String> {
     fn bad(e: impl std::fmt::Display) -> String {
         e.to_string()
     }
-    let lookup = |n: u64| u32::try_from(n).ok().and_then(&name).ok_or_else(|| format!("name {n} is missing from the dictionary"));
-    let device = if is_text(d)? { d.str().map_err(bad)? } else { lookup(d.u64().map_err(bad)?)? };
-    let device = DeviceId::new(device).map_err(bad)?;
+    let device = if is_text(d)? { DeviceId::new(d.str().map_err(bad)?).map_err(bad)? } else { names.device(d.u64().map_err(bad)?)? };
     let boot = optional(d, Decoder::u64)?;
     let seq = optional(d, Decoder::u64)?;
     let sampled_at = match optional(d, Decoder::i64)? {
@@ -193,7 +218,7 @@ fn parse<'n>(d: &mut Decoder<'_>, at: i64, name: impl Fn(u32) -> Option<&'n str>
                 }),
                 key => {
                     let key = u64::try_from(key).map_err(|_| format!("item {key} is not known to this version"))?;
-                    let quantity = Quantity::from_name(lookup(key >> 1)?).map_err(bad)?;
+                    let quantity = names.quantity(key >> 1)?;
                     let channel = if key & 1 == 1 { d.u8().map_err(bad)? } else { 0 };
                     Item::Reading { quantity, channel, value: Fixed(d.i64().map_err(bad)?) }
                 }
@@ -225,7 +250,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn back(bytes: &[u8], at: i64, names: &Names) -> Result<Body, String> {
-        decode(bytes, at, |n| names.list.get(n as usize).map(String::as_str))
+        let mut dictionary = Dictionary::default();
+        dictionary.extend(&names.list);
+        decode(bytes, at, &dictionary)
     }
 
     fn three_readings() -> Message {

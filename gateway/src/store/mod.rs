@@ -10,6 +10,7 @@
 //! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, full disk, wear mode |
 //! | `ring.rs` | the newest entries in memory |
 //! | `reader.rs` | queries, on read-only connections |
+//! | `history.rs` | the log from one end to the other, for a replay |
 //! | `rows.rs` | what the queries answer |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
@@ -28,6 +29,7 @@ use tuoan_protocol::{DeviceId, IncidentEvent};
 mod body;
 pub mod error;
 mod files;
+pub mod history;
 mod mailbox;
 pub mod ops;
 pub mod reader;
@@ -42,6 +44,7 @@ pub mod writer;
 
 pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};
+pub use history::{Cut, History};
 pub use mailbox::NotTaken;
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;

@@ -1,4 +1,5 @@
 //! Queries, on read-only connections. All of them block on the disk: async callers go through `spawn_blocking`.
+use super::body::Dictionary;
 use super::ring::Ring;
 use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
@@ -26,7 +27,7 @@ struct Inner {
     ring: Option<Arc<Ring>>,
     idle: Mutex<Vec<Connection>>,
     /// Names of devices and quantities by their number; reloaded when an entry holds a newer one.
-    names: Mutex<Arc<Vec<String>>>,
+    names: Mutex<Arc<Dictionary>>,
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -195,25 +196,24 @@ impl Reader {
             Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, bool>(2)?, r.get::<_, Vec<u8>>(3)?))
         })?;
         // Read after the rows: it knows every name they can hold.
-        let names = self.names(&rows.iter().map(|r| r.3.as_slice()).collect::<Vec<_>>())?;
+        let names = self.names(!rows.is_empty())?;
         let mut entries = Vec::with_capacity(rows.len());
         for (position, at, message, bytes) in rows.into_iter().take_while(|r| r.1 < before) {
-            let body = body::decode(&bytes, at, |n| names.get(n as usize).map(String::as_str))
-                .map_err(|e| self.record(format!("log entry {position}: {e}")))?;
+            let body = body::decode(&bytes, at, &names).map_err(|e| self.record(format!("log entry {position}: {e}")))?;
             entries.push(Entry { position: position.unsigned_abs(), at, message, body });
         }
         let range = 0..entries.len();
         Ok(if entries.is_empty() { Entries::default() } else { Entries { chunks: vec![(Arc::new(entries), range)] } })
     }
 
-    /// The dictionary, read again if it has grown since.
-    fn names(&self, rows: &[&[u8]]) -> Result<Arc<Vec<String>>> {
+    /// The dictionary; with `newest`, together with what was added to it since.
+    fn names(&self, newest: bool) -> Result<Arc<Dictionary>> {
         let mut names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if !rows.is_empty() {
+        if newest {
             let newer: Vec<String> =
                 self.list("SELECT text FROM name WHERE id >= ?1 ORDER BY id", [int(names.len() as u64)], |r| r.get(0))?;
             if !newer.is_empty() {
-                *names = Arc::new(names.iter().cloned().chain(newer).collect());
+                Arc::make_mut(&mut names).extend(newer);
             }
         }
         Ok(Arc::clone(&names))
@@ -244,7 +244,7 @@ impl Reader {
 }
 
 /// Position of the first entry at or after engine time `from`, by bisection: `at` grows with the position, positions have no gaps.
-fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
+pub(super) fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
     let last: i64 = db.query_row("SELECT coalesce(max(position), 0) FROM log", [], |r| r.get(0))?;
     let mut at = db.prepare_cached("SELECT at FROM log WHERE position = ?1")?;
     let (mut low, mut high) = (1, last + 1);
@@ -263,7 +263,7 @@ fn unsigned(column: usize) -> impl Fn(&Row<'_>) -> rusqlite::Result<u64> {
     move |r| r.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0))
 }
 
-fn stored_event(r: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+pub(super) fn stored_event(r: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     let bytes: Vec<u8> = r.get(2)?;
     let event = IncidentEvent::from_cbor(&bytes).map_err(|e| e.to_string());
     Ok(StoredEvent { sequence: unsigned(0)(r)?, at: r.get(1)?, event, bytes })

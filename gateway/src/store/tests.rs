@@ -48,6 +48,7 @@ fn event(sequence: u64, position: u64, transition: Transition) -> IncidentEvent 
         note: None,
         engine: "1.0".try_into().unwrap(),
         rules: [7; 32],
+        overridden_by: None,
     }
 }
 

@@ -131,6 +131,7 @@ pub fn page(
         trigger: views::reading(first.trigger.as_ref()),
         activations: u64::from(last.activations),
         acknowledged_by: taker(&story.events),
+        affected: Vec::new(),
     };
     let decided = first.trigger.as_ref().and_then(|t| Some((t.device.clone(), t.reading.as_ref()?.0.clone())));
     let mut ordered: Vec<_> = story.series.into_iter().filter(|((_, q), points)| !points.is_empty() && is_telling(q)).collect();

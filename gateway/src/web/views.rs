@@ -3,14 +3,14 @@ use crate::deliver::{DeliveryStatus, LaneState};
 use crate::engine::rules::Catalogue;
 use crate::engine::schedule::Phase;
 use crate::engine::site::ZoneKind;
-use crate::engine::view::{DeviceView, Freshness, IncidentView, SensorView, View, ZoneView};
+use crate::engine::view::{DeviceView, Freshness, IncidentView, PeriodBy, Quality, SensorView, View, ZoneView};
 use crate::store::{Health, Lane};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view::{Incident, gateway as page};
 use tuoan_protocol::quantity::Kind;
-use tuoan_protocol::{DeviceId, InstitutionType, Quantity, SupervisingBody, Trigger};
+use tuoan_protocol::{DeviceId, InstitutionType, Quantity, SupervisingBody, Trigger, ZoneId};
 
 /// The home page. `takers`: who acknowledged, by incident; `quarantined`: messages waiting in the quarantine.
 pub fn home(
@@ -58,6 +58,7 @@ pub fn stamp(view: &View, health: &Health) -> u64 {
                 Freshness::Lost { since } => since,
             }
             .hash(&mut h);
+            doubt(&s.quality).hash(&mut h);
         }
         z.devices.iter().for_each(|d| d.lost.hash(&mut h));
     }
@@ -85,6 +86,7 @@ pub fn incident(i: &IncidentView, view: &View, catalogue: &Catalogue) -> Inciden
         trigger: reading(i.trigger.as_ref()),
         activations: u64::from(i.activations),
         acknowledged_by: None,
+        affected: i.affected.iter().map(|(d, z)| format!("{} · {}", zone_name(z, view), device_name(d, view))).collect(),
     }
 }
 
@@ -96,6 +98,10 @@ pub fn reading(trigger: Option<&Trigger>) -> Option<(Quantity, tuoan_protocol::F
 pub fn device_name(id: &DeviceId, view: &View) -> String {
     let all = view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
     all.into_iter().find(|d| d.id == *id).and_then(|d| d.name.clone()).unwrap_or_else(|| id.as_str().to_owned())
+}
+
+fn zone_name<'a>(id: &'a ZoneId, view: &'a View) -> &'a str {
+    view.zones.iter().find(|z| z.id == *id).map_or(id.as_str(), |z| &z.name)
 }
 
 fn zone(z: &ZoneView, view: &View) -> page::Zone {
@@ -135,6 +141,26 @@ fn sensor<'a>(s: &SensorView, mut here: impl Iterator<Item = &'a IncidentView>) 
             Freshness::Lost { since } => page::Freshness::Lost { since },
         },
         alarming: sounding || here.any(rests_on_it),
+        doubt: doubt(&s.quality),
+        uncertainty_ms: s.uncertainty_ms,
+    }
+}
+
+/// What speaks most against a value.
+fn doubt(q: &Quality) -> Option<&'static str> {
+    match q {
+        Quality { implausible: true, .. } => Some("implausible"),
+        Quality { flat: true, .. } => Some("flat"),
+        Quality { drifting: true, .. } => Some("drifting"),
+        _ => None,
+    }
+}
+
+fn period_by(by: PeriodBy) -> &'static str {
+    match by {
+        PeriodBy::Site => "site",
+        PeriodBy::Device => "device",
+        PeriodBy::Learned => "learned",
     }
 }
 
@@ -147,6 +173,17 @@ fn device(d: &DeviceView) -> page::Device {
         battery: d.battery.map(|b| b.0),
         last_heard: d.last_heard,
         lost: d.lost,
+        upkeep: page::Upkeep {
+            firmware: d.firmware.clone(),
+            quantities: d.quantities.clone(),
+            period: d.period_ms.zip(d.period_by.map(period_by)),
+            clock: d.clock.map(|c| (c.ms, c.band_ms)),
+            battery_days: d.forecast.map(|f| (f.days.into(), f.at_least.into(), f.at_most.map(u64::from))),
+            duplicate: d.counts.duplicate.into(),
+            late: d.counts.late.into(),
+            implausible: d.counts.implausible.into(),
+            via: d.via.as_ref().map(|v| v.as_str().to_owned()),
+        },
     }
 }
 
@@ -233,7 +270,11 @@ pub fn supervisor(s: SupervisingBody) -> &'static str {
 pub fn json(view: &View) -> Value {
     let device = |d: &DeviceView| {
         json!({"id": d.id, "name": d.name, "make": d.make, "model": d.model, "battery": d.battery.map(|b| b.0),
-            "last_heard": d.last_heard, "lost": d.lost})
+            "firmware": d.firmware, "last_heard": d.last_heard, "lost": d.lost, "quantities": d.quantities, "via": d.via,
+            "period_ms": d.period_ms, "period_by": d.period_by.map(period_by),
+            "clock": d.clock.map(|c| json!({"offset_ms": c.ms, "band_ms": c.band_ms})),
+            "battery_days": d.forecast.map(|f| json!({"days": f.days, "at_least": f.at_least, "at_most": f.at_most})),
+            "duplicate": d.counts.duplicate, "late": d.counts.late, "implausible": d.counts.implausible})
     };
     let sensor = |s: &SensorView| {
         let (freshness, since) = match s.freshness {
@@ -242,7 +283,8 @@ pub fn json(view: &View) -> Value {
             Freshness::Lost { since } => ("lost", Some(since)),
         };
         json!({"device": s.device, "quantity": s.quantity, "channel": s.channel, "value": s.quantity.float(s.value),
-            "unit": s.quantity.unit(), "at": s.at, "freshness": freshness, "since": since})
+            "unit": s.quantity.unit(), "at": s.at, "freshness": freshness, "since": since,
+            "doubt": doubt(&s.quality), "uncertainty_ms": s.uncertainty_ms})
     };
     json!({
         "version": view.version,
@@ -256,7 +298,7 @@ pub fn json(view: &View) -> Value {
         "incidents": view.incidents.iter().map(|i| json!({
             "id": i.id, "hazard": i.hazard, "place": i.place, "zone_name": i.zone_name, "severity": i.severity, "basis": i.basis,
             "state": i.state, "opened_at": i.opened_at, "changed_at": i.changed_at, "rule": i.rule, "activations": i.activations,
-            "sequence": i.sequence,
+            "sequence": i.sequence, "affected": i.affected.iter().map(|(d, z)| json!({"device": d, "zone": z})).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "unplaced": view.unplaced.iter().map(device).collect::<Vec<_>>(),
     })

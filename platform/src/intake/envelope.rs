@@ -252,6 +252,7 @@ pub(crate) mod tests {
             note: None,
             engine: "1.0".try_into().unwrap(),
             rules: [0xab; 32],
+            overridden_by: None,
         };
         let mut member = event("a", 12, "E12", "E1", "raised");
         member["data"]["event"] = serde_json::from_str(&written.to_json()).unwrap();

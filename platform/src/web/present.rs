@@ -67,6 +67,7 @@ fn site_incident(i: &Incident) -> SiteIncident {
             trigger: trigger(event),
             activations: event.get("activations").and_then(Value::as_u64).unwrap_or(1),
             acknowledged_by: i.district_acknowledged.as_ref().map(|a| a.by.clone()),
+            affected: Vec::new(),
         },
         site: i.site.clone(),
         site_name: i.site_name.clone(),

@@ -103,6 +103,7 @@ pub fn incident() -> IncidentEvent {
         note: Some("开窗\n\u{1}".try_into().unwrap()),
         engine: "0.1.0".try_into().unwrap(),
         rules: core::array::from_fn(|i| i as u8),
+        overridden_by: None,
     }
 }
 

@@ -29,7 +29,7 @@ fn compile(toml: &str) -> Result<Mapping, Vec<String>> {
 }
 
 fn decode(mapping: &mut Mapping, topic: &str, payload: &str) -> Decoded {
-    mapping.decode(Raw { topic, payload: payload.as_bytes(), retained: false })
+    mapping.decode(Raw { topic, payload: payload.as_bytes(), retained: false }, &mut Directory::default())
 }
 
 fn message(decoded: Decoded) -> Message {

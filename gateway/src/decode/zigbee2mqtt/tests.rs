@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::input::{Body, Item, Message};
 
 #[derive(serde::Deserialize)]
 struct Captured {
@@ -18,7 +19,7 @@ fn captured() -> BTreeMap<String, Captured> {
 const DEVICES: &str = include_str!("../../../tests/fixtures/decode/zigbee2mqtt/bridge-devices.json");
 
 fn decode(decoder: &mut Zigbee2Mqtt, topic: &str, payload: &str) -> Decoded {
-    decoder.decode(Raw { topic, payload: payload.as_bytes(), retained: false })
+    decoder.decode(Raw { topic, payload: payload.as_bytes(), retained: false }, &mut Directory::default())
 }
 
 fn message(decoded: Decoded) -> Message {
@@ -147,11 +148,11 @@ fn one_device_is_not_two() {
     assert_eq!(late.device.as_str(), "z2m.0x00158d00018255df");
     // After a restart the inventory says it, before the bridge does.
     let mut restarted = Zigbee2Mqtt::default();
-    restarted.learn(&list);
+    restarted.learn(&list, &mut Directory::default());
     assert_eq!(message(decode(&mut restarted, "zigbee2mqtt/my_plug", "{}")).device, late.device);
     // So is an id made of a name before that restart.
     let mut restarted_early = Zigbee2Mqtt::default();
-    restarted_early.learn(&[DeviceInfo { device: Some(early.clone()), ..DeviceInfo::default() }]);
+    restarted_early.learn(&[DeviceInfo { device: Some(early.clone()), ..DeviceInfo::default() }], &mut Directory::default());
     assert!(inventory(decode(&mut restarted_early, "zigbee2mqtt/bridge/devices", DEVICES)).contains(&list[0]));
     // Address as the friendly name, in either case.
     let upper = message(decode(&mut restarted, "zigbee2mqtt/0x00158D00018255DF", "{}"));
@@ -221,5 +222,220 @@ fn the_registry_is_bounded() {
     for i in 0..MAX_NAMES + 50 {
         decode(&mut decoder, &format!("zigbee2mqtt/name{i}"), "{}");
     }
-    assert_eq!(decoder.provisional.len(), MAX_NAMES);
+    assert_eq!(decoder.provisional.len(), Provisional::MAX);
+}
+
+fn devices(of: &[(&str, &str, &str, &str)]) -> String {
+    let one = |(address, name, power, exposes): &(&str, &str, &str, &str)| {
+        format!(
+            r#"{{"ieee_address":"{address}","friendly_name":"{name}","type":"EndDevice","power_source":"{power}","definition":{{"model":"M","vendor":"V","description":"D","exposes":[{exposes}]}}}}"#
+        )
+    };
+    format!("[{}]", of.iter().map(one).collect::<Vec<_>>().join(","))
+}
+
+/// Exposes as `src/lib/exposes.ts` of zigbee-herdsman-converters (commit 03394f38) makes them; states constructed.
+#[test]
+fn exposes_say_what_attributes_mean() {
+    const LQI: &str =
+        r#"{"access":1,"name":"linkquality","property":"linkquality","type":"numeric","unit":"lqi","value_max":255,"value_min":0}"#;
+    let numeric =
+        |name: &str, unit: &str| format!(r#"{{"access":1,"name":"{name}","property":"{name}","type":"numeric","unit":"{unit}"}}"#);
+    let binary =
+        |name: &str| format!(r#"{{"access":1,"name":"{name}","property":"{name}","type":"binary","value_off":false,"value_on":true}}"#);
+    let lock = r#"{"type":"lock","features":[{"type":"binary","name":"state","property":"state","value_on":"LOCK","value_off":"UNLOCK","access":7},{"type":"enum","name":"lock_state","property":"lock_state","values":["not_fully_locked","locked","unlocked"],"access":1}]}"#;
+    let gang = r#"{"endpoint":"l1","features":[{"access":7,"endpoint":"l1","name":"state","property":"state_l1","type":"binary","value_off":"OFF","value_on":"ON","value_toggle":"TOGGLE"}],"type":"switch"}"#;
+    let probes = r#"{"access":1,"endpoint":"l1","name":"temperature","property":"temperature_l1","type":"numeric","unit":"°C"},{"access":1,"endpoint":"l2","name":"temperature","property":"temperature_l2","type":"numeric","unit":"°C"}"#;
+    for (what, name, power, exposes, state, quantities, items) in [
+        ("hcho in mg/m³", "a", "Mains (single phase)", numeric("formaldehyd", "mg/m³"), r#"{"formaldehyd":0.05}"#, "hcho", "hcho=0.05"),
+        ("hcho in µg/m³", "a", "Mains (single phase)", numeric("formaldehyd", "µg/m³"), r#"{"formaldehyd":50}"#, "hcho", "hcho=0.05"),
+        ("hcho in ppb", "a", "Mains (single phase)", numeric("hcho", "ppb"), r#"{"hcho":65}"#, "hcho", "hcho=0.08"),
+        ("hcho in no unit", "a", "Mains (single phase)", numeric("formaldehyd", ""), r#"{"formaldehyd":1}"#, "", ""),
+        ("voc in µg/m³", "a", "Mains (single phase)", numeric("voc", "µg/m³"), r#"{"voc":250}"#, "tvoc", "tvoc=0.25"),
+        ("voc in ppb", "a", "Mains (single phase)", numeric("voc", "ppb"), r#"{"voc":14}"#, "tvoc_ppb", "tvoc_ppb=14"),
+        ("voc index", "a", "Mains (single phase)", numeric("voc_index", ""), r#"{"voc_index":104}"#, "voc_index", "voc_index=104"),
+        ("mains voltage", "a", "Mains (single phase)", numeric("voltage", "V"), r#"{"voltage":231.4}"#, "voltage", "voltage=231.4"),
+        ("battery voltage", "a", "Battery", numeric("voltage", "mV"), r#"{"voltage":2985}"#, "battery_voltage", "battery_voltage=2.985"),
+        (
+            "battery flag alone",
+            "a",
+            "Battery",
+            format!("{},{}", binary("smoke"), binary("battery_low")),
+            r#"{"smoke":false,"battery_low":true}"#,
+            "smoke battery_low battery",
+            "smoke=0 battery_low=1",
+        ),
+        (
+            "battery flag beside per cent",
+            "a",
+            "Battery",
+            format!("{},{}", numeric("battery", "%"), binary("battery_low")),
+            r#"{"battery":40,"battery_low":true}"#,
+            "battery",
+            "battery=40",
+        ),
+        (
+            "contact",
+            "a",
+            "Battery",
+            r#"{"access":1,"name":"contact","property":"contact","type":"binary","value_off":true,"value_on":false}"#.to_owned(),
+            r#"{"contact":false}"#,
+            "open battery",
+            "open=1",
+        ),
+        ("lock", "a", "Battery", lock.to_owned(), r#"{"state":"UNLOCK","lock_state":"locked"}"#, "locked battery", "locked=1"),
+        ("lock that moves", "a", "Battery", lock.to_owned(), r#"{"state":"LOCK","lock_state":"not_fully_locked"}"#, "locked battery", ""),
+        (
+            "two probes",
+            "a",
+            "Mains (single phase)",
+            probes.to_owned(),
+            r#"{"temperature_l1":4.5,"temperature_l2":-18}"#,
+            "temperature",
+            "temperature#1=4.5 temperature#2=-18",
+        ),
+        ("a switch", "a", "Mains (single phase)", gang.to_owned(), r#"{"state_l1":"ON"}"#, "", ""),
+        (
+            "the switch of a germicidal lamp",
+            "nap uv lamp",
+            "Mains (single phase)",
+            gang.to_owned(),
+            r#"{"state_l1":"ON"}"#,
+            "uv_lamp",
+            "uv_lamp#1=1",
+        ),
+        (
+            "what may only be set",
+            "a",
+            "Mains (single phase)",
+            r#"{"access":2,"name":"temperature","property":"temperature","type":"numeric","unit":"°C"}"#.to_owned(),
+            r#"{"linkquality":9}"#,
+            "",
+            "link_quality=9",
+        ),
+        ("in °F", "a", "Mains (single phase)", numeric("temperature", "°F"), r#"{"temperature":77}"#, "temperature", "temperature=25"),
+        (
+            "siren",
+            "a",
+            "Mains (single phase)",
+            r#"{"access":3,"name":"alarm","property":"alarm","type":"binary","value_off":false,"value_on":true}"#.to_owned(),
+            r#"{"alarm":true}"#,
+            "siren",
+            "siren=1",
+        ),
+        (
+            "words for a state",
+            "a",
+            "Mains (single phase)",
+            r#"{"access":1,"name":"gas","property":"gas","type":"binary","value_off":"normal","value_on":"leak"}"#.to_owned(),
+            r#"{"gas":"leak"}"#,
+            "gas",
+            "gas=1",
+        ),
+        ("gas in LEL", "a", "Mains (single phase)", numeric("gas_value", "LEL"), r#"{"gas_value":3.5}"#, "gas_lel", "gas_lel=3.5"),
+        (
+            "meters",
+            "a",
+            "Mains (single phase)",
+            format!("{},{},{}", numeric("power", "W"), numeric("energy", "kWh"), numeric("current", "A")),
+            r#"{"power":12.5,"energy":3.25,"current":0.06}"#,
+            "power energy current",
+            "power=12.5 energy=3.25 current=0.06",
+        ),
+        (
+            "presence and lux",
+            "a",
+            "Mains (single phase)",
+            format!("{},{},{}", binary("presence"), numeric("illuminance_lux", "lx"), numeric("illuminance", "lx")),
+            r#"{"presence":true,"illuminance":10,"illuminance_lux":11}"#,
+            "illuminance presence",
+            "presence=1 illuminance=10",
+        ),
+        ("link quality", "a", "Mains (single phase)", LQI.to_owned(), r#"{"linkquality":120}"#, "link_quality", "link_quality=120"),
+    ] {
+        let mut decoder = Zigbee2Mqtt::default();
+        let list =
+            inventory(decode(&mut decoder, "zigbee2mqtt/bridge/devices", &devices(&[("0x00158d0000000001", name, power, &exposes)])));
+        assert_eq!(list[0].via.as_ref().map(DeviceId::as_str), Some("z2m.bridge"));
+        let mut announced: Vec<_> = list[0].quantities.iter().map(|q| q.name()).collect();
+        let mut expected: Vec<_> = quantities.split(' ').filter(|q| !q.is_empty()).collect();
+        announced.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(announced, expected, "{what}");
+        let m = message(decode(&mut decoder, &format!("zigbee2mqtt/{name}"), state));
+        assert_eq!(crate::decode::testing::sessions::items(&m.items), items, "{what}");
+    }
+}
+
+/// Constructed after <https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html> (2.x).
+#[test]
+fn a_rename_keeps_the_device_and_a_removal_takes_it() {
+    let mut d = Zigbee2Mqtt::default();
+    decode(&mut d, "zigbee2mqtt/bridge/devices", DEVICES);
+    let renamed = inventory(decode(
+        &mut d,
+        "zigbee2mqtt/bridge/response/device/rename",
+        r#"{"data":{"from":"my_plug","homeassistant_rename":false,"to":"nap plug"},"status":"ok","transaction":"x-1"}"#,
+    ));
+    assert_eq!((renamed.len(), renamed[0].removed, renamed[0].name.as_deref()), (1, false, Some("nap plug")));
+    assert_eq!(message(decode(&mut d, "zigbee2mqtt/nap plug", "{}")).device.as_str(), "z2m.0x00158d00018255df");
+    // The list that follows says it again.
+    let again = inventory(decode(&mut d, "zigbee2mqtt/bridge/devices", &DEVICES.replace("my_plug", "nap plug")));
+    assert!(again.iter().all(|i| !i.removed), "{again:?}");
+    assert_eq!(decode(&mut d, "zigbee2mqtt/my_plug", ""), Decoded::Inputs(vec![]));
+    let gone = inventory(decode(
+        &mut d,
+        "zigbee2mqtt/bridge/response/device/remove",
+        r#"{"data":{"block":false,"force":false,"id":"nap plug"},"status":"ok"}"#,
+    ));
+    assert_eq!((gone[0].removed, gone[0].device.as_ref().unwrap().as_str()), (true, "z2m.0x00158d00018255df"));
+    let failed = r#"{"data":{},"error":"Device 'x' does not exist","status":"error"}"#;
+    assert!(matches!(decode(&mut d, "zigbee2mqtt/bridge/response/device/remove", failed), Decoded::Inputs(b) if b.is_empty()));
+    // Without the list: the provisional id moves with the name.
+    let mut d = Zigbee2Mqtt::default();
+    decode(&mut d, "zigbee2mqtt/a", r#"{"smoke":true}"#);
+    let Decoded::Inputs(bodies) =
+        decode(&mut d, "zigbee2mqtt/bridge/response/device/rename", r#"{"data":{"from":"a","to":"b"},"status":"ok"}"#)
+    else {
+        panic!()
+    };
+    assert_eq!(bodies.len(), 2);
+    let list = inventory(Decoded::Inputs(
+        match decode(&mut d, "zigbee2mqtt/bridge/devices", &devices(&[("0x00158d0000000001", "b", "Battery", "")])) {
+            Decoded::Inputs(mut bodies) => {
+                assert_eq!(summary(&message(Decoded::Inputs(vec![bodies.pop().unwrap()]))), "smoke=1");
+                bodies
+            }
+            other => panic!("{other:?}"),
+        },
+    ));
+    assert_eq!(list.iter().filter(|i| i.removed).map(|i| i.device.as_ref().unwrap().as_str()).collect::<Vec<_>>(), ["z2m.b"]);
+}
+
+/// Constructed: a second bridge with a base topic of its own, whose device speaks before it does.
+#[test]
+fn a_base_topic_is_learned() {
+    use crate::decode::testing::sessions::{decoders, say};
+    let list = devices(&[("0x00158d0000000001", "smoke", "Battery", "")]);
+    for introduction in [
+        ("home/zigbee/bridge/state", "online"),
+        ("home/zigbee/bridge/state", r#"{"state":"online"}"#),
+        ("home/zigbee/bridge/devices", list.as_str()),
+    ] {
+        let mut d = decoders();
+        assert!(say(&mut d, "home/zigbee/smoke", r#"{"smoke":true}"#).starts_with("!nobody"));
+        let said = say(&mut d, introduction.0, introduction.1);
+        assert!(said.ends_with(" (retained) smoke=1"), "{said}");
+        say(&mut d, "home/zigbee/bridge/devices", &list);
+        let said = say(&mut d, "home/zigbee/smoke", r#"{"smoke":false}"#);
+        assert_eq!(said, "zigbee2mqtt: z2m.0x00158d0000000001 smoke=0");
+        // The first bridge has a device of the same name.
+        let said = say(&mut d, "zigbee2mqtt/smoke", r#"{"smoke":true}"#);
+        assert_eq!(said, "zigbee2mqtt: z2m.smoke smoke=1");
+    }
+    let mut d = decoders();
+    for topic in ["tuoan/bridge/state", "homeassistant/bridge/state", "$SYS/bridge/state"] {
+        assert!(say(&mut d, topic, "online").starts_with('!'), "{topic}");
+    }
+    assert!(say(&mut d, "x/bridge/state", "running").starts_with("!nobody"));
 }

@@ -6,9 +6,12 @@
 //! | step | means |
 //! |---|---|
 //! | `09:00 co2 1200` | the device reports that value, in the quantity's unit |
-//! | `09:00 every 1m until 10:10 co2 1200` | the same again and again |
+//! | `09:00 every 1m until 10:10 co2 1200` | the same again and again; the end may be days later: `until +7d 10:10` |
+//! | `09:00 co2 600 others co2 900` | several at once; those after `others` come from each of the case's `others` |
 //! | `09:00 retained open 1` | found lying in the broker |
 //! | `09:00 event panic_pressed` | a momentary event |
+//! | `09:00 @window open 1` | the same by another device in the zone, of that role |
+//! | `09:00 check 37.8 c1 cough` | a morning check: temperature or `-`, the child's code or `-`, symptoms; `recheck` for `check` when it is the second look |
 //! | `09:00 sweep`, `cancel`, `report`, `acknowledge` | what a person does |
 //! | `09:00 expect none` | no incident is open |
 //! | `09:00 expect opened 2` | an incident of severity 2 is active |
@@ -16,7 +19,7 @@
 use super::text::CaseText;
 use super::{Rule, parse::duration};
 use crate::engine::compiled::Compiled;
-use crate::engine::input::{Action, Body, Command, Configuration, Input, Item, Message};
+use crate::engine::input::{Action, Body, Check, Command, Configuration, Input, Item, Message, Symptom};
 use crate::engine::schedule::parse_date;
 use crate::engine::site::{AgeGroup, Calendar, Care, Class, Hours, Placement, Role, Site, Zone, ZoneKind};
 use crate::engine::step::Run;
@@ -29,12 +32,15 @@ const DATE: &str = "2026-03-09";
 /// Messages of one `every` step at most.
 const MAX_REPEATS: i64 = 50_000;
 
+const UNKNOWN: &str = "not understood; e.g. \"09:00 co2 1200\", \"09:00 expect opened 2\"";
+
 /// What came out otherwise than told: where in the file, and how.
 pub type Failure = (Option<Range<usize>>, String);
 
 /// Runs one case; empty when all comes out as told.
-pub fn run(rule: &Rule, case: &CaseText) -> Vec<Failure> {
-    match Timeline::new(rule, case) {
+/// `company`: rules that are in force too.
+pub fn run(rule: &Rule, company: &[Rule], case: &CaseText) -> Vec<Failure> {
+    match Timeline::new(rule, company, case) {
         Err(message) => vec![(None, message)],
         Ok(mut timeline) => {
             let mut failures = Vec::new();
@@ -52,15 +58,16 @@ struct Timeline {
     state: State,
     midnight: i64,
     hazard: String,
+    others: u8,
 }
 
 impl Timeline {
-    fn new(rule: &Rule, case: &CaseText) -> Result<Timeline, String> {
+    fn new(rule: &Rule, company: &[Rule], case: &CaseText) -> Result<Timeline, String> {
         let date = case.date.as_ref().map_or(DATE, |d| d.get_ref());
         let day = parse_date(date).ok_or_else(|| format!("{date:?} is no date; write \"2026-03-09\""))?;
         let midnight = (day * 1440 - 480) * 60_000;
-        let (site, log) = (site(rule, case).ok_or("the built-in names of the case's site are broken")?, "01CASE00000000000000000000");
-        let compiled = Compiled::with_rules(&site, vec![rule.clone()]);
+        let (site, log) = (site(rule, case).ok_or("an @word in its steps is no role")?, "01CASE00000000000000000000");
+        let compiled = Compiled::with_rules(&site, std::iter::once(rule).chain(company).cloned().collect());
         let log = log.parse().map_err(|e| format!("{e}"))?;
         let mut state = State::new();
         step(&mut state, &[], midnight);
@@ -70,17 +77,21 @@ impl Timeline {
         // The device is expected from its first step on, not from midnight.
         state.devices.values_mut().for_each(|d| d.quiet_since = None);
         state.rearm();
-        Ok(Timeline { state, midnight, hazard: rule.hazard.to_string() })
+        Ok(Timeline { state, midnight, hazard: rule.hazard.to_string(), others: case.others.unwrap_or(0) })
     }
 
     fn step(&mut self, text: &str) -> Result<(), String> {
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let mut days = 0;
-        if let Some(d) = words.first().and_then(|w| w.strip_prefix('+')?.strip_suffix('d')) {
-            days = d.parse::<i64>().map_err(|_| "write the day as +35d".to_owned())?;
+        if let Some(d) = words.first().filter(|w| w.starts_with('+')) {
+            days = parse_days(d)?;
             words.remove(0);
         }
-        let (time, words) = words.split_first().ok_or("the step is empty")?;
+        let (time, mut words) = words.split_first().ok_or("the step is empty")?;
+        let mut device = "device";
+        if let Some((role, rest)) = words.split_first().and_then(|(w, rest)| Some((w.strip_prefix('@')?, rest))) {
+            (device, words) = (role, rest);
+        }
         let at = self.time(days, time)?;
         if at < self.state.now() {
             return Err("steps must be in order of time".to_owned());
@@ -90,7 +101,7 @@ impl Timeline {
             ["event", name] => {
                 let kind = serde_json::from_value::<EventKind>(serde_json::Value::String((*name).to_owned()));
                 let kind = kind.map_err(|_| format!("{name:?} is no event"))?;
-                self.message(at, false, Item::Event { kind, command: None })
+                self.message(at, device, false, Item::Event { kind, command: None })
             }
             ["sweep"] => self.act(at, Action::RoomSwept { zone: name("zone")? }),
             ["report"] => self.act(at, Action::ReportConcern { zone: name("zone")?, note: "疑虑".to_owned() }),
@@ -102,28 +113,37 @@ impl Timeline {
                 let incident = self.open().ok_or("there is no incident to cancel")?;
                 self.act(at, Action::CancelPanic { incident, reason: "误按".to_owned() })
             }
+            [how @ ("check" | "recheck"), temperature, child, symptoms @ ..] => {
+                let check = check(*how == "recheck", temperature, child, symptoms)?;
+                self.act(at, Action::MorningCheck(check))
+            }
             ["retained", quantity, value] => {
                 let item = reading(quantity, value)?;
-                self.message(at, true, item)
+                self.message(at, device, true, item)
             }
-            ["every", period, "until", end, quantity, value] => {
+            ["every", period, "until", end @ ..] => {
                 let period = duration(period).filter(|p| *p > 0).ok_or_else(|| format!("{period:?} is no duration"))?;
-                let (end, item) = (self.time(days, end)?, reading(quantity, value)?);
+                let (days, end) = match end {
+                    [day, end @ ..] if day.starts_with('+') => (parse_days(day)?, end),
+                    _ => (days, end),
+                };
+                let (end, words) = end.split_first().ok_or("say until when, e.g. \"until 10:10\"")?;
+                let (end, said) = (self.time(days, end)?, self.readings(words)?);
                 if (end - at) / period > MAX_REPEATS {
                     return Err(format!("more than {MAX_REPEATS} messages; take a longer period"));
                 }
                 let mut t = at;
                 while t <= end {
-                    self.message(t, false, item.clone())?;
+                    self.say(t, device, &said)?;
                     t += period;
                 }
                 Ok(())
             }
-            [quantity, value] => {
-                let item = reading(quantity, value)?;
-                self.message(at, false, item)
+            words if words.len() >= 2 => {
+                let said = self.readings(words)?;
+                self.say(at, device, &said)
             }
-            _ => Err("not understood; e.g. \"09:00 co2 1200\", \"09:00 expect opened 2\"".to_owned()),
+            _ => Err(UNKNOWN.to_owned()),
         }
     }
 
@@ -138,8 +158,29 @@ impl Timeline {
         days.checked_mul(86_400).and_then(|d| d.checked_add(seconds)?.checked_mul(1000)?.checked_add(self.midnight)).ok_or_else(bad)
     }
 
-    fn message(&mut self, at: i64, retained: bool, item: Item) -> Result<(), String> {
-        let m = Message { device: name("device")?, boot: None, seq: None, sampled_at: None, retained, items: vec![item] };
+    /// `co2 600 temperature 21 others co2 900`: what the device says, and what each of the others says.
+    fn readings(&self, words: &[&str]) -> Result<[Vec<Item>; 2], String> {
+        let at = words.iter().position(|w| *w == "others").unwrap_or(words.len());
+        let (own, others) = words.split_at(at);
+        if !others.is_empty() && self.others == 0 {
+            return Err("the case has no others; say others = 2 beside its name".to_owned());
+        }
+        let item = |pair: &[&str]| if let [quantity, value] = pair { reading(quantity, value) } else { Err(UNKNOWN.to_owned()) };
+        let items = |words: &[&str]| words.chunks(2).map(item).collect::<Result<Vec<Item>, String>>();
+        Ok([items(own)?, items(others.get(1..).unwrap_or_default())?])
+    }
+
+    fn say(&mut self, at: i64, device: &str, [own, others]: &[Vec<Item>; 2]) -> Result<(), String> {
+        let devices = std::iter::once((device.to_owned(), own)).chain((1..=self.others).map(|n| (format!("other-{n}"), others)));
+        for (device, items) in devices.filter(|(_, items)| !items.is_empty()) {
+            let m = Message { device: name(&device)?, boot: None, seq: None, sampled_at: None, retained: false, items: items.clone() };
+            step(&mut self.state, &[Input { at, body: Body::Message(m) }], at);
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, at: i64, device: &str, retained: bool, item: Item) -> Result<(), String> {
+        let m = Message { device: name(device)?, boot: None, seq: None, sampled_at: None, retained, items: vec![item] };
         step(&mut self.state, &[Input { at, body: Body::Message(m) }], at);
         Ok(())
     }
@@ -172,6 +213,11 @@ impl Timeline {
     }
 }
 
+fn parse_days(text: &str) -> Result<i64, String> {
+    let days = text.strip_prefix('+').and_then(|t| t.strip_suffix('d')).and_then(|d| d.parse::<i64>().ok());
+    days.ok_or_else(|| "write the day as +35d".to_owned())
+}
+
 fn name<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is no name"))
 }
@@ -186,6 +232,27 @@ fn reading(quantity: &str, value: &str) -> Result<Item, String> {
     Ok(Item::Reading { quantity, channel: 0, value })
 }
 
+fn check(recheck: bool, temperature: &str, child: &str, symptoms: &[&str]) -> Result<Check, String> {
+    let temperature = match temperature {
+        "-" => None,
+        t => Some(Quantity::BodyTemperature.parse(t).map_err(|_| format!("{t:?} is no temperature"))?),
+    };
+    let named = |s: &&str| Symptom::ALL.into_iter().find(|k| k.name() == *s).ok_or_else(|| format!("{s:?} is no symptom"));
+    let symptoms = symptoms.iter().map(named).collect::<Result<_, _>>()?;
+    Ok(Check { class: "class".to_owned(), temperature, symptoms, child: (child != "-").then(|| child.to_owned()), recheck })
+}
+
+/// The other devices that the steps speak of, by their roles.
+fn by_role(case: &CaseText, zone: &tuoan_protocol::ZoneId) -> Option<Vec<Placement>> {
+    let words = case.steps.iter().flat_map(|s| s.get_ref().split_whitespace());
+    let roles: std::collections::BTreeSet<&str> = words.filter_map(|w| w.strip_prefix('@')).collect();
+    let placed = roles.into_iter().map(|r| {
+        let role = serde_json::from_value(serde_json::Value::String(r.to_owned())).ok()?;
+        Some(Placement { id: r.parse().ok()?, zone: zone.clone(), name: None, role, period_s: None, via: None })
+    });
+    placed.collect()
+}
+
 fn hours(from: u16, to: u16) -> Hours {
     Hours { from: from / 100 * 60 + from % 100, to: to / 100 * 60 + to % 100 }
 }
@@ -195,6 +262,12 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
     let role = case.role.or_else(|| rule.roles.first().copied()).unwrap_or(Role::Other);
     let floor = case.floor.or(rule.floor_min).unwrap_or(1);
     let zone: tuoan_protocol::ZoneId = "zone".parse().ok()?;
+    let device: tuoan_protocol::DeviceId = "device".parse().ok()?;
+    let place = |id, via| Placement { id, zone: zone.clone(), name: None, role, period_s: case.period, via };
+    // Behind a hub, which is the device itself; beside it otherwise.
+    let via = (rule.kind == super::Kind::Hub).then(|| device.clone());
+    let others = (1..=case.others.unwrap_or(0)).filter_map(|n| Some(place(format!("other-{n}").parse().ok()?, via.clone())));
+    let devices = std::iter::once(place(device.clone(), None)).chain(others).chain(by_role(case, &zone)?).collect();
     Some(Site {
         id: "case".parse().ok()?,
         name: "case".to_owned(),
@@ -215,7 +288,8 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
             collection: Some(hours(1630, 1800)),
         }],
         zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
-        devices: vec![Placement { id: "device".parse().ok()?, zone, name: None, role, period_s: case.period }],
+        devices,
         calendar: Calendar::default(),
+        overrides: vec![],
     })
 }

@@ -6,16 +6,22 @@
 //! | [`parse`] | text -> [`Rule`], all problems together with line and fix |
 //! | [`case`] | the timelines inside a pack, run against the engine |
 //! | [`catalogue`] | words, sources and duties by rule, for pages and alerts |
+//! | [`condition`] | what a rule asks of the other sensors in its zone |
+//! | [`overrides`] | what a site changes about them, until when and why |
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
 use tuoan_protocol::{Basis, EventKind, HazardId, Quantity, RuleId, Severity};
 
 pub mod case;
 pub mod catalogue;
+pub mod condition;
+pub mod overrides;
 pub mod parse;
 pub mod text;
 
 pub use catalogue::{Catalogue, Entry, Words};
+pub use condition::Condition;
+pub use overrides::Override;
 pub use parse::{Pack, Problem, Report, check, compile};
 
 /// The packs that come with the gateway: (name, TOML text), in order of their names.
@@ -27,6 +33,8 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
         ("fire", include_str!("../../../rules/fire.toml")),
+        ("health", include_str!("../../../rules/health.toml")),
+        ("kitchen", include_str!("../../../rules/kitchen.toml")),
         ("people", include_str!("../../../rules/people.toml")),
         ("supply", include_str!("../../../rules/supply.toml")),
     ]
@@ -52,6 +60,47 @@ pub enum Kind {
     Age,
     /// A person says so.
     Report,
+    /// A state begins.
+    Becomes,
+    /// A number beyond a bound that must be measured again before it is over.
+    Recheck,
+    /// Not done for long enough on a working day, judged at midnight.
+    Daily,
+    /// What people give off does not go away as in an empty room.
+    Decay,
+    /// A morning check's temperature, by hand.
+    Entry,
+    /// So many similar cases of a class in the morning checks.
+    Cluster,
+    /// Nothing but impossible values for so many periods.
+    Implausible,
+    /// One quantity of a device that speaks otherwise has not come for so many of its own gaps.
+    Lost,
+    /// A number has stood still for far longer than it is wont to.
+    Flat,
+    /// A number goes away from its neighbours' in the same room.
+    Drift,
+    /// A battery lasts less than so long.
+    Forecast,
+    /// What the learned detector expects less often than once in so long.
+    Anomaly,
+    /// Through which others are heard is gone: their silence is gathered under it.
+    Hub,
+}
+
+impl Kind {
+    /// Remembers more than the newest value, from the first sample on.
+    pub fn has_memory(self) -> bool {
+        matches!(self, Kind::Mean | Kind::Rise | Kind::Daily | Kind::Decay)
+    }
+    /// Judged with every reading of its quantity.
+    pub fn is_judged(self) -> bool {
+        self.has_memory() || matches!(self, Kind::State | Kind::Threshold | Kind::Becomes | Kind::Recheck)
+    }
+    /// Judged from what a series has learned of itself, not from its newest value.
+    pub fn is_quality(self) -> bool {
+        matches!(self, Kind::Implausible | Kind::Lost | Kind::Flat | Kind::Drift | Kind::Forecast | Kind::Anomaly)
+    }
 }
 
 /// What ends a finding that does not end by itself.
@@ -111,13 +160,13 @@ pub struct Rule {
     pub coverage: u8,
     pub hold: i64,
     pub clear_hold: i64,
-    /// Silence: periods missed; the limit at most; the longest period that is supervised at all.
+    /// Silence, loss, implausible values: periods missed; the limit at most; the longest period that is supervised at all.
     pub missed: u8,
     pub cap: i64,
     pub max_period: i64,
-    /// Age: longest time without a test.
+    /// Age: longest time without a test. Forecast: the shortest rest. Anomaly: expected once in so long.
     pub every: i64,
-    /// Event: repeats within this are the same press.
+    /// Event: repeats within this are the same press. Anomaly: the refractory time after one.
     pub debounce: i64,
     /// Bit set of [`Phase`]; all when the pack names none.
     pub phases: u8,
@@ -131,6 +180,15 @@ pub struct Rule {
     pub not_roles: Vec<Role>,
     pub floor_min: Option<i8>,
     pub occupied: Option<bool>,
+    /// Whether a live sensor in the zone can tell that someone is there.
+    pub watched: Option<bool>,
+    /// Holds only while one of these does; only while none of these does and a live sensor could tell.
+    pub when: Vec<Condition>,
+    pub unless: Vec<Condition>,
+    /// Makes what is inferred confirmed.
+    pub confirmed_by: Vec<Condition>,
+    /// Daily: one of these takes its place.
+    pub excused_by: Vec<Condition>,
     /// Bit set of months, January 1.
     pub months: u16,
     pub severity: Severity,
@@ -138,8 +196,26 @@ pub struct Rule {
     pub per_device: bool,
     pub latch: Vec<Latch>,
     pub siren: bool,
+    /// Recheck: the second measurement counts from so long to so long after the first.
+    pub recheck: (i64, i64),
+    pub decay: DecayOf,
+    /// Cluster: so many similar cases.
+    pub count: u16,
+    /// It must be acknowledged before it closes, however harmless.
+    pub acknowledge: bool,
     /// How long an incident stays open after its return, so that a condition that comes back is the same incident.
     pub regather: i64,
+    /// A site's override has changed it.
+    pub overridden: bool,
+}
+
+/// Of a rule of kind `decay`: level of the outdoor air, least level to begin with, both in the quantity's fixed point; and how many per cent of the
+/// excess must be left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecayOf {
+    pub outdoors: i64,
+    pub from: i64,
+    pub left: i64,
 }
 
 pub const ALL_PHASES: u8 = 0b11_1111;
@@ -169,7 +245,21 @@ impl Rule {
     }
     /// Whether anything but the device's own readings decides.
     pub fn is_guarded(&self) -> bool {
-        self.phases != ALL_PHASES || self.months != ALL_MONTHS || self.occupied.is_some() || self.grace > 0 || self.within.is_some()
+        self.phases != ALL_PHASES
+            || self.months != ALL_MONTHS
+            || self.occupied.is_some()
+            || self.watched.is_some()
+            || self.grace > 0
+            || self.within.is_some()
+            || !self.when.is_empty()
+            || !self.unless.is_empty()
+    }
+    /// All that it asks of other sensors.
+    pub fn conditions_mut(&mut self) -> impl Iterator<Item = &mut Condition> {
+        self.when.iter_mut().chain(&mut self.unless).chain(&mut self.confirmed_by).chain(&mut self.excused_by)
+    }
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.when.iter().chain(&self.unless).chain(&self.confirmed_by).chain(&self.excused_by)
     }
     pub fn is_latched(&self) -> bool {
         !self.latch.is_empty()

@@ -1,7 +1,8 @@
 //! Pack text -> rules, with every problem of the file together.
 use super::catalogue::{Entry, Words};
+use super::condition::{Condition, ConditionText, MAX_CONDITIONS};
 use super::text::{CaseText, PlaceText, RuleText};
-use super::{ALL_MONTHS, ALL_PHASES, Bounds, Kind, Rule, phase_bit};
+use super::{ALL_MONTHS, ALL_PHASES, Bounds, DecayOf, Kind, Rule, phase_bit};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -63,7 +64,9 @@ pub fn check(text: &str) -> Report {
             for (index, case) in &pack.cases {
                 let Some((rule, _)) = pack.rules.get(*index) else { continue };
                 report.cases_run += 1;
-                let failures = super::case::run(rule, case.get_ref());
+                // A hub gathers what other rules find.
+                let company = pack.rules.iter().map(|(r, _)| r).filter(|r| rule.kind == Kind::Hub && r.kind == Kind::Silence);
+                let failures = super::case::run(rule, &company.cloned().collect::<Vec<_>>(), case.get_ref());
                 report.cases_failed += usize::from(!failures.is_empty());
                 for (at, message) in failures {
                     let line = line_of(text, at.unwrap_or_else(|| case.span()).start);
@@ -199,6 +202,20 @@ impl Check<'_> {
         }
     }
 
+    fn conditions(&mut self, list: &[Spanned<ConditionText>]) -> Vec<Condition> {
+        if let Some(c) = list.get(MAX_CONDITIONS) {
+            self.at(c.span(), format!("{MAX_CONDITIONS} conditions in one list are the most"));
+        }
+        let mut out = Vec::new();
+        for c in list {
+            match c.get_ref().read() {
+                Ok(condition) => out.push(condition),
+                Err(message) => self.at(c.span(), message),
+            }
+        }
+        out
+    }
+
     fn rule(&mut self, pack: &mut Pack, t: RuleText) {
         let kind = *t.kind.get_ref();
         let here = t.kind.span();
@@ -223,10 +240,10 @@ impl Check<'_> {
             at_most: self.number(quantity.as_ref(), &t.at_most),
             hysteresis: self.number(quantity.as_ref(), &t.hysteresis).unwrap_or(0),
         };
-        let numeric = matches!(kind, Kind::Threshold | Kind::Mean | Kind::Rise);
+        let numeric = matches!(kind, Kind::Threshold | Kind::Mean | Kind::Rise | Kind::Recheck | Kind::Daily | Kind::Decay | Kind::Entry);
         let bounded = bounds.above.is_some() || bounds.at_least.is_some() || bounds.below.is_some() || bounds.at_most.is_some();
         match (&quantity, kind) {
-            (Some(q), Kind::State) if !q.is_state() => {
+            (Some(q), Kind::State | Kind::Becomes) if !q.is_state() => {
                 self.at(here.clone(), format!("{} is a number, not a state; use kind = \"threshold\"", q.name()));
             }
             (Some(q), _) if numeric && q.is_state() => {
@@ -239,31 +256,54 @@ impl Check<'_> {
                 }
                 Some(_) => {}
             },
-            (None, Kind::State | Kind::Threshold | Kind::Mean | Kind::Rise) if t.quantity.is_none() => {
+            (None, k) if (k.is_judged() || numeric) && t.quantity.is_none() => {
                 self.at(here.clone(), "this kind needs a quantity".to_owned());
             }
             _ => {}
         }
-        if numeric && !bounded && quantity.is_some() {
+        if numeric && kind != Kind::Decay && !bounded && quantity.is_some() {
             let need = if kind == Kind::Rise { "rise" } else { "above, at_least, below or at_most" };
             self.at(here.clone(), format!("this kind needs {need}"));
         }
         if bounds.hysteresis < 0 {
             self.at(t.hysteresis.as_ref().map_or(here.clone(), Spanned::span), "hysteresis must not be negative".to_owned());
         }
-        let window = self.duration(&t.window);
-        if matches!(kind, Kind::Mean | Kind::Rise) && t.window.is_none() {
+        let window = if kind == Kind::Daily { Some(86_400_000) } else { self.duration(&t.window) };
+        if matches!(kind, Kind::Mean | Kind::Rise | Kind::Decay | Kind::Cluster) && t.window.is_none() {
             self.at(here.clone(), "this kind needs a window, e.g. window = \"1h\"".to_owned());
         }
         if kind == Kind::Event && t.event.is_none() {
             self.at(here.clone(), "this kind needs an event, e.g. event = \"panic_pressed\"".to_owned());
         }
-        if matches!(kind, Kind::Event | Kind::Report) && t.latch.is_empty() {
+        let decay = DecayOf {
+            outdoors: self.number(quantity.as_ref(), &t.outdoors).unwrap_or(0),
+            from: self.number(quantity.as_ref(), &t.from).unwrap_or(0),
+            left: t.left.as_ref().map_or(100, |l| i64::from(*l.get_ref())),
+        };
+        if kind == Kind::Decay && (t.outdoors.is_none() || t.from.is_none() || t.left.is_none()) {
+            self.at(here.clone(), "this kind needs outdoors, from and left, e.g. outdoors = 420, from = 700, left = 95".to_owned());
+        }
+        if kind == Kind::Cluster && t.count.as_ref().is_none_or(|c| *c.get_ref() < 2) {
+            self.at(here.clone(), "this kind needs count, at least 2".to_owned());
+        }
+        let recheck = (self.duration(&t.recheck_after).unwrap_or(0), self.duration(&t.recheck_within).unwrap_or(i64::MAX));
+        if kind == Kind::Recheck && (t.recheck_after.is_none() || t.recheck_within.is_none()) {
+            self.at(here.clone(), "this kind needs recheck_after and recheck_within, e.g. \"5m\" and \"30m\"".to_owned());
+        }
+        if matches!(kind, Kind::Event | Kind::Report | Kind::Becomes) && t.latch.is_empty() {
             self.at(here.clone(), "what is momentary has no end of its own; name what ends it with latch = [...]".to_owned());
         }
         let every = self.duration(&t.every);
-        if kind == Kind::Age && t.every.is_none() {
+        if matches!(kind, Kind::Age | Kind::Forecast | Kind::Anomaly) && t.every.is_none() {
             self.at(here.clone(), "this kind needs every, e.g. every = \"35d\"".to_owned());
+        }
+        if kind.is_quality() {
+            if let Some(q) = quantity.as_ref().filter(|q| q.is_state()) {
+                self.at(here.clone(), format!("{} is a state; this kind looks at numbers", q.name()));
+            }
+            if let Some(h) = t.hold.as_ref().or(t.clear_hold.as_ref()) {
+                self.at(h.span(), "this kind keeps its own time; leave hold and clear_hold out".to_owned());
+            }
         }
         if let Some(c) = t.coverage.as_ref().filter(|c| *c.get_ref() > 100) {
             self.at(c.span(), "coverage is per cent of the window, 0 to 100".to_owned());
@@ -318,13 +358,23 @@ impl Check<'_> {
             not_roles: t.not_roles,
             floor_min: t.floor_min,
             occupied: t.occupied,
+            watched: t.watched,
+            when: self.conditions(&t.when),
+            unless: self.conditions(&t.unless),
+            confirmed_by: self.conditions(&t.confirmed_by),
+            excused_by: self.conditions(&t.excused_by),
             months: if t.months.is_empty() { ALL_MONTHS } else { months },
             severity: t.severity,
             basis: t.basis,
             per_device: t.place == Some(PlaceText::Device),
             latch: t.latch,
             siren: t.siren.unwrap_or(t.severity == Severity::Emergency),
+            recheck,
+            decay,
+            count: t.count.map_or(0, Spanned::into_inner),
+            acknowledge: t.acknowledge,
             regather,
+            overridden: false,
         };
         let words = |w: super::text::WordsText| Words { zh: w.zh, en: w.en };
         let entry = Entry {

@@ -1,4 +1,5 @@
 //! The TOML schema of a rule pack.
+use super::condition::ConditionText;
 use super::{Kind, Latch};
 use crate::engine::schedule::Phase;
 use crate::engine::site::{Role, ZoneKind};
@@ -111,6 +112,15 @@ pub struct RuleText {
     pub not_roles: Vec<Role>,
     pub floor_min: Option<i8>,
     pub occupied: Option<bool>,
+    pub watched: Option<bool>,
+    #[serde(default)]
+    pub when: Vec<Spanned<ConditionText>>,
+    #[serde(default)]
+    pub unless: Vec<Spanned<ConditionText>>,
+    #[serde(default)]
+    pub confirmed_by: Vec<Spanned<ConditionText>>,
+    #[serde(default)]
+    pub excused_by: Vec<Spanned<ConditionText>>,
     #[serde(default)]
     pub months: Vec<Spanned<u8>>,
     pub severity: Severity,
@@ -119,6 +129,15 @@ pub struct RuleText {
     #[serde(default)]
     pub latch: Vec<Latch>,
     pub siren: Option<bool>,
+    pub recheck_after: Option<Spanned<String>>,
+    pub recheck_within: Option<Spanned<String>>,
+    pub outdoors: Option<Spanned<f64>>,
+    pub from: Option<Spanned<f64>>,
+    /// Per cent.
+    pub left: Option<Spanned<u8>>,
+    pub count: Option<Spanned<u16>>,
+    #[serde(default)]
+    pub acknowledge: bool,
     pub regather: Option<Spanned<String>>,
     pub source: Spanned<String>,
     pub clause: Spanned<String>,
@@ -143,5 +162,7 @@ pub struct CaseText {
     pub role: Option<Role>,
     /// Seconds between the device's messages, where the device says so.
     pub period: Option<u32>,
+    /// So many more of the same role in the same zone; of a hub's case, heard through the device.
+    pub others: Option<u8>,
     pub steps: Vec<Spanned<String>>,
 }

@@ -1,9 +1,13 @@
 //! The engine as a whole.
+mod hazards;
 mod hostile;
 mod incidents;
 mod messages;
+mod overrides;
 mod packs;
 mod partition;
+mod quality;
 mod scenarios;
 mod snapshot;
 mod speed;
+mod topology;

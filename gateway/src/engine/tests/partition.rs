@@ -1,5 +1,7 @@
 //! Any partition of the input log says the same and ends in the same state; so do snapshots in between; repeats change nothing.
-use crate::engine::input::{Action, Body, Command, Configuration, DeviceInfo, Input, Item, Message};
+use crate::engine::input::{Action, Body, Check, Command, Configuration, DeviceInfo, Input, Item, Message, Symptom};
+use crate::engine::rules::Override;
+use crate::engine::site::{Placement, Role, Site};
 use crate::engine::testing::{MONDAY, class, lean_packs, site, supervised};
 use crate::engine::{State, Verdict, step};
 use proptest::prelude::*;
@@ -31,6 +33,14 @@ enum Act {
     Swept {
         zone: usize,
     },
+    Check {
+        tenths: Option<i64>,
+        symptoms: u8,
+        child: Option<u8>,
+        recheck: bool,
+    },
+    /// Ends the nth event's incident.
+    Cancel(usize),
     Report {
         zone: usize,
     },
@@ -43,8 +53,36 @@ enum Act {
     },
 }
 
-const DEVICES: [&str; 12] = ["air", "smoke", "door", "panic", "gas", "siren", "pir", "radar", "window", "stray-1", "stray-2", "valve"];
-const QUANTITIES: [Quantity; 14] = [
+const DEVICES: [&str; 17] = [
+    "air",
+    "smoke",
+    "door",
+    "panic",
+    "gas",
+    "siren",
+    "pir",
+    "radar",
+    "window",
+    "stray-1",
+    "stray-2",
+    "valve",
+    "uv",
+    "camera",
+    "estimate",
+    "thermometer",
+    "meter",
+];
+const QUANTITIES: [Quantity; 24] = [
+    Quantity::Adults,
+    Quantity::Children,
+    Quantity::UvLamp,
+    Quantity::Power,
+    Quantity::Energy,
+    Quantity::GasVolume,
+    Quantity::UvRuntime,
+    Quantity::BodyTemperature,
+    Quantity::OccupancyLikelihood,
+    Quantity::Recording,
     Quantity::Temperature,
     Quantity::Co2,
     Quantity::Co,
@@ -72,6 +110,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0i64..3_600_000).prop_map(|down| Act::Restart { down }),
         1 => (0usize..5).prop_map(|zone| Act::Swept { zone }),
         1 => (0usize..5).prop_map(|zone| Act::Report { zone }),
+        3 => (prop::option::of(360i64..390), any::<u8>(), prop::option::of(0u8..4), any::<bool>())
+            .prop_map(|(tenths, symptoms, child, recheck)| Act::Check { tenths, symptoms, child, recheck }),
+        1 => (0usize..40).prop_map(Act::Cancel),
         3 => (0usize..40).prop_map(Act::Acknowledge),
         1 => any::<bool>().prop_map(Act::Configure),
         1 => (d, 0u32..900).prop_map(|(device, seconds)| Act::Period { device, seconds }),
@@ -83,15 +124,40 @@ fn gap() -> impl Strategy<Value = i64> {
     prop_oneof![0i64..100, 100i64..30_000, 30_000i64..900_000, 900_000i64..9_000_000]
 }
 
+/// With what the combined rules need.
+fn furnished(mut s: Site) -> Site {
+    for (id, zone, role) in [
+        ("uv", "nap", Role::UvLamp),
+        ("camera", "exit", Role::Camera),
+        ("estimate", "nap", Role::Estimate),
+        ("thermometer", "room", Role::Thermometer),
+        ("meter", "kitchen", Role::Meter),
+    ] {
+        let (id, zone) = (id.parse().unwrap(), zone.parse().unwrap());
+        s.devices.push(Placement { id, zone, name: None, role, period_s: None, via: None });
+    }
+    s
+}
+
+fn changed(rule: &str, change: &str) -> Override {
+    let text = format!("rule = {rule:?}\nreason = \"x\"\nauthor = \"王园长\"\nfrom = \"2026-11-24\"\nexpires = \"2026-11-24\"\n{change}");
+    toml::from_str(&text).unwrap()
+}
+
 fn configurations() -> [Configuration; 2] {
-    let mut other = site();
+    let mut other = furnished(site());
+    other.overrides = vec![
+        changed("door.held_open.care", "hold = \"5m\""),
+        changed("noise.high", "enabled = false"),
+        changed("uv.missing", "below = 20"),
+    ];
     other.devices.retain(|d| d.id.as_str() != "window");
     other.zones.swap(0, 2);
     other.classes.push(crate::engine::site::Class { id: "second".into(), nap: None, ..class() });
     let log = || "01JD0000000000000000000000".parse().unwrap();
     let mut fewer = lean_packs();
-    fewer.remove(0);
-    [Configuration::new(log(), supervised(), lean_packs()), Configuration::new(log(), other, fewer)]
+    fewer.retain(|t| !t.contains("name = \"climate\""));
+    [Configuration::new(log(), furnished(supervised()), lean_packs()), Configuration::new(log(), other, fewer)]
 }
 
 /// Inputs that belong together, as they would be logged: acknowledgements name incidents by their derived ids.
@@ -133,6 +199,17 @@ fn build(acts: &[(i64, Act)], start: i64) -> Vec<Input> {
             }
             Act::Swept { zone: z } => command(Action::RoomSwept { zone: zone(*z) }),
             Act::Report { zone: z } => command(Action::ReportConcern { zone: zone(*z), note: "x".into() }),
+            Act::Check { tenths, symptoms, child, recheck } => command(Action::MorningCheck(Check {
+                class: "toddlers".into(),
+                temperature: tenths.map(|t| Fixed(t * 10)),
+                symptoms: Symptom::ALL.into_iter().filter(|s| symptoms & 1 << *s as u8 != 0).collect(),
+                child: child.map(|c| format!("c{c}")),
+                recheck: *recheck,
+            })),
+            Act::Cancel(i) => match events.get(*i) {
+                Some(e) => command(Action::CancelPanic { incident: e.incident.clone(), reason: "x".into() }),
+                None => continue,
+            },
             Act::Acknowledge(i) => match events.get(*i) {
                 Some(e) => command(Action::Acknowledge { incident: e.incident.clone(), note: None }),
                 None => continue,
@@ -143,8 +220,12 @@ fn build(acts: &[(i64, Act)], start: i64) -> Vec<Input> {
             }
         };
         let input = Input { at, body };
-        events.extend(step(&mut state, std::slice::from_ref(&input), at).events);
-        inputs.push(input);
+        let out = step(&mut state, std::slice::from_ref(&input), at);
+        events.extend(out.events);
+        // A command that is refused is not logged.
+        if !matches!(out.verdicts[0], Verdict::Refused(_)) {
+            inputs.push(input);
+        }
     }
     inputs
 }

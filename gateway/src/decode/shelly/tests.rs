@@ -1,0 +1,127 @@
+use super::*;
+use crate::decode::testing::{check, decode};
+
+#[rustfmt::skip]
+const TABLE: &[(&str, &str)] = &[
+    ("plug-full", r#"+shelly.shellyplusplugs-80646fd031f8 make="Shelly" model="shellyplusplugs"; shelly.shellyplusplugs-80646fd031f8@1698999954770: power=0 voltage=229.1 current=0 energy=30.473 relay=1 rssi=-73"#),
+    ("pm-mini-status", "shelly.shelly1pmmini-Solarthermie: power=3.8 voltage=231 current=0.03 energy=26.064 relay=1"),
+    ("pm-mini-input", "shelly.shelly1pmmini-Solarthermie: input=0"),
+    ("pm-mini-mqtt", "not mine"),
+    ("own-prefix-notify", r#"+shelly.ShellyLichtGarten make="Shelly" model="shelly1pmminig3"; shelly.ShellyLichtGarten@1788945300020:"#),
+    ("own-prefix-status", "shelly.ShellyLichtGarten: power=0 voltage=238.3 current=0 energy=2.691 relay=0"),
+    ("ht-temperature", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: temperature=29.9"#),
+    ("ht-humidity", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: humidity=51.6"#),
+    ("ht-power", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: battery=100 battery_voltage=6.34 mains=0"#),
+    ("ht-sys", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; +shelly.shellyhtg3-3030f9ec8468 period=7200; shelly.shellyhtg3-3030f9ec8468:"#),
+    ("ht-info", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; +shelly.shellyhtg3-3030f9ec8468 name="My Shelly WiFi H&T Gen 3" make="Shelly" model="S3SN-0U12A HTG3" firmware="1.4.2-beta1"; shelly.shellyhtg3-3030f9ec8468:"#),
+    ("smoke", r#"+shelly.shellyplussmoke-a0a3b3b8ae48 make="Shelly" model="shellyplussmoke"; shelly.shellyplussmoke-a0a3b3b8ae48: smoke=0"#),
+    ("smoke-test", r#"+shelly.shellyplussmoke-a0a3b3b8ae48 make="Shelly" model="shellyplussmoke"; +shelly.shellyplussmoke-a0a3b3b8ae48 period=86400; shelly.shellyplussmoke-a0a3b3b8ae48: event:test"#),
+    ("presence-zone", r#"+shelly.shellypresence-aabbccddeeff make="Shelly" model="shellypresence"; shelly.shellypresence-aabbccddeeff: presence=1 people=1"#),
+    ("presence-zone-empty", r#"+shelly.shellypresence-aabbccddeeff make="Shelly" model="shellypresence"; shelly.shellypresence-aabbccddeeff: presence.2=0 people.2=0"#),
+    ("presence-light", r#"+shelly.shellypresence-aabbccddeeff make="Shelly" model="shellypresence"; shelly.shellypresence-aabbccddeeff:"#),
+    ("presence-wifi", r#"+shelly.shellypresence-aabbccddeeff make="Shelly" model="shellypresence"; shelly.shellypresence-aabbccddeeff: rssi=-60"#),
+    ("flood", "shelly.shellytest: water_leak=0"),
+    ("analog-input", "shelly.shellytest:"),
+    ("pulse-input", "shelly.shellytest: pulses.2=56174"),
+    ("button-input", "shelly.shellytest:"),
+    ("cover", "shelly.shellytest: power=85.3"),
+    ("lux", "shelly.shellytest: illuminance=345"),
+    ("em1", "shelly.shellytest: power=85.3"),
+    ("em1data", "shelly.shellytest: energy=123.456"),
+    ("voltmeter", "shelly.shellytest: voltage.100=4.3"),
+    ("external-power", "shelly.shellytest: mains=1"),
+    ("light", "shelly.shellytest: relay=1"),
+    ("components", r#"+shelly.shelly1minig3-ecda3bc252b0 make="Shelly" model="shelly1minig3"; shelly.shelly1minig3-ecda3bc252b0:; +shelly.blu.38398f74b14f [battery,rssi] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100 rssi=-72; +shelly.blu.38398f74b14f [battery] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100"#),
+    ("blu-window-closed", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456789100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=0 tilt=0 rssi=-50"#),
+    ("blu-window-open", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456790100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=1 tilt=0 rssi=-52"#),
+    ("ota", r#"+shelly.shellyplusi4-a8032ab1fe78 make="Shelly" model="shellyplusi4"; shelly.shellyplusi4-a8032ab1fe78@1677696109570:"#),
+];
+
+#[test]
+fn captured_messages() {
+    check("shelly", || Box::new(Shelly::default()), false, TABLE);
+}
+
+fn session(lines: &[(&str, &str, &str)]) {
+    let (mut d, mut directory) = (Shelly::default(), Directory::default());
+    for (topic, payload, want) in lines {
+        let got = decode(&mut d, &mut directory, topic, payload);
+        assert!(if want.is_empty() { got == "nothing" } else { got.contains(want) }, "{topic} {payload}\n{got}\nshould hold {want}");
+    }
+}
+
+/// Constructed.
+#[test]
+fn a_device_with_the_owner_s_own_prefix_is_one_device() {
+    session(&[
+        ("hall/online", "true", "not mine"),
+        (
+            "hall/events/rpc",
+            r#"{"src":"shellyhtg3-3030f9ec8468","method":"NotifyStatus","params":{"ts":1.3,"humidity:0":{"rh":40}}}"#,
+            "+shelly.hall make=\"Shelly\" model=\"shellyhtg3\"; shelly.hall: humidity=40",
+        ),
+        ("hall/online", "true", "shelly.hall: online"),
+        ("hall/status/sys", r#"{"mac":"3030F9EC8468","wakeup_period":7200}"#, "+shelly.hall period=7200; shelly.hall:"),
+        ("hall/status", r#"{"temperature:0":{"id":0,"tC":21.5},"ble":{}}"#, "shelly.hall: temperature=21.5"),
+        (
+            "tuoan/rpc",
+            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"tuoan","result":{"mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
+            "+shelly.hall make=\"Shelly\" model=\"S3SN-0U12A HTG3\" firmware=\"1.4.2\"; shelly.hall:",
+        ),
+        // The prefix is changed: the old id goes.
+        (
+            "corridor/events/rpc",
+            r#"{"src":"shellyhtg3-3030f9ec8468","method":"NotifyStatus","params":{"ts":1.3}}"#,
+            "-shelly.hall; +shelly.corridor",
+        ),
+        ("corridor/command/switch:0", "on", ""),
+        ("corridor/rpc", r#"{"id":1,"src":"me","method":"Shelly.GetStatus"}"#, ""),
+        ("elsewhere/rpc", r#"{"id":1,"src":"me","method":"other"}"#, "not mine"),
+        ("elsewhere/rpc", "text", "not mine"),
+        ("corridor/online", "maybe", "malformed: online must be true or false"),
+        ("corridor/events/rpc", r#"{"method":"NotifyStatus"}"#, "malformed: `params` must be an object"),
+        ("corridor/events/rpc", r#"{"method":"Notify","params":{}}"#, "malformed: the method \"Notify\" is not known"),
+    ]);
+}
+
+/// Constructed: a component's errors, which a part of a status may leave out and a whole one does not.
+#[test]
+fn a_fault_lasts_until_the_device_says_otherwise() {
+    let t = "shellyfloodg4-3030f9ec8468/events/rpc";
+    session(&[
+        (t, r#"{"method":"NotifyStatus","params":{"flood:0":{"errors":["cable_unplugged"]}}}"#, ": fault=1"),
+        (t, r#"{"method":"NotifyStatus","params":{"flood:0":{"alarm":true}}}"#, ": water_leak=1 fault=1"),
+        (t, r#"{"method":"NotifyFullStatus","params":{"flood:0":{"alarm":true}}}"#, ": water_leak=1 fault=0"),
+        (t, r#"{"method":"NotifyStatus","params":{"flood:0":{"alarm":"wet?","mute":false}}}"#, "malformed: `flood:0.alarm`"),
+        (
+            t,
+            r#"{"method":"NotifyEvent","params":{"events":[{"component":"input:0","event":"single_push"},{"component":"input:0","event":"btn_up"}]}}"#,
+            ": event:button_pressed",
+        ),
+    ]);
+}
+
+/// Constructed: BLU components, before and after their configuration was heard.
+#[test]
+fn a_bluetooth_device_is_known_by_its_configuration() {
+    let g = "shellyplus1-441793ab3fb4";
+    let config = format!(
+        r#"{{"src":"{g}","result":{{"bthomedevice:200":{{"id":200,"addr":"38:39:8F:74:B1:4F","name":"Back door"}},"bthomesensor:201":{{"addr":"38:39:8f:74:b1:4f","obj_id":45,"idx":0}},"bthomesensor:202":{{"addr":"38:39:8f:74:b1:4f","obj_id":31,"idx":0}}}}}}"#
+    );
+    session(&[
+        (&format!("{g}/status/bthomesensor:201"), r#"{"id":201,"value":true}"#, "shelly.shellyplus1-441793ab3fb4:"),
+        ("me/rpc", &config, "shelly.shellyplus1-441793ab3fb4:"),
+        (&format!("{g}/status/bthomesensor:201"), r#"{"id":201,"value":true}"#, "; shelly.blu.38398f74b14f: open=1"),
+        (&format!("{g}/status/bthomesensor:202"), r#"{"id":202,"value":true}"#, "; shelly.blu.38398f74b14f: locked=0"),
+        (
+            &format!("{g}/status/bthomedevice:200"),
+            r#"{"id":200,"rssi":-60,"battery":9}"#,
+            "+shelly.blu.38398f74b14f name=\"Back door\" [battery,rssi] via=shelly.shellyplus1-441793ab3fb4",
+        ),
+        (
+            &format!("{g}/events/rpc"),
+            r#"{"method":"NotifyEvent","params":{"events":[{"component":"bthomedevice:200","event":"single_push"}]}}"#,
+            "shelly.blu.38398f74b14f: event:button_pressed",
+        ),
+    ]);
+}
