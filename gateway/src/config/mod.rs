@@ -4,7 +4,9 @@
 use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
-use crate::ingest::hikvision::Source;
+use crate::estimate::model::Source;
+use crate::ingest::hikvision;
+use crate::runtime;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
@@ -28,9 +30,10 @@ pub struct Config {
     pub influx: Option<Influx>,
     pub store: Store,
     pub clock_trust: ClockTrust,
+    pub runtime: Runtime,
     pub mappings: Vec<MappingSpec>,
     /// Cameras and recorders whose event streams are read.
-    pub hikvision: Vec<Source>,
+    pub hikvision: Vec<hikvision::Source>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +114,13 @@ pub struct Store {
     pub wear_mode: bool,
     /// MiB set aside on the disk for alarms.
     pub reserve_mb: u32,
+}
+
+/// What runs the models, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Runtime {
+    pub onnx: runtime::Choice,
+    pub room_climate: Source,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,6 +224,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
+    let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -241,6 +252,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         influx: flip(influx)?,
         store,
         clock_trust,
+        runtime,
         mappings,
         hikvision,
     })
@@ -370,8 +382,8 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     Some(Platform { url: url?, token: token?, receipts })
 }
 
-fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
+fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -> Vec<hikvision::Source> {
+    let mut sources: Vec<hikvision::Source> = Vec::new();
     for (i, d) in tables.into_iter().enumerate() {
         let mut f = Fields::new(&format!("hikvision[{i}]"), d, problems);
         let name: Option<String> = f.need("name", "the name that the camera or recorder shall have here, e.g. name = \"yard\"");
@@ -385,7 +397,7 @@ fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -
             fits
         });
         let url = url(&mut f, &["http://", "https://"], "https://192.168.1.64");
-        if let Some(Err(e)) = url.as_deref().map(Source::address) {
+        if let Some(Err(e)) = url.as_deref().map(hikvision::Source::address) {
             f.problem("url", e);
         }
         let user: Option<String> = f.need("user", "a user of the device that may see its events, and nothing else");
@@ -406,7 +418,7 @@ fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -
         }
         f.finish();
         if let (Some(name), Some(url), Some(user), Some(password)) = (name, url, user, password) {
-            sources.push(Source { name, url, user, password, certificate, stall: std::time::Duration::from_secs(stall_s) });
+            sources.push(hikvision::Source { name, url, user, password, certificate, stall: std::time::Duration::from_secs(stall_s) });
         }
     }
     sources
@@ -421,6 +433,23 @@ fn read_influx(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<I
     let measurement: String = f.take("measurement").unwrap_or_else(|| "reading".to_owned());
     f.finish();
     Some(Influx { url: url?, org: org?, bucket: bucket?, token: token?, measurement })
+}
+
+/// A library or a folder that is not there is no reason not to start: the gateway runs without it and says so (log, `tuoan doctor`).
+fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime {
+    let mut f = Fields::new("runtime", dict, problems);
+    let onnx = match f.take::<String>("onnxruntime").as_deref() {
+        None => runtime::Choice::Find,
+        Some("embedded") => runtime::Choice::Embedded,
+        Some(path) => runtime::Choice::Library(base.join(path)),
+    };
+    let room_climate = match f.take::<String>("room_climate").as_deref() {
+        None => Source::BuiltIn,
+        Some("off") => Source::Off,
+        Some(path) => Source::Folder(base.join(path)),
+    };
+    f.finish();
+    Runtime { onnx, room_climate }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
