@@ -10,6 +10,7 @@ pub mod esphome;
 pub mod frigate;
 #[cfg(test)]
 mod fuzz;
+pub mod hikvision;
 pub mod homeassistant;
 pub mod ident;
 mod json;
@@ -17,6 +18,7 @@ pub mod mapping;
 mod meaning;
 pub mod native;
 pub mod onvif;
+pub mod pulse;
 mod readings;
 pub mod report;
 mod scalar;
@@ -113,6 +115,8 @@ impl Decoders {
             Box::new(shelly::Shelly::default()),
             Box::new(frigate::Frigate::default()),
             Box::new(onvif::Onvif::default()),
+            Box::new(hikvision::Hikvision::default()),
+            Box::new(pulse::Pulse::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
