@@ -294,6 +294,22 @@ fn states() {
     assert_eq!(say(&mut d, "ac/mode", "heat"), "homeassistant: -");
 }
 
+/// Constructed: discovery is published again at each start of Home Assistant, and says nothing new.
+#[test]
+fn an_announcement_again_is_no_news() {
+    let mut d = decoders();
+    let config = r#"{"dev_cla":"motion","stat_t":"x/m","uniq_id":"mm","dev":{"ids":["i"],"cns":[["mac","aa:bb:cc:00:11:22"]]}}"#;
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", config), "homeassistant: +ha.i (motion)");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", config), "homeassistant: -");
+    // By its address alone it is still the same, and so under another topic.
+    let by_mac = config.replace(r#""ids":["i"],"#, "");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", &by_mac), "homeassistant: -");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/n/config", config), "homeassistant: -");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", ""), "homeassistant: -");
+    assert_eq!(say(&mut d, "x/m", "ON"), "homeassistant: ha.i motion=1");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/n/config", ""), "homeassistant: -ha.i");
+}
+
 /// Constructed: several like sensors of one device have channels of their own, the same in whatever order they are announced.
 #[test]
 fn channels() {
