@@ -81,9 +81,6 @@ fn captured_messages() {
             r#"{"batt":87}"#,
             "!nobody: no decoder knows this topic; describe it in a mapping file ([[mapping]])",
         ),
-        ("watermeter/main/json", r#"{"value":"123.456","raw":"00123.456"}"#, "homeassistant: ha.12345678 water_volume=123.456"),
-        ("watermeter/connection", "connected", "homeassistant: ha.12345678 online"),
-        ("watermeter/connection", "connection lost", "homeassistant: ha.12345678 offline"),
         ("homeassistant/status", "online", "homeassistant: -"),
     ] {
         assert_eq!(say(&mut d, topic, payload), want, "{topic} {payload}");
@@ -230,6 +227,12 @@ fn availability() {
             .collect();
         assert_eq!(said, want.map(|w| format!("homeassistant: ha.one {w}")), "{mode}");
     }
+    let mut d = decoders();
+    let words = r#"{"dev_cla":"motion","stat_t":"x/w","uniq_id":"w-m","avty_t":"w/connection","pl_avail":"connected","pl_not_avail":"connection lost","dev":{"ids":["w"]}}"#;
+    say(&mut d, "homeassistant/binary_sensor/w/config", words);
+    assert_eq!(say(&mut d, "w/connection", "connected"), "homeassistant: ha.w online");
+    assert_eq!(say(&mut d, "w/connection", "connection lost"), "homeassistant: ha.w offline");
+    assert_eq!(say(&mut d, "w/connection", "?"), "homeassistant: -");
     let mut d = decoders();
     say(&mut d, "homeassistant/binary_sensor/one/config", &config("all", "one", &["gw/LWT"]));
     let second = say(&mut d, "homeassistant/binary_sensor/two/config", &config("all", "two", &["gw/LWT"]));
