@@ -2,7 +2,7 @@
 use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
 use crate::view::Notice;
-use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, Quarantine, Sight};
+use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
 use crate::{assets, icon};
@@ -104,6 +104,17 @@ struct TrialOf<'a> {
 /// An adjustment tried on the site's own history.
 pub fn trial(ui: &Ui, v: &TrialPage) -> String {
     finish(TrialOf { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct CheckPage<'a> {
+    ui: &'a Ui,
+    v: &'a MorningCheck,
+}
+/// The form of the morning check (晨检).
+pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
+    finish(CheckPage { ui, v })
 }
 
 #[derive(Template)]

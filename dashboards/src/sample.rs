@@ -26,6 +26,7 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
         changed_at: NOW - age_s * 1000,
         trigger: None,
         activations: 1,
+        cancellable: false,
         acknowledged_by: None,
         affected: Vec::new(),
     }
@@ -101,6 +102,7 @@ pub fn calm() -> Home {
         ],
         strip: Strip {
             clock_trusted: true,
+            estimating: true,
             sinks: vec![Sink { name: "platform".into(), ..Sink::default() }, Sink { name: "influx".into(), ..Sink::default() }],
             ..Strip::default()
         },
@@ -159,6 +161,7 @@ pub fn busy() -> Home {
     home.unplaced = vec![device("0x00158d0001", "新传感器", 8, Some(100)), Device { id: "unknown-7".into(), ..Device::default() }];
     home.strip.clock_trusted = false;
     home.strip.quarantined = 3;
+    (home.strip.watched, home.strip.unwatched) = (256, 12);
     home.strip.sinks = vec![
         Sink {
             name: "platform".into(),
@@ -540,5 +543,17 @@ pub fn trial_page() -> rules::TrialPage {
             ],
             examples: vec![example(97, "托小班2", 1243), example(50, "午睡室", 1310), example(26, "托小班2", 1222)],
         })),
+    }
+}
+
+/// A morning check that is being filled in.
+pub fn morning_check() -> MorningCheck {
+    MorningCheck {
+        classes: vec![("toddler-1".into(), "托小班1".into()), ("toddler-2".into(), "托小班2".into())],
+        symptoms: vec!["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"],
+        class: "toddler-2".into(),
+        temperature: "37.6".into(),
+        chosen: vec!["cough".into()],
+        ..MorningCheck::default()
     }
 }

@@ -22,7 +22,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     for s in &mut story.series {
         s.device = EVIL.into();
     }
-    story.incident.hazard = "panic.button".into();
+    story.incident.cancellable = true;
     story.rule.clause = EVIL.into();
     let mut live = sample::live();
     for i in &mut live.incidents {
@@ -35,6 +35,8 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     for q in &mut quarantine.items {
         (q.topic, q.preview, q.reason) = (EVIL.into(), EVIL.into(), EVIL.into());
     }
+    let mut check = sample::morning_check();
+    (check.temperature, check.child, check.error) = (EVIL.into(), EVIL.into(), Some(EVIL.into()));
     let claim = Claim { code: EVIL.into(), code_error: Some(ui.t("error-code-wrong")), ..Claim::default() };
     let name = AskName { action: "/x".into(), back: "/".into(), name: EVIL.into(), error: None, keep: vec![("note".into(), EVIL.into())] };
     let mut rules = sample::rules_page();
@@ -68,6 +70,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("fragment", page::home_fragment(&ui, &sample::evil())),
         ("incident", page::incident(&ui, &story)),
         ("quarantine", page::quarantine(&ui, &quarantine)),
+        ("check", page::morning_check(&ui, &check)),
         ("live", page::platform_live(&ui, &live)),
         ("live fragment", page::platform_fragment(&ui, &live)),
         ("platform incident", page::platform_incident(&ui, &sample::platform_incident())),

@@ -7,12 +7,14 @@
 //! | `pages` | the pages and their live fragments |
 //! | `actions` | what a person does: acknowledge, swept, report a concern |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
+//! | `check` | the morning check |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
 //!
 //! What must hold: nothing is shown as well when the engine or the disk is not; queries never run on the async threads; whoever asks is
 //! let in by [`Door`] alone.
 mod actions;
+mod check;
 mod live;
 mod outside;
 mod pages;
@@ -128,6 +130,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/rules/{id}/trial/stop", post(rules::stop))
         .route("/rules/{id}/set", post(rules::set))
         .route("/rules/{id}/end", post(rules::end))
+        .route("/check", get(check::form).post(check::enter))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))
