@@ -29,6 +29,7 @@ mod derive;
 mod detect;
 mod device;
 mod devices;
+mod held_back;
 mod incident;
 pub mod input;
 mod judge;
@@ -51,7 +52,7 @@ mod timer;
 pub mod view;
 mod view_build;
 
-pub use compiled::UNPLACED_ZONE;
+pub use compiled::{ESTIMATE_PREFIX, UNPLACED_ZONE};
 pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
 pub use schedule::Phase;

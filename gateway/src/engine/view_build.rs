@@ -5,7 +5,7 @@ use super::device::{Device, Value};
 use super::incident::Incident;
 use super::input::EngineMs;
 use super::quality::limits;
-use super::rules::Kind;
+use super::rules::{Kind, Latch};
 use super::schedule::Phase;
 use super::site::ZoneKind;
 use super::state::State;
@@ -91,10 +91,12 @@ impl State {
                 rule: i.rule.clone(),
                 trigger: i.trigger.clone(),
                 activations: i.activations,
+                cancellable: i.findings.keys().any(|f| self.compiled.rule(f.0).is_some_and(|r| r.latch.contains(&Latch::Cancel))),
                 sequence: i.sequence,
                 affected: self.affected(i),
             })
             .collect();
+        view.classes = c.site.classes.iter().map(|c| (c.id.clone(), c.name.clone())).collect();
         view.overrides = c
             .site
             .overrides
@@ -107,7 +109,15 @@ impl State {
                 } else {
                     OverrideState::Coming
                 };
-                OverrideView { set: o.clone(), state, by_page: c.set.contains(o) }
+                let held = self.held_back.get(&o.rule).filter(|_| state == OverrideState::InForce);
+                OverrideView {
+                    set: o.clone(),
+                    state,
+                    by_page: c.set.contains(o),
+                    held_back: held.map_or(0, |h| h.times),
+                    held_back_at: held.map(|h| h.last),
+                    held_back_now: held.map(|h| self.held_back_now(h)).unwrap_or_default(),
+                }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));

@@ -11,4 +11,5 @@ mod quality;
 mod scenarios;
 mod snapshot;
 mod speed;
+mod table;
 mod topology;
