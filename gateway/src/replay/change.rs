@@ -93,7 +93,9 @@ impl Change {
             }
             What::Overrides(new) => {
                 site.overrides.retain(|o| new.iter().all(|n| n.rule != o.rule));
-                site.overrides.extend(new.iter().cloned());
+                // An older configuration in the history may not know the rule yet.
+                let catalogue = Catalogue::new(&packs);
+                site.overrides.extend(new.iter().filter(|n| catalogue.get(&n.rule).is_some()).cloned());
             }
         }
         let all = rules::compile(&packs).map_err(ReplayError::Rules)?;
