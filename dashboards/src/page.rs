@@ -74,6 +74,16 @@ pub fn quarantine(ui: &Ui, v: &Quarantine) -> String {
 }
 
 #[derive(Template)]
+#[template(path = "check.html")]
+struct CheckPage<'a> {
+    ui: &'a Ui,
+    v: &'a MorningCheck,
+}
+/// The form of the morning check (晨检).
+pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
+    finish(CheckPage { ui, v })
+}
+
 #[template(path = "rules.html")]
 struct RulesPage<'a> {
     ui: &'a Ui,
@@ -104,17 +114,6 @@ struct TrialOf<'a> {
 /// An adjustment tried on the site's own history.
 pub fn trial(ui: &Ui, v: &TrialPage) -> String {
     finish(TrialOf { ui, v })
-}
-
-#[derive(Template)]
-#[template(path = "check.html")]
-struct CheckPage<'a> {
-    ui: &'a Ui,
-    v: &'a MorningCheck,
-}
-/// The form of the morning check (晨检).
-pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
-    finish(CheckPage { ui, v })
 }
 
 #[derive(Template)]

@@ -371,6 +371,18 @@ pub fn quarantine() -> Quarantine {
     }
 }
 
+/// A morning check that is being filled in.
+pub fn morning_check() -> MorningCheck {
+    MorningCheck {
+        classes: vec![("toddler-1".into(), "托小班1".into()), ("toddler-2".into(), "托小班2".into())],
+        symptoms: vec!["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"],
+        class: "toddler-2".into(),
+        temperature: "37.6".into(),
+        chosen: vec!["cough".into()],
+        ..MorningCheck::default()
+    }
+}
+
 fn card(id: &str, title: (&str, &str), severity: Severity, says: rules::Says, clause: &str) -> rules::Card {
     rules::Card {
         id: id.into(),
@@ -543,17 +555,5 @@ pub fn trial_page() -> rules::TrialPage {
             ],
             examples: vec![example(97, "托小班2", 1243), example(50, "午睡室", 1310), example(26, "托小班2", 1222)],
         })),
-    }
-}
-
-/// A morning check that is being filled in.
-pub fn morning_check() -> MorningCheck {
-    MorningCheck {
-        classes: vec![("toddler-1".into(), "托小班1".into()), ("toddler-2".into(), "托小班2".into())],
-        symptoms: vec!["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"],
-        class: "toddler-2".into(),
-        temperature: "37.6".into(),
-        chosen: vec!["cough".into()],
-        ..MorningCheck::default()
     }
 }

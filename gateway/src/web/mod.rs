@@ -6,8 +6,8 @@
 //! | [`story`] | one incident from the store: events, readings around it, deliveries |
 //! | `pages` | the pages and their live fragments |
 //! | `actions` | what a person does: acknowledge, swept, report a concern |
-//! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `check` | the morning check |
+//! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
 //!
@@ -123,6 +123,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/incidents/{id}/cancel", post(actions::cancel))
         .route("/zones/{id}/swept", post(actions::swept))
         .route("/zones/{id}/concern", post(actions::concern))
+        .route("/check", get(check::form).post(check::enter))
         .route("/rules", get(rules::list))
         .route("/rules/{id}", get(rules::one))
         .route("/rules/{id}/try", post(rules::try_it))
@@ -130,7 +131,6 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/rules/{id}/trial/stop", post(rules::stop))
         .route("/rules/{id}/set", post(rules::set))
         .route("/rules/{id}/end", post(rules::end))
-        .route("/check", get(check::form).post(check::enter))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))

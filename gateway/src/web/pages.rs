@@ -34,9 +34,9 @@ impl Done {
             "acknowledged" => Some(Notice::Done(ui.t("done-acknowledged"))),
             "cancelled" => Some(Notice::Done(ui.t("done-cancelled"))),
             "swept" => Some(Notice::Done(ui.t("done-swept"))),
+            "checked" => Some(Notice::Done(ui.t("done-checked"))),
             "set" => Some(Notice::Done(ui.t("done-set"))),
             "ended" => Some(Notice::Done(ui.t("done-ended"))),
-            "checked" => Some(Notice::Done(ui.t("done-checked"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
         }

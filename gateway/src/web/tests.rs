@@ -347,6 +347,42 @@ async fn a_stopped_engine_is_never_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_morning_check_is_entered_by_its_form() {
+    let it = gateway().await;
+    it.seen(|v| !v.classes.is_empty()).await;
+    let (status, _, form) = it.get("/check").await;
+    assert_eq!(status, StatusCode::OK);
+    for says in ["晨检登记", "托小班2", "手口疱疹", "name=\"csrf\""] {
+        assert!(form.contains(says), "{says}: {form}");
+    }
+    // What is wrong is said beside what was typed.
+    let (status, _, page) = it.post("/check", "class=t2&temperature=999&symptom=cough&child=a1").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("30 到 45") && page.contains("999") && page.contains("value=\"cough\" checked"), "{page}");
+    assert_eq!(it.post("/check", "class=t2&child=%E7%8E%8B%E5%B0%8F%E6%98%8E&symptom=cough").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    // The name is asked once, and nothing has to be typed again.
+    let (status, _, ask) = it.post("/check", "class=t2&temperature=38.1&symptom=cough&symptom=rash&child=a1").await;
+    assert!(status == StatusCode::OK && ask.contains("name=\"name\""), "{ask}");
+    for kept in ["value=\"38.1\"", "value=\"rash\"", "value=\"a1\""] {
+        assert!(ask.contains(kept), "{kept}: {ask}");
+    }
+    let (status, headers, _) = it.post("/check", "class=t2&temperature=38.1&symptom=cough&child=a1&name=%E7%8E%8B%E8%80%81%E5%B8%88").await;
+    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/check?done=checked"));
+    it.seen(|v| v.incidents.iter().any(|i| i.hazard.as_str() == "health.fever")).await;
+    let home = it.get("/").await.2;
+    assert!(home.contains("发烧") && !home.contains("a1<"), "{home}");
+    assert_eq!(it.post("/check", "class=ghosts&symptom=cough").await.0, StatusCode::CONFLICT);
+    // A stranger gets no form and enters nothing.
+    let stranger = Request::post("/check")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("class=t2&temperature=39"))
+        .unwrap();
+    assert_ne!(it.send(stranger).await.0, StatusCode::SEE_OTHER);
+    let (_, _, text) = it.send(Request::get("/check").body(Body::empty()).unwrap()).await;
+    assert!(!text.contains("托小班2"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
     let it = gateway().await;
     for n in 0..30 {
@@ -431,40 +467,4 @@ async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
     let change = crate::pipeline::OverrideChange::End("warm".parse().unwrap());
     again.handle.control.send(Control::Override { change, reply }).await.unwrap();
     assert!(ended.await.unwrap().is_ok());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_morning_check_is_entered_by_its_form() {
-    let it = gateway().await;
-    it.seen(|v| !v.classes.is_empty()).await;
-    let (status, _, form) = it.get("/check").await;
-    assert_eq!(status, StatusCode::OK);
-    for says in ["晨检登记", "托小班2", "手口疱疹", "name=\"csrf\""] {
-        assert!(form.contains(says), "{says}: {form}");
-    }
-    // What is wrong is said beside what was typed.
-    let (status, _, page) = it.post("/check", "class=t2&temperature=999&symptom=cough&child=a1").await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(page.contains("30 到 45") && page.contains("999") && page.contains("value=\"cough\" checked"), "{page}");
-    assert_eq!(it.post("/check", "class=t2&child=%E7%8E%8B%E5%B0%8F%E6%98%8E&symptom=cough").await.0, StatusCode::UNPROCESSABLE_ENTITY);
-    // The name is asked once, and nothing has to be typed again.
-    let (status, _, ask) = it.post("/check", "class=t2&temperature=38.1&symptom=cough&symptom=rash&child=a1").await;
-    assert!(status == StatusCode::OK && ask.contains("name=\"name\""), "{ask}");
-    for kept in ["value=\"38.1\"", "value=\"rash\"", "value=\"a1\""] {
-        assert!(ask.contains(kept), "{kept}: {ask}");
-    }
-    let (status, headers, _) = it.post("/check", "class=t2&temperature=38.1&symptom=cough&child=a1&name=%E7%8E%8B%E8%80%81%E5%B8%88").await;
-    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/check?done=checked"));
-    it.seen(|v| v.incidents.iter().any(|i| i.hazard.as_str() == "health.fever")).await;
-    let home = it.get("/").await.2;
-    assert!(home.contains("发烧") && !home.contains("a1<"), "{home}");
-    assert_eq!(it.post("/check", "class=ghosts&symptom=cough").await.0, StatusCode::CONFLICT);
-    // A stranger gets no form and enters nothing.
-    let stranger = Request::post("/check")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Body::from("class=t2&temperature=39"))
-        .unwrap();
-    assert_ne!(it.send(stranger).await.0, StatusCode::SEE_OTHER);
-    let (_, _, text) = it.send(Request::get("/check").body(Body::empty()).unwrap()).await;
-    assert!(!text.contains("托小班2"));
 }
