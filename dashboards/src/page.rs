@@ -84,6 +84,7 @@ pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
     finish(CheckPage { ui, v })
 }
 
+#[derive(Template)]
 #[template(path = "rules.html")]
 struct RulesPage<'a> {
     ui: &'a Ui,

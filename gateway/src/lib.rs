@@ -7,6 +7,7 @@ pub mod config;
 pub mod decode;
 pub mod deliver;
 pub mod demo;
+pub mod detect_files;
 pub mod doctor;
 pub mod engine;
 pub mod estimate;

@@ -11,7 +11,7 @@ use tuoan::engine::rules;
 use tuoan::estimate::model::{ClimateModel, GOLDEN, Source};
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, doctor, estimate, replay};
+use tuoan::{app, config, demo, detect_files, doctor, estimate, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -38,6 +38,14 @@ enum Command {
         config: PathBuf,
         #[arg(long)]
         data: Option<PathBuf>,
+    },
+    /// Scores recorded series for anomalies: every CSV `timestamp,value` below a folder, as a stream.
+    Detect {
+        #[arg(long)]
+        input: PathBuf,
+        /// Folder for the results: the same relative paths, with `anomaly_score` from 0 to 1; 0.5 is an alarm, expected once a week.
+        #[arg(long)]
+        output: PathBuf,
     },
     /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
     Replay(replay::cli::ReplayArgs),
@@ -195,6 +203,11 @@ fn execute(command: Command) -> Result<ExitCode> {
             let findings = runtime()?.block_on(doctor::examine(&config, data.as_deref()));
             findings.iter().for_each(|f| println!("{f}"));
             Ok(code(!findings.iter().any(|f| f.state == doctor::State::Wrong)))
+        }
+        Command::Detect { input, output } => {
+            let done = detect_files::run(&input, &output).map_err(|e| miette!("{e}"))?;
+            println!("{} series, {} samples, {} alarms", done.series, done.samples, done.alarms);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Replay(args) => replay::cli::replay(&args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
