@@ -1,16 +1,20 @@
 //! The Tuoan gateway: one process on one small box in each nursery. `ARCHITECTURE.md` has the picture.
 
+pub mod anomaly;
 pub mod app;
 pub mod clock;
 pub mod config;
 pub mod decode;
 pub mod deliver;
 pub mod demo;
+pub mod detect_files;
 pub mod doctor;
 pub mod engine;
+pub mod estimate;
 pub mod ingest;
 pub mod metrics;
 pub mod pipeline;
 pub mod replay;
+pub mod runtime;
 pub mod store;
 pub mod web;

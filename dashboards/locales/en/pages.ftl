@@ -87,6 +87,10 @@ concern-help = For when a child may have been harmed. The district is told at on
 concern-note = What you saw (may be left empty)
 concern-confirm = Confirm the report
 
+watched = Learned normality
+watched-count = { $n } numbers
+watched-beyond = { $n } more than can be watched
+
 unplaced = Devices without a place
 unplaced-help = These are connected but stand in no room yet, so they are not judged.
 machine-stopped = The gateway has stopped inside; restart it.
@@ -104,6 +108,8 @@ queue-waiting = { $n } waiting
 queue-hours = room for { $hours } h
 queue-failing = cannot be reached
 queue-set-aside = { $n } set aside
+estimates = Room estimates
+estimates-off = none: no model is running
 quarantine = Messages not understood
 quarantine-count = { $n ->
     [one] { $n } message

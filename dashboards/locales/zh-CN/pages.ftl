@@ -81,6 +81,10 @@ concern-help = 发现孩子可能受到伤害时使用，会立即通知区里�
 concern-note = 看到了什么（可以不填）
 concern-confirm = 确认报告
 
+watched = 自动学习常态
+watched-count = { $n } 项数据
+watched-beyond = 另有 { $n } 项超出上限
+
 unplaced = 还没有安排位置的设备
 unplaced-help = 这些设备已经连上，但还没有放到房间里，所以不参与判断。
 machine-stopped = 网关内部已停止，请重新启动。
@@ -98,6 +102,8 @@ queue-waiting = { $n } 条待发
 queue-hours = 还能存 { $hours } 小时
 queue-failing = 发不出去
 queue-set-aside = { $n } 条搁置
+estimates = 房间推断
+estimates-off = 未运行（没有可用的模型）
 quarantine = 无法识别的消息
 quarantine-count = { $n } 条
 quarantine-none = 没有无法识别的消息。

@@ -176,6 +176,11 @@ pub struct Strip {
     pub disk_fault_since: Option<i64>,
     pub sinks: Vec<Sink>,
     pub quarantined: u64,
+    /// Numbers that the learned detector watches, and those beyond its limit.
+    pub watched: u64,
+    pub unwatched: u64,
+    /// The rooms are estimated by a model.
+    pub estimating: bool,
 }
 
 /// One destination's queue.

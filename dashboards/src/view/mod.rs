@@ -1,6 +1,7 @@
 //! What pages show: plain structs, no engine types. Times are UTC milliseconds.
 pub mod gateway;
 pub mod platform;
+pub mod rules;
 
 use crate::lang::Text;
 use tuoan_protocol::{Basis, IncidentState, Severity};

@@ -7,6 +7,8 @@ use tuoan_protocol::{DeviceId, EventKind, Quantity, ZoneId};
 
 /// Zone of the incidents of devices that stand nowhere yet: an alarm must not wait for the installer.
 pub const UNPLACED_ZONE: &str = "unplaced";
+/// Device ids of the gateway's own estimates: this and the zone's id. Nobody else may speak for them.
+pub const ESTIMATE_PREFIX: &str = "estimate.";
 
 #[derive(Debug, Clone, Default)]
 pub struct Compiled {
@@ -84,6 +86,19 @@ impl Compiled {
                 _ => {}
             }
             c.by_device.insert(p.id.clone(), u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
+            c.slots.push(slot);
+        }
+        for (i, z) in (0u32..).zip(&site.zones) {
+            let Ok(id) = DeviceId::new(&format!("{ESTIMATE_PREFIX}{}", z.id)) else { continue };
+            // It is silent when the room's sensors are, which is said already, or when there is no model, which the gateway says once.
+            let matching = numbered(&rules)
+                .filter(|(_, r)| r.applies(z.kind, z.floor, Role::Estimate))
+                .filter(|(_, r)| r.kind != Kind::Silence || r.roles.contains(&Role::Estimate));
+            let slot = slot(matching, Some(i), z.id.clone(), Role::Estimate);
+            if let Some(zs) = c.zones.get_mut(i as usize) {
+                zs.devices.push(id.clone());
+            }
+            c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
             c.slots.push(slot);
         }
         if let Ok(nowhere) = ZoneId::new(UNPLACED_ZONE) {

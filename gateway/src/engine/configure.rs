@@ -1,5 +1,5 @@
 //! A new configuration, and what is rebuilt after a snapshot.
-use super::compiled::{Compiled, UNPLACED_ZONE};
+use super::compiled::{Compiled, ESTIMATE_PREFIX, UNPLACED_ZONE};
 use super::device::Device;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
@@ -54,10 +54,11 @@ impl Run<'_> {
                 device.values.values_mut().for_each(|v| v.series = None);
             }
         }
+        self.state.count_watched();
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();
 
-        // Placed devices that were never heard are expected from now on.
-        for id in compiled.by_device.keys() {
+        // Placed devices that were never heard are expected from now on; an estimate is there when there is one.
+        for id in compiled.by_device.keys().filter(|id| !id.as_str().starts_with(ESTIMATE_PREFIX)) {
             let device = self.state.devices.get_or_default(id);
             device.slot = compiled.slot_of(id);
             device.quiet_since = device.quiet_since.or(Some(self.at));
@@ -197,6 +198,11 @@ impl State {
         for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
         }
+        self.count_watched();
+    }
+    fn count_watched(&mut self) {
+        let series = self.devices.iter().flat_map(|(_, d)| d.values.values()).filter_map(|v| v.series.as_ref());
+        self.watched = series.filter(|s| s.watch.is_some()).count();
     }
     /// After decoding: every timer.
     pub(super) fn rearm(&mut self) {

@@ -49,6 +49,9 @@ pub struct State {
     pub(super) hubs: BTreeSet<DeviceId>,
     /// Hour of engine time of the last look at what the series have learned.
     pub(super) round: i64,
+    /// Series that have a learned detector.
+    #[serde(skip)]
+    pub(super) watched: usize,
     #[serde(skip)]
     pub(super) timers: Timers,
     #[serde(skip)]
@@ -77,6 +80,7 @@ impl Default for State {
             closing: BTreeSet::new(),
             hubs: BTreeSet::new(),
             round: 0,
+            watched: 0,
             timers: Timers::default(),
             compiled: Arc::default(),
         }

@@ -22,6 +22,9 @@ pub struct View {
     pub incidents: Vec<IncidentView>,
     /// Devices that were heard but stand on no zone.
     pub unplaced: Vec<DeviceView>,
+    /// Numbers that the learned detector watches, and those for which there is no room.
+    pub watched: usize,
+    pub unwatched: usize,
     /// Classes by id and name, of which a morning check can be entered.
     pub classes: Vec<(String, String)>,
     /// What the site changes about the rules, in the order of its file.

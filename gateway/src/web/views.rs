@@ -38,7 +38,16 @@ pub fn home(
         version: stamp(view, health),
         zones: view.zones.iter().map(|z| zone(z, view)).collect(),
         unplaced: view.unplaced.iter().map(device).collect(),
-        strip: page::Strip { clock_trusted: view.clock_trusted, disk_fault, disk_fault_since, sinks: sinks(lanes), quarantined },
+        strip: page::Strip {
+            clock_trusted: view.clock_trusted,
+            disk_fault,
+            disk_fault_since,
+            sinks: sinks(lanes),
+            quarantined,
+            watched: view.watched as u64,
+            unwatched: view.unwatched as u64,
+            estimating: true,
+        },
         incidents,
         notice: None,
     }
@@ -299,6 +308,7 @@ pub fn json(view: &View) -> Value {
         "version": view.version,
         "now": view.now,
         "clock_trusted": view.clock_trusted,
+        "detectors": {"watched": view.watched, "without": view.unwatched},
         "zones": view.zones.iter().map(|z| json!({
             "id": z.id, "name": z.name, "kind": kind(z.kind), "phase": phase(z.phase), "not_watched": z.not_watched,
             "sensors": z.sensors.iter().map(sensor).collect::<Vec<_>>(),

@@ -28,10 +28,12 @@ pub use parse::{Pack, Problem, Report, check, compile};
 pub fn builtin() -> Vec<(&'static str, &'static str)> {
     vec![
         ("air", include_str!("../../../rules/air.toml")),
+        ("anomaly", include_str!("../../../rules/anomaly.toml")),
         ("climate", include_str!("../../../rules/climate.toml")),
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
+        ("estimates", include_str!("../../../rules/estimates.toml")),
         ("fire", include_str!("../../../rules/fire.toml")),
         ("health", include_str!("../../../rules/health.toml")),
         ("kitchen", include_str!("../../../rules/kitchen.toml")),

@@ -2,6 +2,7 @@
 mod hazards;
 mod hostile;
 mod incidents;
+mod learned;
 mod messages;
 mod overrides;
 mod packs;
