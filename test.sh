@@ -39,6 +39,16 @@ if ! "$TESTS_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then
   "$cache/venv/bin/pip" install -q -r tests/servers/requirements.txt
 fi
 
+if ! "$TESTS_PYTHON" -c 'import onnxruntime' 2>/dev/null; then
+  step "ONNX Runtime, the second backend of the models"
+  "$cache/venv/bin/pip" install -q -r models/room-climate/requirements-check.txt
+fi
+TESTS_ONNXRUNTIME=$("$TESTS_PYTHON" -c 'import glob, os, onnxruntime; print(glob.glob(os.path.dirname(onnxruntime.__file__) + "/capi/libonnxruntime.so.*")[0])')
+export TESTS_ONNXRUNTIME
+
+step "The model is the one its card names, and says what its training said"
+"$TESTS_PYTHON" models/room-climate/check.py
+
 step "Format"
 cargo fmt --all --check
 

@@ -1,5 +1,5 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
-//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, live, platform-incident, claim, login, name, error.
+//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, rules, rule, trial, trial-running, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -7,6 +7,7 @@ use axum::routing::get;
 use std::collections::HashMap;
 use tuoan_dashboards::door::{Door, DoorConfig, MemoryVault};
 use tuoan_dashboards::view::gateway::Home;
+use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::{Lang, Theme, Ui, page, sample};
 
 async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, String>>) -> Html<String> {
@@ -27,6 +28,14 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "evil" => page::home(&ui, &sample::evil()),
         "incident" => page::incident(&ui, &sample::incident_page()),
         "quarantine" => page::quarantine(&ui, &sample::quarantine()),
+        "rules" => page::rules(&ui, &sample::rules_page()),
+        "rule" => page::rule(&ui, &sample::rule_page()),
+        "trial" => page::trial(&ui, &sample::trial_page()),
+        "trial-running" => {
+            let mut v = sample::trial_page();
+            v.state = Trial::Running(37);
+            page::trial(&ui, &v)
+        }
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
         "claim" => page::claim(

@@ -50,17 +50,19 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 3] {
+    pub(crate) fn sources(self) -> [&'static str; 4] {
         match self {
             Lang::Zh => [
                 include_str!("../locales/zh-CN/pages.ftl"),
                 include_str!("../locales/zh-CN/words.ftl"),
                 include_str!("../locales/zh-CN/hazards.ftl"),
+                include_str!("../locales/zh-CN/rules.ftl"),
             ],
             Lang::En => [
                 include_str!("../locales/en/pages.ftl"),
                 include_str!("../locales/en/words.ftl"),
                 include_str!("../locales/en/hazards.ftl"),
+                include_str!("../locales/en/rules.ftl"),
             ],
         }
     }

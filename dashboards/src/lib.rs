@@ -9,6 +9,7 @@
 //! | [`view`] | what pages show: plain structs of gateway and platform |
 //! | [`chart`] | a quantity over time as SVG geometry |
 //! | [`page`] | the pages themselves |
+//! | [`rules`] | rules in sentences |
 //! | [`assets`] | style, script and icon, with their hashes |
 //! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
 //! | [`listen`] | how many connections, and how long they may be silent |
@@ -20,6 +21,7 @@ pub mod icon;
 pub mod lang;
 pub mod listen;
 pub mod page;
+pub mod rules;
 #[doc(hidden)]
 pub mod sample;
 pub mod view;

@@ -2,8 +2,9 @@
 use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
 use crate::view::Notice;
-use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, Quarantine, Sight};
+use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
+use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
 use crate::{assets, icon};
 use askama::Template;
 use std::borrow::Borrow;
@@ -70,6 +71,50 @@ struct QuarantinePage<'a> {
 /// Messages that nobody understood.
 pub fn quarantine(ui: &Ui, v: &Quarantine) -> String {
     finish(QuarantinePage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct CheckPage<'a> {
+    ui: &'a Ui,
+    v: &'a MorningCheck,
+}
+/// The form of the morning check (晨检).
+pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
+    finish(CheckPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "rules.html")]
+struct RulesPage<'a> {
+    ui: &'a Ui,
+    v: &'a Rules,
+}
+/// All rules in force, by hazard.
+pub fn rules(ui: &Ui, v: &Rules) -> String {
+    finish(RulesPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "rule.html")]
+struct OneRule<'a> {
+    ui: &'a Ui,
+    v: &'a RulePage,
+}
+/// One rule, and the form that adjusts it.
+pub fn rule(ui: &Ui, v: &RulePage) -> String {
+    finish(OneRule { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "trial.html")]
+struct TrialOf<'a> {
+    ui: &'a Ui,
+    v: &'a TrialPage,
+}
+/// An adjustment tried on the site's own history.
+pub fn trial(ui: &Ui, v: &TrialPage) -> String {
+    finish(TrialOf { ui, v })
 }
 
 #[derive(Template)]

@@ -61,9 +61,10 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 11] = [
+pub const WORDS: [(&str, &[&str]); 12] = [
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
+    ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),
     ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed"]),
     ("zone-kind", &["activity", "nap", "corridor", "washroom", "kitchen", "exit", "stairs_gate", "yard", "office", "power", "storage"]),
     ("phase", &["care", "drop_off", "nap", "collection", "staff", "closed"]),
@@ -87,6 +88,12 @@ pub const WORDS: [(&str, &[&str]); 11] = [
             "gas_valve",
             "camera",
             "meter",
+            "uv_lamp",
+            "uv_circulating",
+            "fridge",
+            "thermometer",
+            "recorder",
+            "estimate",
             "other",
         ],
     ),

@@ -3,6 +3,7 @@ use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
 use tuoan_dashboards::view::Whole;
 use tuoan_dashboards::view::gateway::Home;
+use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::words::{HAZARDS, WORDS};
 use tuoan_dashboards::{Lang, Theme, Ui, assets};
 use tuoan_protocol::Quantity;
@@ -21,7 +22,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     for s in &mut story.series {
         s.device = EVIL.into();
     }
-    story.incident.hazard = "panic.button".into();
+    story.incident.cancellable = true;
     story.rule.clause = EVIL.into();
     let mut live = sample::live();
     for i in &mut live.incidents {
@@ -34,9 +35,34 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     for q in &mut quarantine.items {
         (q.topic, q.preview, q.reason) = (EVIL.into(), EVIL.into(), EVIL.into());
     }
+    let mut check = sample::morning_check();
+    (check.temperature, check.child, check.error) = (EVIL.into(), EVIL.into(), Some(EVIL.into()));
     let claim = Claim { code: EVIL.into(), code_error: Some(ui.t("error-code-wrong")), ..Claim::default() };
     let name = AskName { action: "/x".into(), back: "/".into(), name: EVIL.into(), error: None, keep: vec![("note".into(), EVIL.into())] };
+    let mut rules = sample::rules_page();
+    for c in rules.groups.iter_mut().flat_map(|g| &mut g.rules) {
+        (c.id, c.title, c.clause) = (EVIL.into(), tuoan_dashboards::lang::Text::new(EVIL, EVIL), EVIL.into());
+        if let Some(ch) = &mut c.change {
+            (ch.reason, ch.author) = (EVIL.into(), EVIL.into());
+        }
+    }
+    let mut rule = sample::rule_page();
+    (rule.form.reason, rule.form.author, rule.form.bounds[0].value) = (EVIL.into(), EVIL.into(), EVIL.into());
+    let mut trial = sample::trial_page();
+    (trial.reason, trial.author) = (EVIL.into(), EVIL.into());
+    if let Trial::Done(o) = &mut trial.state {
+        o.offenders.iter_mut().for_each(|o| (o.place, o.device) = (EVIL.into(), Some(EVIL.into())));
+        o.examples.iter_mut().for_each(|e| e.place = EVIL.into());
+    }
+    let other = |state| page::trial(&ui, &tuoan_dashboards::view::rules::TrialPage { state, ..sample::trial_page() });
     vec![
+        ("rules", page::rules(&ui, &rules)),
+        ("rule", page::rule(&ui, &rule)),
+        ("trial", page::trial(&ui, &trial)),
+        ("trial running", other(Trial::Running(37))),
+        ("trial busy", other(Trial::Busy { rule: EVIL.into(), by: EVIL.into() })),
+        ("trial failed", other(Trial::Failed(EVIL.into()))),
+        ("trial stopped", other(Trial::Stopped)),
         ("calm", page::home(&ui, &sample::calm())),
         ("busy", page::home(&ui, &sample::busy())),
         ("evil", page::home(&ui, &sample::evil())),
@@ -44,6 +70,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("fragment", page::home_fragment(&ui, &sample::evil())),
         ("incident", page::incident(&ui, &story)),
         ("quarantine", page::quarantine(&ui, &quarantine)),
+        ("check", page::morning_check(&ui, &check)),
         ("live", page::platform_live(&ui, &live)),
         ("live fragment", page::platform_fragment(&ui, &live)),
         ("platform incident", page::platform_incident(&ui, &sample::platform_incident())),
@@ -89,9 +116,11 @@ fn no_message_is_missing() {
     sources.push(include_str!("../src/door/forms.rs").into());
     sources.push(include_str!("../src/door/guard.rs").into());
     sources.push(include_str!("../src/chart.rs").into());
-    for server in ["gateway/src/web", "platform/src/web"] {
+    sources.push(include_str!("../src/rules.rs").into());
+    for server in ["gateway/src/web", "gateway/src/web/rules", "platform/src/web"] {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../").to_owned() + server;
-        sources.extend(std::fs::read_dir(dir).unwrap().map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap()));
+        let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file());
+        sources.extend(files.map(|p| std::fs::read_to_string(p).unwrap()));
     }
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
         sources.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());

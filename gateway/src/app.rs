@@ -10,11 +10,13 @@ use crate::deliver::{
 };
 use crate::engine::rules::Catalogue;
 use crate::engine::site::Site;
+use crate::estimate::model::{ClimateModel, Source};
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::FrameDesk;
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
+use crate::runtime;
 use crate::store::retained::SqliteRetained;
 use crate::store::{IncidentRow, Options};
 use crate::web;
@@ -134,6 +136,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let deps = web::WebDeps {
         handle: handle.clone(),
         limits: Arc::new(web::limits(&packs)),
+        rulebook: Arc::new(web::rules::rulebook(&packs)),
         catalogue,
         deliveries: deliveries.clone(),
         clock,
@@ -227,6 +230,7 @@ async fn spawn_pipeline(config: &Config, clock: Clock) -> Result<pipeline::Pipel
     for spec in &config.mappings {
         mappings.push(Mapping::compile(spec.clone()).map_err(|list| miette!("mapping {}: {}", spec.name, list.join("; ")))?);
     }
+    let model = open_model(&config.runtime.room_climate, &config.runtime.onnx).await;
     let settings = PipelineConfig {
         data: config.data.clone(),
         site: config.site.clone(),
@@ -238,8 +242,28 @@ async fn spawn_pipeline(config: &Config, clock: Clock) -> Result<pipeline::Pipel
             ClockTrust::Always => Trust::Always,
         },
         store: Options { wear_mode: config.store.wear_mode, reserve_mb: config.store.reserve_mb },
+        model,
     };
     Ok(tokio::task::spawn_blocking(move || pipeline::spawn(settings)).await.into_diagnostic()??)
+}
+
+/// The gateway starts without the model, too, and says so.
+async fn open_model(source: &Source, choice: &runtime::Choice) -> Option<ClimateModel> {
+    match ClimateModel::open_safely(source, choice).await {
+        Ok(Some(model)) => {
+            model.passed_over.iter().for_each(|why| tracing::warn!("{why}; {} is used instead", model.runtime));
+            tracing::info!("rooms are estimated by {} on {}", model.name(), model.runtime);
+            Some(model)
+        }
+        Ok(None) => {
+            tracing::info!("rooms are not estimated: [runtime] room_climate = \"off\"");
+            None
+        }
+        Err(e) => {
+            tracing::error!("rooms are not estimated: {e}");
+            None
+        }
+    }
 }
 
 async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Broker> {

@@ -1,6 +1,8 @@
 //! `tuoan doctor`: what is wrong and how to mend it. Looks, changes nothing.
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config, Ingest};
+use crate::estimate::check::check;
+use crate::estimate::model::{ClimateModel, GOLDEN, Source};
 use crate::store::Reader;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -57,6 +59,7 @@ pub async fn examine(file: &Path, data: Option<&Path>) -> Vec<Finding> {
         Ingest::Outside(c) => reachable("broker", host(&c.url), &mut out),
     }
     port("web", config.web.listen, running, &mut out);
+    model(&config, &mut out).await;
     if let Some(p) = &config.platform {
         http("platform", &format!("{}/healthz", p.url), &mut out).await;
         if p.url.starts_with("http://") && !loopback(&p.url) {
@@ -136,6 +139,27 @@ fn clock(config: &Config, out: &mut Vec<Finding>) {
                    set [clock] trust = \"always\" if the clock is kept right otherwise"
                 .into(),
         }
+    });
+}
+
+/// Loads the model as the daemon would, and holds the built-in one to what its training said.
+async fn model(config: &Config, out: &mut Vec<Finding>) {
+    let wrong = |text: String| Finding { about: "model", state: State::Wrong, text };
+    let model = match ClimateModel::open_safely(&config.runtime.room_climate, &config.runtime.onnx).await {
+        Ok(Some(model)) => model,
+        Ok(None) => return out.push(well("model", "rooms are not estimated: [runtime] room_climate = \"off\"".into())),
+        Err(e) => return out.push(wrong(format!("rooms are not estimated: {e}"))),
+    };
+    for why in &model.passed_over {
+        out.push(Finding { about: "model", state: State::Doubtful, text: format!("{why}; {} is used instead", model.runtime) });
+    }
+    let text = format!("rooms are estimated by {} on {}", model.name(), model.runtime);
+    out.push(match (&config.runtime.room_climate, model) {
+        (Source::BuiltIn, mut model) => match check(&mut model, GOLDEN) {
+            Ok(_) => well("model", text),
+            Err(e) => wrong(format!("{text}, which answers otherwise than it should: {e}; set [runtime] onnxruntime = \"embedded\"")),
+        },
+        _ => well("model", text),
     });
 }
 

@@ -44,6 +44,8 @@ pub struct Metrics {
     pub inbound_queue: Gauge,
     /// 1 while commits succeed, else 0.
     pub disk_healthy: Gauge,
+    /// 1 while rooms are estimated, else 0.
+    pub estimating: Gauge,
     /// Incidents not yet closed.
     pub incidents: Family<SeverityLabel, Gauge>,
     /// Records before each sink's cursor.
@@ -88,6 +90,8 @@ impl Metrics {
         let disk_healthy = Gauge::default();
         disk_healthy.set(1);
         r.register("disk_healthy", "1 while commits succeed, 0 while they fail", disk_healthy.clone());
+        let estimating = Gauge::default();
+        r.register("estimating", "1 while the model looks at the rooms, else 0", estimating.clone());
         let incidents = Family::default();
         r.register("incidents_open", "Incidents not yet closed, by severity (1 is the most urgent)", Family::clone(&incidents));
         let backlog = Family::default();
@@ -111,6 +115,7 @@ impl Metrics {
             commit_seconds,
             inbound_queue,
             disk_healthy,
+            estimating,
             incidents,
             backlog,
             delivered,

@@ -87,6 +87,10 @@ concern-help = For when a child may have been harmed. The district is told at on
 concern-note = What you saw (may be left empty)
 concern-confirm = Confirm the report
 
+watched = Learned normality
+watched-count = { $n } numbers
+watched-beyond = { $n } more than can be watched
+
 unplaced = Devices without a place
 unplaced-help = These are connected but stand in no room yet, so they are not judged.
 machine-stopped = The gateway has stopped inside; restart it.
@@ -104,6 +108,8 @@ queue-waiting = { $n } waiting
 queue-hours = room for { $hours } h
 queue-failing = cannot be reached
 queue-set-aside = { $n } set aside
+estimates = Room estimates
+estimates-off = none: no model is running
 quarantine = Messages not understood
 quarantine-count = { $n ->
     [one] { $n } message
@@ -226,3 +232,18 @@ district-acknowledged = Noted
 district-released = Let go
 done-claimed = You are following it now.
 events-site = From the institution, and at the district
+
+check = Morning check
+check-help = Enter only children with a fever or a complaint. No names; what you enter stays in the house.
+check-class = Class
+check-temperature = Temperature (°C, may be left out)
+check-symptoms = Complaints
+check-child = Code (may be left out)
+check-child-help = Your own code, letters and digits only. With it a second measurement is known to be the same child's.
+check-recheck = This is the second look at the child just entered
+check-confirm = Enter
+done-checked = Entered.
+error-check-temperature = Write the temperature as 36.5, between 30 and 45.
+error-check-child = A code has letters and digits only, at most 12, and is no name.
+error-check-nothing = Give a temperature, or choose a complaint.
+error-refused-check = There is no such class; load the page again.

@@ -176,6 +176,11 @@ pub struct Strip {
     pub disk_fault_since: Option<i64>,
     pub sinks: Vec<Sink>,
     pub quarantined: u64,
+    /// Numbers that the learned detector watches, and those beyond its limit.
+    pub watched: u64,
+    pub unwatched: u64,
+    /// The rooms are estimated by a model.
+    pub estimating: bool,
 }
 
 /// One destination's queue.
@@ -291,4 +296,27 @@ pub struct Quarantined {
     /// Start of the payload, made printable.
     pub preview: String,
     pub bytes: u64,
+}
+
+/// The form of the morning check, as it was filled in.
+#[derive(Debug, Clone, Default)]
+pub struct MorningCheck {
+    /// Id and name.
+    pub classes: Vec<(String, String)>,
+    /// Names of the symptoms to choose from: `cough` ...
+    pub symptoms: Vec<&'static str>,
+    pub class: String,
+    pub temperature: String,
+    pub chosen: Vec<String>,
+    pub child: String,
+    pub recheck: bool,
+    /// What is wrong with it.
+    pub error: Option<String>,
+    pub notice: Option<Notice>,
+}
+
+impl MorningCheck {
+    pub fn is_chosen(&self, symptom: &str) -> bool {
+        self.chosen.iter().any(|c| c == symptom)
+    }
 }

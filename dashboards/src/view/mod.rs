@@ -1,6 +1,7 @@
 //! What pages show: plain structs, no engine types. Times are UTC milliseconds.
 pub mod gateway;
 pub mod platform;
+pub mod rules;
 
 use crate::lang::Text;
 use tuoan_protocol::{Basis, IncidentState, Severity};
@@ -29,6 +30,8 @@ pub struct Incident {
     /// The reading that decided: quantity's name and value in its unit.
     pub trigger: Option<(tuoan_protocol::Quantity, tuoan_protocol::Fixed)>,
     pub activations: u64,
+    /// A person may end it, with a reason.
+    pub cancellable: bool,
     /// Who acknowledged, where known.
     pub acknowledged_by: Option<String>,
     /// Devices that are silent because of the one it is about, by their names and zones.

@@ -4,6 +4,8 @@
 use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
+use crate::estimate::model::Source;
+use crate::runtime;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
@@ -27,6 +29,7 @@ pub struct Config {
     pub influx: Option<Influx>,
     pub store: Store,
     pub clock_trust: ClockTrust,
+    pub runtime: Runtime,
     pub mappings: Vec<MappingSpec>,
 }
 
@@ -108,6 +111,13 @@ pub struct Store {
     pub wear_mode: bool,
     /// MiB set aside on the disk for alarms.
     pub reserve_mb: u32,
+}
+
+/// What runs the models, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Runtime {
+    pub onnx: runtime::Choice,
+    pub room_climate: Source,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +220,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let influx = f.table("influx").map(|d| read_influx(d, base, f.problems()));
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
+    let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -237,6 +248,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         influx: flip(influx)?,
         store,
         clock_trust,
+        runtime,
         mappings,
     })
 }
@@ -374,6 +386,23 @@ fn read_influx(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<I
     let measurement: String = f.take("measurement").unwrap_or_else(|| "reading".to_owned());
     f.finish();
     Some(Influx { url: url?, org: org?, bucket: bucket?, token: token?, measurement })
+}
+
+/// A library or a folder that is not there is no reason not to start: the gateway runs without it and says so (log, `tuoan doctor`).
+fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime {
+    let mut f = Fields::new("runtime", dict, problems);
+    let onnx = match f.take::<String>("onnxruntime").as_deref() {
+        None => runtime::Choice::Find,
+        Some("embedded") => runtime::Choice::Embedded,
+        Some(path) => runtime::Choice::Library(base.join(path)),
+    };
+    let room_climate = match f.take::<String>("room_climate").as_deref() {
+        None => Source::BuiltIn,
+        Some("off") => Source::Off,
+        Some(path) => Source::Folder(base.join(path)),
+    };
+    f.finish();
+    Runtime { onnx, room_climate }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {

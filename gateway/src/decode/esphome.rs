@@ -22,6 +22,7 @@ const MAX_NODES: usize = 1000;
 /// Values kept at most that wait for their announcement, and the longest.
 const MAX_PENDING: usize = 1024;
 const MAX_VALUE: usize = 64;
+const MAX_TOPIC: usize = 256;
 /// Longest payload of any of its topics but the log.
 const MAX_PAYLOAD: usize = 4 << 10;
 
@@ -57,7 +58,7 @@ const COMPONENTS: [&str; 24] = [
 pub struct Esphome {
     nodes: BTreeMap<String, Node>,
     /// Topics whose values mean nothing yet, and the last one.
-    pending: BTreeMap<String, (String, bool)>,
+    pending: BTreeMap<String, String>,
 }
 
 #[derive(Default)]
@@ -67,7 +68,7 @@ struct Node {
     /// It has been told of.
     told: bool,
     /// What its birth or will said before any value came.
-    presence: Option<(Presence, bool)>,
+    presence: Option<Presence>,
 }
 
 /// A topic taken apart.
@@ -88,7 +89,7 @@ fn parse(topic: &str) -> Option<Topic<'_>> {
         return Some(Topic::Discover);
     }
     // Home Assistant's own tree looks alike.
-    if topic.starts_with(['$', '/']) || topic.split('/').next() == Some("homeassistant") {
+    if topic.len() > MAX_TOPIC || topic.starts_with(['$', '/']) || topic.split('/').next() == Some("homeassistant") {
         return None;
     }
     let (head, last) = topic.rsplit_once('/')?;
@@ -178,7 +179,7 @@ impl Decoder for Esphome {
                     Ok(None) => {
                         let announced = directory.announced(raw.topic).is_some();
                         if !announced && component == "sensor" && text.len() <= MAX_VALUE && self.pending.len() < MAX_PENDING {
-                            self.pending.insert(raw.topic.to_owned(), (text.to_owned(), raw.retained));
+                            self.pending.insert(raw.topic.to_owned(), text.to_owned());
                         }
                         let _ = self.node(node);
                         Decoded::Inputs(self.overdue(node, directory))
@@ -210,13 +211,13 @@ impl Esphome {
         id
     }
 
-    /// Messages of a node: what has waited first, each kept apart by its retained flag.
+    /// Messages of a node: what has waited first, as retained (state, never news), then `items` with their retained flags.
     fn tell(&mut self, node: &str, items: Vec<(Item, bool)>, directory: &Directory) -> Vec<Body> {
         let Some(device) = device_id(PREFIX, node) else { return Vec::new() };
         let mut all = Vec::new();
         if let Some(known) = self.node(node) {
             known.told = true;
-            all.extend(known.presence.take().map(|(p, retained)| (Item::Presence(p), retained)));
+            all.extend(known.presence.take().map(|p| (Item::Presence(p), true)));
         }
         all.extend(self.waiting(node, directory));
         all.extend(items);
@@ -251,9 +252,9 @@ impl Esphome {
         ready
             .into_iter()
             .filter_map(|topic| {
-                let (text, retained) = self.pending.remove(&topic)?;
+                let text = self.pending.remove(&topic)?;
                 let Some(Topic::State { component, object, part, .. }) = parse(&topic) else { return None };
-                Some((item(&topic, component, object, part, &text, directory).ok()??, retained))
+                Some((item(&topic, component, object, part, &text, directory).ok()??, true))
             })
             .collect()
     }
@@ -269,7 +270,7 @@ impl Esphome {
         let Some(node) = self.node(name) else { return Decoded::Inputs(Vec::new()) };
         node.proven = true;
         if !node.told {
-            node.presence = Some((presence, retained));
+            node.presence = Some(presence);
             return Decoded::Inputs(Vec::new());
         }
         let Some(device) = device_id(PREFIX, name) else { return Decoded::Inputs(Vec::new()) };

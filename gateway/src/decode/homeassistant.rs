@@ -25,6 +25,8 @@ pub(super) const PREFIX: &str = "ha.";
 /// Bytes of one discovery payload at most; of a whole device's.
 const MAX_CONFIG: usize = 16 << 10;
 const MAX_DEVICE_CONFIG: usize = 128 << 10;
+/// Problems of one payload that are told.
+const MAX_PROBLEMS: usize = 3;
 
 #[derive(Default)]
 pub struct HomeAssistant {
@@ -34,7 +36,7 @@ pub struct HomeAssistant {
 impl HomeAssistant {
     /// `owner`: whose a topic is among the other conventions.
     pub fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory, owner: &dyn Fn(&str) -> Owner) -> Decoded {
-        if let Some(discovery) = DiscoveryTopic::parse(raw.topic) {
+        if let Some(discovery) = DiscoveryTopic::parse(raw.topic).filter(|_| raw.topic.len() <= config::MAX_TOPIC) {
             return self.discovery(&discovery, raw, directory, owner);
         }
         match self.state(raw, directory) {
@@ -98,7 +100,7 @@ impl HomeAssistant {
             // The device comes again under another topic; its entities are replaced there by their unique ids.
             return Decoded::Inputs(Vec::new());
         }
-        let found = match config::read(at.component, at.object, raw.payload) {
+        let mut found = match config::read(at.component, at.object, raw.payload) {
             Ok(found) => found,
             Err(reason) => return Decoded::Malformed(reason),
         };
@@ -123,7 +125,10 @@ impl HomeAssistant {
                 );
             }
             if !found.problems.is_empty() {
-                return Decoded::Malformed(found.problems.join("; "));
+                let more = found.problems.len().saturating_sub(MAX_PROBLEMS);
+                found.problems.truncate(MAX_PROBLEMS);
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                return Decoded::Malformed(found.problems.join("; ") + &more);
             }
         }
         Decoded::Inputs(bodies)

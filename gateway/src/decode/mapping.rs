@@ -16,7 +16,7 @@
 //! The pointer "" is the whole payload: for topics that carry one bare value.
 use super::scalar::{Scalar, iso8601};
 use super::units::Conversion;
-use super::{Decoded, Decoder, Directory, Raw};
+use super::{Decoded, Decoder, Directory, Owner, Raw};
 use crate::engine::input::{Body, Item, Message};
 use pick::Pick;
 use serde::{Deserialize, Serialize};
@@ -286,6 +286,12 @@ fn time(value: &Scalar<'_>, unit: TimeUnit) -> Option<i64> {
 impl Decoder for Mapping {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn owner(&self, topic: &str) -> Owner {
+        match self.topic.matches(topic) {
+            Some(captures) => Owner::Mine(DeviceId::new(&self.device.render(&captures)).ok()),
+            None => Owner::NotMine,
+        }
     }
     fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
         let Some(captures) = self.topic.matches(raw.topic) else { return Decoded::NotMine };

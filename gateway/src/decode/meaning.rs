@@ -214,6 +214,30 @@ pub fn switched(component: &str, class: Option<&str>, names: &[&str]) -> Option<
     }
 }
 
+/// Which hazard a detector with that description is for, where it calls its alarm just that.
+pub fn hazard(description: &str) -> Option<Quantity> {
+    let words = words(description);
+    let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
+    Some(if has(&["smoke"]) {
+        Quantity::Smoke
+    } else if has(&["co"]) || (has(&["carbon"]) && has(&["monoxide"])) {
+        Quantity::CoAlarm
+    } else if has(&["gas"]) {
+        Quantity::Gas
+    } else if has(&["leak", "leakage", "flood", "water"]) {
+        Quantity::WaterLeak
+    } else if has(&["heat"]) {
+        Quantity::Heat
+    } else {
+        return None;
+    })
+}
+
+/// Whether a sensor with that description sees who does not move.
+pub fn is_radar(description: &str) -> bool {
+    words(description).iter().any(|w| matches!(w.as_str(), "radar" | "mmwave" | "presence" | "microwave"))
+}
+
 /// What a button did, by the name that its maker gives it. Movements and releases are no presses.
 pub fn press(name: &str) -> EventKind {
     let lower = name.to_lowercase();

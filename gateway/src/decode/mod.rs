@@ -1,4 +1,5 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
+use crate::engine::ESTIMATE_PREFIX;
 use crate::engine::input::{Body, DeviceInfo};
 use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
@@ -70,6 +71,10 @@ pub trait Decoder: Send {
     fn owner(&self, topic: &str) -> Owner {
         let _ = topic;
         Owner::NotMine
+    }
+    /// Discovery has described this device of the convention's: if its id is provisional it must be taken back like one that was spoken under.
+    fn mentioned(&mut self, device: &DeviceId) {
+        let _ = device;
     }
     /// What earlier runs put into the inventory, so that a device keeps its id before its bridge has spoken again.
     fn learn(&mut self, inventory: &[DeviceInfo], directory: &mut Directory) {
@@ -213,10 +218,7 @@ impl Decoders {
                 let Some(id) = &info.device else { continue };
                 let owns = |prefix: &str| !prefix.is_empty() && id.as_str().starts_with(prefix);
                 if let Some(owner) = self.list.iter_mut().find(|d| owns(d.prefix())) {
-                    owner.learn(
-                        std::slice::from_ref(&DeviceInfo { device: Some(id.clone()), ..DeviceInfo::default() }),
-                        &mut self.directory,
-                    );
+                    owner.mentioned(id);
                 }
             }
         }
@@ -224,7 +226,10 @@ impl Decoders {
 
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
-        let prefixes = || self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX]).filter(|p| !p.is_empty());
+        let prefixes = || {
+            self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX]).filter(|p| !p.is_empty())
+        };
+        let is_estimate = |id: &DeviceId| id.as_str().starts_with(ESTIMATE_PREFIX);
         let own = |id: &DeviceId| match prefix {
             "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),
@@ -235,8 +240,7 @@ impl Decoders {
                 // Home Assistant discovery describes devices of others too; that they are gone is not its to say.
                 Body::Inventory(list) => list
                     .iter()
-                    .filter(|info| name != homeassistant::NAME || info.removed)
-                    .filter_map(|info| info.device.as_ref())
+                    .filter_map(|info| info.device.as_ref().filter(|id| name != homeassistant::NAME || info.removed || is_estimate(id)))
                     .find(|id| !own(id)),
                 _ => None,
             };
@@ -321,6 +325,22 @@ mod tests {
             assert!(refused.reason.contains("prefix"), "{refused:?}");
         }
         assert!(decoders.decode(raw("kit/smoke-2/x", br#"{"list":[0,{"x":false}]}"#)).is_ok());
+    }
+
+    #[test]
+    fn nobody_speaks_for_the_gateway_s_own_estimates() {
+        let mut decoders = all();
+        let raw = |topic, payload| Raw { topic, payload, retained: false };
+        let event = br#"{"v":1,"site":"s","device":"estimate.nap","boot":1,"seq":1,"uptime":1,"kind":"test"}"#;
+        let birth = br#"{"v":1,"site":"s","device":"estimate.nap","presence":"online","make":"x"}"#;
+        for (topic, payload) in [
+            ("tuoan/v1/s/estimate.nap/event", &event[..]),
+            ("tuoan/v1/s/estimate.nap/status", birth),
+            ("kit/estimate.nap/x", br#"{"list":[0,{"x":false}]}"#),
+        ] {
+            let refused = decoders.decode(raw(topic, payload)).unwrap_err();
+            assert!(refused.reason.contains("the device estimate.nap"), "{refused:?}");
+        }
     }
 
     fn topic() -> impl Strategy<Value = String> {

@@ -1,5 +1,5 @@
 //! The product's own topics, `tuoan/v1/<site>/<device>/<kind>`, JSON or CBOR told apart by the first byte.
-use super::{Decoded, Decoder, Directory, Raw};
+use super::{Decoded, Decoder, Directory, Owner, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message};
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SiteId, Status, Telemetry, Wire};
@@ -12,6 +12,9 @@ pub struct Native {}
 impl Decoder for Native {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn owner(&self, topic: &str) -> Owner {
+        if topic.starts_with("tuoan/") { Owner::Mine(Topic::parse(topic).map(|t| t.device)) } else { Owner::NotMine }
     }
     fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
         if !raw.topic.starts_with("tuoan/") {

@@ -22,8 +22,8 @@ const BASE: &str = "zigbee2mqtt";
 /// The bridge itself, as a device: when it is gone, all its devices are silent.
 const BRIDGE: &str = "z2m.bridge";
 
-/// A device's message has a few hundred bytes.
-const MAX_DEVICE: usize = 8 << 10;
+/// A device's message has a few hundred bytes, with the notes of a pending update some thousands.
+const MAX_DEVICE: usize = 16 << 10;
 /// `bridge/devices` has about 5 KiB for each device (its `exposes`).
 const MAX_BRIDGE: usize = 2 << 20;
 /// Names kept of one bridge, of devices and of groups each.
@@ -74,6 +74,12 @@ impl Decoder for Zigbee2Mqtt {
         }
     }
 
+    fn mentioned(&mut self, device: &DeviceId) {
+        if is_provisional(device) {
+            self.provisional.learn(device);
+        }
+    }
+
     fn learn(&mut self, inventory: &[DeviceInfo], directory: &mut Directory) {
         for info in inventory.iter().filter(|info| !info.removed) {
             let Some(id) = info.device.as_ref().filter(|id| id.as_str().starts_with(PREFIX)) else { continue };
@@ -84,7 +90,7 @@ impl Decoder for Zigbee2Mqtt {
                 if let (Some(bridge), Some(name)) = (bridge, &info.name) {
                     bridge.remember(name, id);
                 }
-            } else if id.as_str() != BRIDGE && !id.as_str().starts_with("z2m.bridge.") {
+            } else if is_provisional(id) {
                 self.provisional.learn(id);
             }
         }
@@ -135,6 +141,12 @@ fn of_address(address: &str) -> Option<DeviceId> {
         return None;
     }
     DeviceId::new(&format!("z2m.0x{}", digits.to_ascii_lowercase())).ok()
+}
+
+/// Made of a name, not of an address.
+fn is_provisional(id: &DeviceId) -> bool {
+    let id = id.as_str();
+    !id.starts_with("z2m.0x") && id != BRIDGE && !id.starts_with("z2m.bridge.")
 }
 
 /// `z2m.<name>`; under another base topic than the usual one `z2m.<base>/<name>`, so that like names of two bridges stay apart.

@@ -190,6 +190,9 @@ impl Run<'_> {
     ) -> bool {
         let current = self.reading(m, place, quantity, channel, value, sampled);
         let learned = std::mem::take(&mut self.learned);
+        if let Some(bucket) = learned.bucket {
+            self.bucket(&m.device, quantity, channel, bucket);
+        }
         if learned.recovered {
             self.look(&m.device, |kind| kind == Kind::Implausible);
         }

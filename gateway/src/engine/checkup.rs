@@ -14,10 +14,6 @@ use tuoan_protocol::{Fixed, Place, Quantity, Transition};
 const MAX_CASES: usize = 1024;
 /// Symptoms of one entry have numbers below this.
 const SYMPTOMS: usize = 16;
-/// Bytes of a pseudonym.
-const MAX_CHILD: usize = 12;
-/// Hundredths of a degree that a body may have.
-const BODY: std::ops::RangeInclusive<i64> = 3000..=4500;
 
 /// An entry that says that something is the matter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,11 +33,10 @@ impl Run<'_> {
         if !self.compiled.class_zones.contains_key(&c.class) {
             return Err("there is no such class on this site, or no zone where it could be");
         }
-        if c.temperature.is_some_and(|t| !BODY.contains(&t.0)) {
+        if c.temperature.is_some_and(|t| !Check::BODY.contains(&t.0)) {
             return Err("a body temperature lies between 30 and 45 °C");
         }
-        let plain = |t: &String| !t.is_empty() && t.len() <= MAX_CHILD && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !c.child.as_ref().is_none_or(plain) {
+        if !c.child.as_deref().is_none_or(Check::is_code) {
             return Err("a child is a code of at most 12 letters and digits, never a name");
         }
         Ok(())

@@ -3,10 +3,12 @@ use super::rules::{self, Condition, Kind, Rule};
 use super::schedule::Schedule;
 use super::site::{Role, Site, Zone, ZoneKind};
 use std::collections::{BTreeMap, BTreeSet};
-use tuoan_protocol::{DeviceId, EventKind, Quantity, RuleId, ZoneId};
+use tuoan_protocol::{DeviceId, EventKind, Quantity, ZoneId};
 
 /// Zone of the incidents of devices that stand nowhere yet: an alarm must not wait for the installer.
 pub const UNPLACED_ZONE: &str = "unplaced";
+/// Device ids of the gateway's own estimates: this and the zone's id. Nobody else may speak for them.
+pub const ESTIMATE_PREFIX: &str = "estimate.";
 
 #[derive(Debug, Clone, Default)]
 pub struct Compiled {
@@ -86,6 +88,19 @@ impl Compiled {
             c.by_device.insert(p.id.clone(), u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
             c.slots.push(slot);
         }
+        for (i, z) in (0u32..).zip(&site.zones) {
+            let Ok(id) = DeviceId::new(&format!("{ESTIMATE_PREFIX}{}", z.id)) else { continue };
+            // It is silent when the room's sensors are, which is said already, or when there is no model, which the gateway says once.
+            let matching = numbered(&rules)
+                .filter(|(_, r)| r.applies(z.kind, z.floor, Role::Estimate))
+                .filter(|(_, r)| r.kind != Kind::Silence || r.roles.contains(&Role::Estimate));
+            let slot = slot(matching, Some(i), z.id.clone(), Role::Estimate);
+            if let Some(zs) = c.zones.get_mut(i as usize) {
+                zs.devices.push(id.clone());
+            }
+            c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
+            c.slots.push(slot);
+        }
         if let Ok(nowhere) = ZoneId::new(UNPLACED_ZONE) {
             let matching = numbered(&rules).filter(|(_, r)| r.holds_anywhere());
             c.slots.push(slot(matching, None, nowhere, Role::Other));
@@ -145,8 +160,9 @@ impl Compiled {
     pub fn rule(&self, index: u16) -> Option<&Rule> {
         self.rules.get(usize::from(index))
     }
-    pub fn rule_named(&self, id: &RuleId) -> Option<u16> {
-        numbered(&self.rules).find(|(_, r)| r.id == *id).map(|(i, _)| i)
+    /// The same rule in this configuration: a shadow is another than what it is the shadow of.
+    pub fn same_rule(&self, rule: &Rule) -> Option<u16> {
+        numbered(&self.rules).find(|(_, r)| r.id == rule.id && r.shadow == rule.shadow).map(|(i, _)| i)
     }
     pub fn zone_index(&self, zone: &ZoneId) -> Option<u32> {
         self.by_zone.get(zone).copied()

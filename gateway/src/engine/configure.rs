@@ -1,5 +1,5 @@
 //! A new configuration, and what is rebuilt after a snapshot.
-use super::compiled::{Compiled, UNPLACED_ZONE};
+use super::compiled::{Compiled, ESTIMATE_PREFIX, UNPLACED_ZONE};
 use super::device::Device;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
@@ -28,7 +28,7 @@ impl Run<'_> {
         let new_index: BTreeMap<u16, u16> = (0u16..)
             .zip(&old.rules)
             .filter_map(|(i, r)| {
-                let j = compiled.rule_named(&r.id)?;
+                let j = compiled.same_rule(r)?;
                 let now = compiled.rule(j)?;
                 (now.kind == r.kind && now.window == r.window && now.quantity == r.quantity).then_some((i, j))
             })
@@ -54,10 +54,11 @@ impl Run<'_> {
                 device.values.values_mut().for_each(|v| v.series = None);
             }
         }
+        self.state.count_watched();
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();
 
-        // Placed devices that were never heard are expected from now on.
-        for id in compiled.by_device.keys() {
+        // Placed devices that were never heard are expected from now on; an estimate is there when there is one.
+        for id in compiled.by_device.keys().filter(|id| !id.as_str().starts_with(ESTIMATE_PREFIX)) {
             let device = self.state.devices.get_or_default(id);
             device.slot = compiled.slot_of(id);
             device.quiet_since = device.quiet_since.or(Some(self.at));
@@ -83,6 +84,7 @@ impl Run<'_> {
         }
         let by_index = c.site.zones.iter().enumerate().filter_map(|(i, z)| Some((i, old_signs.get(&z.id)?.clone()))).collect();
         self.relearn(&old.conditions, &by_index);
+        self.carry_held_back(&new_index);
         self.state.sounding.retain(|d| compiled.sirens.iter().any(|(s, _)| s == d));
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
         self.state.configuration = Some(c);
@@ -196,6 +198,11 @@ impl State {
         for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
         }
+        self.count_watched();
+    }
+    fn count_watched(&mut self) {
+        let series = self.devices.iter().flat_map(|(_, d)| d.values.values()).filter_map(|v| v.series.as_ref());
+        self.watched = series.filter(|s| s.watch.is_some()).count();
     }
     /// After decoding: every timer.
     pub(super) fn rearm(&mut self) {

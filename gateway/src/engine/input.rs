@@ -166,6 +166,18 @@ pub struct Check {
     pub recheck: bool,
 }
 
+impl Check {
+    /// Bytes of a child's code.
+    pub const MAX_CHILD: usize = 12;
+    /// Hundredths of a degree that a body may have.
+    pub const BODY: std::ops::RangeInclusive<i64> = 3000..=4500;
+
+    /// Whether that may stand for a child: letters and digits, so that a name does not fit in.
+    pub fn is_code(text: &str) -> bool {
+        !text.is_empty() && text.len() <= Self::MAX_CHILD && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    }
+}
+
 /// What the morning check looks for (一摸二看三问四查). Numbers are kept in snapshots: append only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -97,6 +97,9 @@ impl Run<'_> {
         let Some(rule) = compiled.rule(index) else { return };
         let key = (rule.hazard.clone(), place.place(rule));
         let finding = (index, Some(place.device.clone()), channel);
+        if rule.shadow {
+            return self.hold_back(rule, key, finding, change);
+        }
         match change {
             Change::Raise => self.raise(key, finding, cause),
             Change::Lift => self.lift(&key, &finding, cause),
@@ -273,6 +276,7 @@ impl Run<'_> {
     pub(super) fn unlatch(&mut self, zone: &tuoan_protocol::ZoneId, by: Latch, cause: &Cause) {
         let compiled = self.compiled.clone();
         let waits = |i: u16| compiled.rule(i).is_some_and(|r| r.latch.contains(&by));
+        self.release(zone, by);
         let here = self.state.incidents.iter().filter(|((_, p), _)| p.zone == *zone);
         let ended: Vec<_> =
             here.flat_map(|(key, inc)| inc.findings.keys().filter(|f| waits(f.0)).map(|f| (key.clone(), f.clone()))).collect();

@@ -1,4 +1,5 @@
-//! The pure heart: `step(&mut State, &[Input], now) -> Outcome`. No clock, no I/O, no async, no float, no hash map.
+//! The pure heart: `step(&mut State, &[Input], now) -> Outcome`. No clock, no I/O, no async, no hash map; no float but in
+//! the learned detector (`docs/decisions/0007-learned-anomalies.md`).
 //!
 //! What must hold:
 //! - any partition of the input log into batches gives the same incident log (`now` only says how far due timers may fire);
@@ -28,6 +29,7 @@ mod derive;
 mod detect;
 mod device;
 mod devices;
+mod held_back;
 mod incident;
 pub mod input;
 mod judge;
@@ -50,7 +52,7 @@ mod timer;
 pub mod view;
 mod view_build;
 
-pub use compiled::UNPLACED_ZONE;
+pub use compiled::{ESTIMATE_PREFIX, UNPLACED_ZONE};
 pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
 pub use schedule::Phase;

@@ -181,7 +181,7 @@ pub enum Role {
     Thermometer,
     /// Records the cameras: a channel each.
     Recorder,
-    /// What is estimated of a zone from its other sensors, not measured.
+    /// What is estimated of a zone from its other sensors, not measured. Every zone has one such device of its own, `estimate.<zone>`.
     Estimate,
     /// Shuts the gas off; closed on a confirmed gas alarm anywhere in the building.
     GasValve,

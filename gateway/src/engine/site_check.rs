@@ -1,4 +1,5 @@
 //! What is wrong with a site file, all of it together.
+use super::compiled::ESTIMATE_PREFIX;
 use super::schedule::parse_date;
 use super::site::Site;
 use std::collections::BTreeSet;
@@ -49,6 +50,9 @@ impl Site {
             if !devices.insert(&d.id) {
                 out.push(format!("device {} is placed twice; it can hang in one zone only", d.id));
             }
+            if d.id.as_str().starts_with(ESTIMATE_PREFIX) {
+                out.push(format!("device {} cannot be placed: {ESTIMATE_PREFIX}<zone> is the gateway's own", d.id));
+            }
             if !zones.contains(&d.zone) {
                 out.push(format!("device {} is placed in the zone {}, which is not among [[zones]]", d.id, d.zone));
             }
@@ -86,12 +90,13 @@ mod tests {
         s.devices.push(s.devices[0].clone());
         s.devices[1].zone = "attic".parse().unwrap();
         s.zones[0].classes = vec!["ghosts".into()];
+        s.devices[2].id = "estimate.room".parse().unwrap();
         s.calendar.holidays = vec!["2026-02-30".into(), "2026-10-10".into()];
         s.calendar.working_days = vec!["2026-10-10".into()];
         let all = s.problems().join("\n");
-        for part in ["placed twice", "attic", "ghosts", "2026-02-30", "both a holiday"] {
+        for part in ["placed twice", "attic", "ghosts", "2026-02-30", "both a holiday", "the gateway's own"] {
             assert!(all.contains(part), "{part} in {all}");
         }
-        assert_eq!(s.problems().len(), 5);
+        assert_eq!(s.problems().len(), 6);
     }
 }

@@ -3,6 +3,7 @@ use super::checkup::Case;
 use super::compiled::Compiled;
 use super::device::Info;
 use super::devices::Devices;
+use super::held_back::HeldBack;
 use super::incident::Incident;
 use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
@@ -10,7 +11,7 @@ use super::timer::Timers;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tuoan_protocol::{DeviceId, HazardId, Place};
+use tuoan_protocol::{DeviceId, HazardId, Place, RuleId};
 
 /// Version of the snapshot. Fields may be added without raising it (absent ones take their defaults); raise it when a field changes its meaning.
 const SNAPSHOT: u16 = 1;
@@ -34,6 +35,8 @@ pub struct State {
     /// In the order of the site's zones.
     pub(super) zones: Vec<ZoneState>,
     pub(super) incidents: BTreeMap<(HazardId, Place), Incident>,
+    /// What overrides hold back, by rule.
+    pub(super) held_back: BTreeMap<RuleId, HeldBack>,
     /// Cases of illness from the morning checks, oldest first.
     pub(super) cases: VecDeque<Case>,
     /// Number of the last order to a device.
@@ -46,6 +49,9 @@ pub struct State {
     pub(super) hubs: BTreeSet<DeviceId>,
     /// Hour of engine time of the last look at what the series have learned.
     pub(super) round: i64,
+    /// Series that have a learned detector.
+    #[serde(skip)]
+    pub(super) watched: usize,
     #[serde(skip)]
     pub(super) timers: Timers,
     #[serde(skip)]
@@ -67,12 +73,14 @@ impl Default for State {
             unplaced: 0,
             zones: Vec::new(),
             incidents: BTreeMap::new(),
+            held_back: BTreeMap::new(),
             cases: VecDeque::new(),
             orders: 0,
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),
             hubs: BTreeSet::new(),
             round: 0,
+            watched: 0,
             timers: Timers::default(),
             compiled: Arc::default(),
         }

@@ -22,6 +22,11 @@ pub struct View {
     pub incidents: Vec<IncidentView>,
     /// Devices that were heard but stand on no zone.
     pub unplaced: Vec<DeviceView>,
+    /// Numbers that the learned detector watches, and those for which there is no room.
+    pub watched: usize,
+    pub unwatched: usize,
+    /// Classes by id and name, of which a morning check can be entered.
+    pub classes: Vec<(String, String)>,
     /// What the site changes about the rules, in the order of its file.
     pub overrides: Vec<OverrideView>,
 }
@@ -31,6 +36,10 @@ pub struct View {
 pub struct OverrideView {
     pub set: Override,
     pub state: OverrideState,
+    /// What the rule as its pack has it would have raised, while this was in force: how often, when last, and where now.
+    pub held_back: u32,
+    pub held_back_at: Option<i64>,
+    pub held_back_now: Vec<Place>,
     /// Set while the gateway ran, and so to be ended there; otherwise it stands in the site file.
     pub by_page: bool,
 }
@@ -153,6 +162,8 @@ pub struct IncidentView {
     pub rule: RuleId,
     pub trigger: Option<Trigger>,
     pub activations: u32,
+    /// A person may end it, with a reason.
+    pub cancellable: bool,
     /// Number of its last event: the version SSE carries.
     pub sequence: u64,
     /// Of a hub's: the devices that are silent because of it, and where they hang.

@@ -1,10 +1,11 @@
 //! Builds the [`View`].
 use super::compiled::Slot;
-use super::detect::{Hold, flat, silence};
+use super::detect::{Hold, anomaly, flat, silence};
 use super::device::{Device, Value};
 use super::incident::Incident;
 use super::input::EngineMs;
-use super::rules::Kind;
+use super::quality::limits;
+use super::rules::{Kind, Latch};
 use super::schedule::Phase;
 use super::site::ZoneKind;
 use super::state::State;
@@ -72,6 +73,8 @@ impl State {
             .filter(|(id, _)| !self.compiled.by_device.contains_key(*id))
             .map(|(id, d)| self.device_view(id, d, None))
             .collect();
+        view.watched = self.watched;
+        view.unwatched = self.unwatched();
         view.incidents = self
             .incidents
             .iter()
@@ -88,10 +91,12 @@ impl State {
                 rule: i.rule.clone(),
                 trigger: i.trigger.clone(),
                 activations: i.activations,
+                cancellable: i.findings.keys().any(|f| self.compiled.rule(f.0).is_some_and(|r| r.latch.contains(&Latch::Cancel))),
                 sequence: i.sequence,
                 affected: self.affected(i),
             })
             .collect();
+        view.classes = c.site.classes.iter().map(|c| (c.id.clone(), c.name.clone())).collect();
         view.overrides = c
             .site
             .overrides
@@ -104,11 +109,30 @@ impl State {
                 } else {
                     OverrideState::Coming
                 };
-                OverrideView { set: o.clone(), state, by_page: c.set.contains(o) }
+                let held = self.held_back.get(&o.rule).filter(|_| state == OverrideState::InForce);
+                OverrideView {
+                    set: o.clone(),
+                    state,
+                    by_page: c.set.contains(o),
+                    held_back: held.map_or(0, |h| h.times),
+                    held_back_at: held.map(|h| h.last),
+                    held_back_now: held.map(|h| self.held_back_now(h)).unwrap_or_default(),
+                }
             })
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));
         view
+    }
+
+    /// Numbers that the learned detector would watch if there were room: the limit is reached only where no detector is to be had.
+    fn unwatched(&self) -> usize {
+        if self.watched < anomaly::MOST {
+            return 0;
+        }
+        let numbers =
+            self.devices.iter().filter(|(_, d)| self.compiled.slot(d.slot).is_some_and(|s| s.zone.is_some())).flat_map(|(_, d)| &d.values);
+        let watchable = |q: &Quantity| limits::habits(q).is_none_or(|h| h.watched);
+        numbers.filter(|((q, _), v)| watchable(q) && v.series.as_ref().is_some_and(|s| s.watch.is_none())).count()
     }
 
     /// Who is silent because of a hub.

@@ -24,6 +24,8 @@ use crate::engine::input::Configuration;
 use crate::engine::site::Site;
 use crate::engine::view::View;
 use crate::engine::{Body, Command, State};
+use crate::estimate::Estimator;
+use crate::estimate::model::ClimateModel;
 use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
@@ -46,6 +48,8 @@ pub struct PipelineConfig {
     pub clock: Clock,
     pub trust: Trust,
     pub store: Options,
+    /// Looks at each room once a minute; `None`: rooms are not estimated.
+    pub model: Option<ClimateModel>,
 }
 
 /// When the clock is believed.
@@ -124,6 +128,10 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
     } else {
         EngineClock::resume(config.clock.clone(), config.trust, recovered.now, recovered.utc_offset)
     };
+    let estimator = match config.model {
+        Some(model) => Some(Estimator::new(model, &config.site, store.reader.kept(run::LEARNED)?.as_deref())),
+        None => None,
+    };
     let configuration = rules::keep_set(&state, Configuration::new(recovered.log.clone(), config.site, config.rules), time.now());
     let first = first_inputs(&state, &recovered, configuration, time.now());
 
@@ -154,6 +162,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         control,
         emergency: emergency_tx,
         metrics,
+        estimator,
     });
     let thread = std::thread::Builder::new()
         .name("pipeline".to_owned())
@@ -203,8 +212,6 @@ pub enum Control {
     Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Put an override of a rule in force, or end it; answered after the commit: the new position, or why not.
     Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
-    /// The configuration in force.
-    Configuration { reply: oneshot::Sender<Option<Box<Configuration>>> },
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.

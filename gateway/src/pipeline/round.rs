@@ -47,6 +47,10 @@ impl Round {
         self.push(body, Origin::Own);
         self.batch.urgent = true;
     }
+    /// The gateway's own estimate of a room. Routine: it may wait for company on its way to the disk.
+    pub fn estimate(&mut self, body: Body) {
+        self.push(body, Origin::Own);
+    }
     pub fn command(&mut self, command: Command, reply: oneshot::Sender<Result<u64, &'static str>>) {
         self.push(Body::Command(command), Origin::Command(reply));
         self.batch.urgent = true;
@@ -67,8 +71,8 @@ impl Round {
             Control::Command { command, reply } => self.command(command, reply),
             Control::Tick { reply } => self.tick(reply),
             Control::Drain { reply } => return Some(reply),
-            // Those rest on the engine's state, and are the loop's own; who asks while it stops gets no answer.
-            Control::Override { .. } | Control::Configuration { .. } => {}
+            // It rests on the engine's state, and is the loop's own; who asks while it stops gets no answer.
+            Control::Override { .. } => {}
         }
         None
     }

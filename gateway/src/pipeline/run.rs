@@ -5,7 +5,8 @@ use super::time::EngineClock;
 use super::{Control, PipelineError, rules};
 use crate::clock::{Clock, Stopwatch};
 use crate::decode::Decoders;
-use crate::engine::{Body, State, step};
+use crate::engine::{Body, Input, Outcome, State, Verdict, step};
+use crate::estimate::Estimator;
 use crate::ingest::Inbound;
 use crate::metrics::{Metrics, SeverityLabel};
 use crate::store::{Batch, Committed, Emergency, NotTaken, Snapshot, Store};
@@ -30,6 +31,9 @@ const HAND_OVER: Duration = Duration::from_millis(100);
 /// How long a round may wait for the writer to take the one before it: about a commit, and short beside what people notice.
 const BREATH: Duration = Duration::from_millis(5);
 
+/// Under this name the store keeps what the rooms have shown.
+pub(super) const LEARNED: &str = "estimate";
+
 /// What the loop is put together from.
 pub(super) struct Parts {
     pub state: State,
@@ -41,6 +45,7 @@ pub(super) struct Parts {
     pub control: mpsc::Receiver<Control>,
     pub emergency: mpsc::Sender<Emergency>,
     pub metrics: Arc<Metrics>,
+    pub estimator: Option<Estimator>,
 }
 
 pub(super) struct Runner {
@@ -108,9 +113,6 @@ impl Runner {
     /// A request; one to stop is given back.
     fn control(&mut self, round: &mut Round, control: Control) -> Option<oneshot::Sender<()>> {
         match control {
-            Control::Configuration { reply } => {
-                let _ = reply.send(self.parts.state.configuration().cloned().map(Box::new));
-            }
             Control::Override { change, reply } => match rules::changed(&self.parts.state, change) {
                 Ok(c) => round.configure(c, reply),
                 Err(problems) => {
@@ -145,6 +147,12 @@ impl Runner {
         if let Some(body) = self.parts.time.correction() {
             round.own(body);
         }
+        if let Some(estimator) = &mut self.parts.estimator {
+            self.parts.metrics.estimating.set(i64::from(!estimator.has_failed()));
+            for body in estimator.due(now, self.parts.time.utc_offset()) {
+                round.estimate(body);
+            }
+        }
         round
     }
 
@@ -166,6 +174,7 @@ impl Runner {
             utc_offset: self.parts.time.utc_offset(),
         };
         self.alarms.add(&outcome, at);
+        self.observe(round.inputs(), &outcome, now);
         let mut batch = round.finish(messages, outcome, self.parts.time.utc_offset())?;
         self.dirty |= !batch.entries.is_empty() || !batch.events.is_empty();
         self.unsaved += batch.entries.len();
@@ -175,6 +184,25 @@ impl Runner {
         }
         self.look(&mut batch);
         self.hand_over(batch)
+    }
+
+    /// Shows the estimator what the engine has accepted.
+    fn observe(&mut self, inputs: &[Input], outcome: &Outcome, now: i64) {
+        let Some(estimator) = &mut self.parts.estimator else { return };
+        let accepted = inputs.iter().zip(&outcome.verdicts).filter(|(_, v)| matches!(v, Verdict::Accepted(_)));
+        for (input, _) in accepted {
+            estimator.observe(input, self.parts.state.utc_offset(), self.parts.state.clock_trusted());
+        }
+        self.keep(now, false);
+    }
+
+    /// What is learned may be lost, so nobody waits for it.
+    fn keep(&mut self, now: i64, at_the_end: bool) {
+        if let Some(bytes) = self.parts.estimator.as_mut().and_then(|e| e.keep(now, at_the_end))
+            && let Err(e) = self.parts.store.ops.keep(LEARNED, bytes)
+        {
+            tracing::warn!("what the rooms have shown is not kept now: {e}");
+        }
     }
 
     fn snapshot(&mut self, now: i64) -> Snapshot {
@@ -239,6 +267,7 @@ impl Runner {
         }
         self.step(round, Vec::new())?;
         let now = self.parts.state.now();
+        self.keep(now, true);
         let snapshot = Some(self.snapshot(now));
         let view = Some(Arc::new(self.parts.state.view(now)));
         self.hand_over(Batch { now, utc_offset: self.parts.time.utc_offset(), snapshot, view, urgent: true, ..Batch::default() })?;

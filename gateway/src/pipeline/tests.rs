@@ -14,6 +14,8 @@ use std::time::Duration;
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{DeviceTime, Quantity, Reading, Telemetry};
 
+mod estimate;
+
 const LONG: Duration = Duration::from_secs(30);
 
 /// Rules with states and holds of seconds, so that a short day has timers of all kinds in it.
@@ -101,6 +103,7 @@ impl Gateway {
             clock: clock.clone(),
             trust: Trust::Kernel,
             store: Options { wear_mode: false, reserve_mb: 0 },
+            model: None,
         };
         change(&mut config);
         let mut deps = Deps::new(clock.clone(), Arc::new(Metrics::new()));

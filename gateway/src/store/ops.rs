@@ -1,4 +1,4 @@
-//! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages.
+//! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages, what was learned.
 use super::mailbox::Mailbox;
 use super::{Lane, Receipt, Retained, SetAside};
 use std::collections::BTreeMap;
@@ -69,6 +69,16 @@ impl Ops {
             Ok(())
         })
     }
+    /// Keeps `bytes` under `name` in place of what was kept before: for what may be lost, and is dear to learn again.
+    pub fn keep(&self, name: &'static str, bytes: Vec<u8>) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, bytes.len())?;
+            p.changes += 1;
+            p.bytes += bytes.len();
+            p.kept.insert(name, bytes);
+            Ok(())
+        })
+    }
     /// Takes a message out of the quarantine (it was replayed).
     pub fn release(&self, quarantine: u64) -> Result<(), OpsError> {
         self.0.add(|p| {
@@ -101,6 +111,7 @@ pub struct Pending {
     /// By topic; `None` forgets it.
     pub retained: BTreeMap<String, Option<Retained>>,
     pub released: Vec<u64>,
+    pub kept: BTreeMap<&'static str, Vec<u8>>,
     pub waiters: Vec<oneshot::Sender<()>>,
     changes: usize,
     bytes: usize,
@@ -136,6 +147,7 @@ impl Pending {
         }
         self.retained.extend(later.retained);
         self.released.extend(later.released);
+        self.kept.extend(later.kept);
         self.waiters.extend(later.waiters);
         self.changes += later.changes;
         self.bytes += later.bytes;

@@ -147,6 +147,10 @@ impl Reader {
             Ok(Retained { topic: r.get(0)?, payload: r.get(1)?, qos: r.get(2)?, sender: r.get(3)?, at: r.get(4)?, expires: r.get(5)? })
         })
     }
+    /// What was kept under that name with [`super::Ops::keep`].
+    pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.one("SELECT value FROM meta WHERE key = 'kept.' || ?1", [name], |r| r.get(0))
+    }
     pub fn counts(&self) -> Result<Counts> {
         let sql = "SELECT messages, entries, duplicates, quarantined, quarantine_dropped, events, body_bytes FROM progress";
         let counts = self.one(sql, [], |r| {

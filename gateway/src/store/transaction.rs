@@ -282,6 +282,9 @@ fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusql
             }
         }
     }
+    for (name, bytes) in &ops.kept {
+        tx.prepare_cached("INSERT OR REPLACE INTO meta VALUES('kept.' || ?1, ?2)")?.execute(params![name, bytes])?;
+    }
     for id in &ops.released {
         remove_quarantined(tx, int(*id), next)?;
     }

@@ -26,6 +26,16 @@ pub struct Act {
     note: String,
     #[serde(default)]
     back: String,
+    /// What must be sent again after the name was asked.
+    #[serde(skip)]
+    keep: Vec<(String, String)>,
+}
+
+impl Act {
+    /// Of a form of its own.
+    pub fn again(name: Option<String>, back: &str, keep: Vec<(String, String)>) -> Act {
+        Act { name, note: String::new(), back: back.to_owned(), keep }
+    }
 }
 
 pub async fn acknowledge(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
@@ -60,13 +70,14 @@ pub async fn cancel(State(web): State<Shared>, visitor: Visitor, Path(id): Path<
 /// Only the pages of this UI.
 fn back(form: &Act) -> &str {
     let id = form.back.strip_prefix("/incidents/").unwrap_or_default();
-    if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) { &form.back } else { "/" }
+    if form.back == "/check" || !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) { &form.back } else { "/" }
 }
 
-async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: &str) -> Response {
+pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: &str) -> Response {
     let ui = ui(web, visitor);
     let ask = |name: &str, error: Option<String>| {
-        let keep = if form.note.is_empty() { Vec::new() } else { vec![("note".to_owned(), form.note.clone())] };
+        let note = Some(("note".to_owned(), form.note.clone())).filter(|n| !n.1.is_empty());
+        let keep = note.into_iter().chain(form.keep.iter().cloned()).collect();
         page::ask_name(
             &ui,
             &page::AskName { action: visitor.path.clone(), back: back(form).to_owned(), name: name.to_owned(), error, keep },
@@ -88,8 +99,12 @@ async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: 
         Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
         Err(Refused::Engine(reason)) => {
             tracing::info!(reason, "a command was refused");
-            let help = if matches!(done, "acknowledged" | "cancelled") { "error-refused-over" } else { "error-refused-here" };
-            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), &ui.t(help)))).into_response()
+            let help = match done {
+                "acknowledged" | "cancelled" => ui.t("error-refused-over"),
+                "checked" => ui.t("error-refused-check"),
+                _ => ui.t("error-refused-here"),
+            };
+            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), &help))).into_response()
         }
         Err(Refused::Unsaved) => super::pages::sorry(&ui, &QueryError::Busy),
     }

@@ -6,15 +6,19 @@
 //! | [`story`] | one incident from the store: events, readings around it, deliveries |
 //! | `pages` | the pages and their live fragments |
 //! | `actions` | what a person does: acknowledge, swept, report a concern |
+//! | `check` | the morning check |
+//! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
 //!
 //! What must hold: nothing is shown as well when the engine or the disk is not; queries never run on the async threads; whoever asks is
 //! let in by [`Door`] alone.
 mod actions;
+mod check;
 mod live;
 mod outside;
 mod pages;
+pub mod rules;
 pub mod story;
 #[cfg(test)]
 mod tests;
@@ -71,6 +75,8 @@ pub struct WebDeps {
     pub catalogue: Arc<Catalogue>,
     /// The one limit that a rule draws, for its chart: see [`limits`].
     pub limits: Arc<Limits>,
+    /// The rules of the packs in force.
+    pub rulebook: Arc<rules::Rulebook>,
     pub deliveries: Deliveries,
     pub clock: Clock,
     pub door: Door,
@@ -93,6 +99,7 @@ pub(crate) struct Web {
     deps: WebDeps,
     streams: Arc<Semaphore>,
     queries: Semaphore,
+    trials: rules::Trials,
 }
 
 type Shared = Arc<Web>;
@@ -100,7 +107,13 @@ type Shared = Arc<Web>;
 /// All routes, behind the door.
 pub fn router(config: WebConfig, deps: WebDeps) -> Router {
     let door = deps.door.clone();
-    let web: Shared = Arc::new(Web { config, deps, streams: Arc::new(Semaphore::new(STREAMS)), queries: Semaphore::new(QUERIES) });
+    let web: Shared = Arc::new(Web {
+        config,
+        deps,
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        queries: Semaphore::new(QUERIES),
+        trials: rules::Trials::default(),
+    });
     let inside = Router::new()
         .route("/", get(pages::home))
         .route("/fragment/home", get(pages::home_fragment))
@@ -110,6 +123,14 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/incidents/{id}/cancel", post(actions::cancel))
         .route("/zones/{id}/swept", post(actions::swept))
         .route("/zones/{id}/concern", post(actions::concern))
+        .route("/check", get(check::form).post(check::enter))
+        .route("/rules", get(rules::list))
+        .route("/rules/{id}", get(rules::one))
+        .route("/rules/{id}/try", post(rules::try_it))
+        .route("/rules/{id}/trial", get(rules::trial_page))
+        .route("/rules/{id}/trial/stop", post(rules::stop))
+        .route("/rules/{id}/set", post(rules::set))
+        .route("/rules/{id}/end", post(rules::end))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))

@@ -29,11 +29,14 @@ pub struct Done {
 
 impl Done {
     /// Only known words: a link must not put text into the page.
-    fn notice(&self, ui: &Ui) -> Option<Notice> {
+    pub(super) fn notice(&self, ui: &Ui) -> Option<Notice> {
         match self.done.as_str() {
             "acknowledged" => Some(Notice::Done(ui.t("done-acknowledged"))),
             "cancelled" => Some(Notice::Done(ui.t("done-cancelled"))),
             "swept" => Some(Notice::Done(ui.t("done-swept"))),
+            "checked" => Some(Notice::Done(ui.t("done-checked"))),
+            "set" => Some(Notice::Done(ui.t("done-set"))),
+            "ended" => Some(Notice::Done(ui.t("done-ended"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
         }
@@ -80,6 +83,7 @@ async fn home_view(web: &Shared, ui: &Ui) -> Home {
     let unread = answer.is_err();
     let (takers, quarantined) = answer.unwrap_or_default();
     let mut home = views::home(&view, &web.deps.catalogue, &health, &web.deps.deliveries.status(), &takers, quarantined);
+    home.strip.estimating = web.deps.handle.metrics.estimating.get() == 1;
     // What is known is shown all the same; the page must not fall with the disk.
     if web.stopped() {
         home.strip.disk_fault = Some(ui.t("machine-stopped"));

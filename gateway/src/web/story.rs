@@ -130,6 +130,7 @@ pub fn page(
         changed_at: last.at,
         trigger: views::reading(first.trigger.as_ref()),
         activations: u64::from(last.activations),
+        cancellable: view.incidents.iter().any(|i| i.id == first.incident && i.cancellable),
         acknowledged_by: taker(&story.events),
         affected: Vec::new(),
     };

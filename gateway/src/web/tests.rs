@@ -64,6 +64,29 @@ zone = "activity"
 steps = ["10:00 temperature 41", "10:00 expect opened 1"]
 
 [[rule]]
+id = "warm"
+hazard = "env.anomaly"
+kind = "threshold"
+quantity = "temperature"
+unit = "°C"
+above = 30
+hysteresis = 1
+hold = "10m"
+severity = 3
+basis = "inferred"
+source = "测试标准"
+clause = "第 9 条"
+verified = false
+duty = ["health"]
+title = { zh = "有点热", en = "Rather warm" }
+advice = { zh = "请通风。", en = "Air the room." }
+[[rule.case]]
+name = "warm"
+zone = "activity"
+period = 60
+steps = ["10:00 every 1m until 10:11 temperature 31", "10:11 expect opened 3"]
+
+[[rule]]
 id = "concern"
 hazard = "concern.report"
 kind = "report"
@@ -79,6 +102,26 @@ advice = { zh = "请保护孩子。", en = "Protect the child." }
 [[rule.case]]
 name = "reported"
 steps = ["10:00 report", "10:00 expect opened 1"]
+
+[[rule]]
+id = "fever"
+hazard = "health.fever"
+kind = "entry"
+quantity = "body_temperature"
+unit = "°C"
+at_least = 37.3
+latch = ["cancel"]
+severity = 3
+basis = "confirmed"
+source = "测试标准"
+clause = "第 9 条"
+verified = false
+duty = ["health"]
+title = { zh = "有孩子发烧", en = "Fever" }
+advice = { zh = "请复测。", en = "Measure again." }
+[[rule.case]]
+name = "entered"
+steps = ["10:00 check 38 a1", "10:00 expect opened 3"]
 "#;
 
 struct Box_ {
@@ -104,6 +147,7 @@ async fn gateway() -> Box_ {
         clock: clock.clone(),
         trust: Trust::Always,
         store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
+        model: None,
     };
     let pipeline = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
     let door = Door::open(DoorConfig { name: "gateway", code: None, now: Box::new(|| NOW) }, MemoryVault::default()).unwrap();
@@ -112,6 +156,7 @@ async fn gateway() -> Box_ {
         handle: pipeline.handle.clone(),
         catalogue: Arc::new(Catalogue::new(&[PACK])),
         limits: Arc::new(limits(&[PACK])),
+        rulebook: Arc::new(super::rules::rulebook(&[PACK])),
         deliveries: Deliveries::default(),
         clock: clock.clone(),
         door: door.clone(),
@@ -299,4 +344,127 @@ async fn a_stopped_engine_is_never_well() {
     assert!(page.contains("网关内部已停止") && !page.contains("一切正常"), "{page}");
     assert_eq!(it.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(it.get("/api/v1/view").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_morning_check_is_entered_by_its_form() {
+    let it = gateway().await;
+    it.seen(|v| !v.classes.is_empty()).await;
+    let (status, _, form) = it.get("/check").await;
+    assert_eq!(status, StatusCode::OK);
+    for says in ["晨检登记", "托小班2", "手口疱疹", "name=\"csrf\""] {
+        assert!(form.contains(says), "{says}: {form}");
+    }
+    // What is wrong is said beside what was typed.
+    let (status, _, page) = it.post("/check", "class=t2&temperature=999&symptom=cough&child=a1").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("30 到 45") && page.contains("999") && page.contains("value=\"cough\" checked"), "{page}");
+    assert_eq!(it.post("/check", "class=t2&child=%E7%8E%8B%E5%B0%8F%E6%98%8E&symptom=cough").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    // The name is asked once, and nothing has to be typed again.
+    let (status, _, ask) = it.post("/check", "class=t2&temperature=38.1&symptom=cough&symptom=rash&child=a1").await;
+    assert!(status == StatusCode::OK && ask.contains("name=\"name\""), "{ask}");
+    for kept in ["value=\"38.1\"", "value=\"rash\"", "value=\"a1\""] {
+        assert!(ask.contains(kept), "{kept}: {ask}");
+    }
+    let (status, headers, _) = it.post("/check", "class=t2&temperature=38.1&symptom=cough&child=a1&name=%E7%8E%8B%E8%80%81%E5%B8%88").await;
+    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/check?done=checked"));
+    it.seen(|v| v.incidents.iter().any(|i| i.hazard.as_str() == "health.fever")).await;
+    let home = it.get("/").await.2;
+    assert!(home.contains("发烧") && !home.contains("a1<"), "{home}");
+    assert_eq!(it.post("/check", "class=ghosts&symptom=cough").await.0, StatusCode::CONFLICT);
+    // A stranger gets no form and enters nothing.
+    let stranger = Request::post("/check")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("class=t2&temperature=39"))
+        .unwrap();
+    assert_ne!(it.send(stranger).await.0, StatusCode::SEE_OTHER);
+    let (_, _, text) = it.send(Request::get("/check").body(Body::empty()).unwrap()).await;
+    assert!(!text.contains("托小班2"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
+    let it = gateway().await;
+    for n in 0..30 {
+        it.hear(n + 1, if n < 15 { 22.0 } else { 26.5 }).await;
+        it.clock.set(it.clock.utc_ms() + 60_000);
+    }
+    let all = it.get("/rules").await.2;
+    for says in ["有点热", "温度高于 30 °C，持续 10 分钟", "测试标准 第 9 条", "未核对", "共 3 条规则"] {
+        assert!(all.contains(says), "{says}: {all}");
+    }
+    assert!(it.get("/?lang=en").await.2.contains("/rules"));
+    assert!(it.get("/rules/warm?lang=en").await.2.contains("temperature above 30 °C; for 10 min".replacen('t', "T", 1).as_str()));
+    it.get("/rules?lang=zh").await;
+    assert_eq!(it.get("/rules/nothing").await.0, StatusCode::NOT_FOUND);
+
+    // The error stands beside its field; what was typed stays.
+    let (status, _, wrong) =
+        it.post("/rules/warm/try", "above=viel&hold=10&hold_unit=m&severity=3&author=&reason=%E6%B5%8B&expires=2026-12-20").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    for says in ["value=\"viel\"", "请填一个数字，例如 30", "请写下是谁决定的", "测</textarea>"] {
+        assert!(wrong.contains(says), "{says}: {wrong}");
+    }
+    let form =
+        "enabled=on&above=25&hold=5&hold_unit=m&severity=3&author=%E7%8E%8B%E5%9B%AD%E9%95%BF&reason=%E6%B5%8B%E8%AF%95&expires=2026-12-20";
+    let (status, headers, _) = it.post("/rules/warm/try", form).await;
+    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/rules/warm/trial"));
+    // The history is read by a thread of its own.
+    let result = async {
+        loop {
+            let page = it.get("/rules/warm/trial").await.2;
+            if page.contains("name=\"token\"") {
+                break page;
+            }
+            assert!(page.contains("http-equiv=\"refresh\""), "{page}");
+            tokio::task::yield_now().await;
+        }
+    };
+    let result = tokio::time::timeout(Duration::from_secs(30), result).await.unwrap();
+    for says in ["温度高于 25 °C，持续 5 分钟", "每周约 0.0 件", "1 件，共触发 1 次", "只有 0.0 天的记录", "最常触发的地方", "26.5 °C"]
+    {
+        assert!(result.contains(says), "{says}: {result}");
+    }
+    assert!(it.get("/rules/hot/trial").await.0 == StatusCode::SEE_OTHER, "that was another rule's");
+    let token = result.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (_, headers, _) = it.post("/rules/warm/set", "token=guessed").await;
+    assert_eq!(headers[header::LOCATION], "/rules/warm", "not what was tried");
+    let (_, headers, _) = it.post("/rules/warm/set", &format!("token={token}")).await;
+    assert_eq!(headers[header::LOCATION], "/rules/warm?done=set");
+    it.seen(|v| v.overrides.len() == 1).await;
+    let page = it.get("/rules/warm?done=set").await.2;
+    for says in ["已启用", "温度高于 25 °C，持续 5 分钟", "王园长", "测试", "2026年12月20日", "/rules/warm/end"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    // It holds at once: what stands is judged by it when its time has come.
+    for n in 0..7 {
+        it.hear(40 + n, 26.0).await;
+        it.clock.set(it.clock.utc_ms() + 60_000);
+    }
+    it.seen(|v| v.incidents.iter().any(|i| i.rule.as_str() == "warm")).await;
+
+    // A start with the site file alone keeps it, until it is ended.
+    let Box_ { app, pipeline, clock, door, shutdown, session, _dir } = it;
+    let (reply, drained) = oneshot::channel();
+    pipeline.handle.control.send(Control::Drain { reply }).await.unwrap();
+    drained.await.unwrap();
+    tokio::task::spawn_blocking(move || pipeline.thread.join()).await.unwrap().unwrap().unwrap();
+    drop((app, door, shutdown, session));
+    let config = PipelineConfig {
+        data: _dir.path().join("data"),
+        site: toml::from_str(SITE).unwrap(),
+        rules: vec![PACK.to_owned()],
+        mappings: Vec::new(),
+        clock,
+        trust: Trust::Always,
+        store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
+    };
+    let again = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
+    let mut view = again.handle.view.clone();
+    let kept = view.wait_for(|v| !v.zones.is_empty()).await.unwrap().overrides.clone();
+    assert_eq!(kept.iter().map(|o| (o.set.rule.as_str(), o.by_page)).collect::<Vec<_>>(), [("warm", true)]);
+    let (reply, ended) = oneshot::channel();
+    let change = crate::pipeline::OverrideChange::End("warm".parse().unwrap());
+    again.handle.control.send(Control::Override { change, reply }).await.unwrap();
+    assert!(ended.await.unwrap().is_ok());
 }

@@ -3,7 +3,7 @@ use crate::deliver::{DeliveryStatus, LaneState};
 use crate::engine::rules::Catalogue;
 use crate::engine::schedule::Phase;
 use crate::engine::site::ZoneKind;
-use crate::engine::view::{DeviceView, Freshness, IncidentView, PeriodBy, Quality, SensorView, View, ZoneView};
+use crate::engine::view::{DeviceView, Freshness, IncidentView, OverrideState, PeriodBy, Quality, SensorView, View, ZoneView};
 use crate::store::{Health, Lane};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -38,7 +38,16 @@ pub fn home(
         version: stamp(view, health),
         zones: view.zones.iter().map(|z| zone(z, view)).collect(),
         unplaced: view.unplaced.iter().map(device).collect(),
-        strip: page::Strip { clock_trusted: view.clock_trusted, disk_fault, disk_fault_since, sinks: sinks(lanes), quarantined },
+        strip: page::Strip {
+            clock_trusted: view.clock_trusted,
+            disk_fault,
+            disk_fault_since,
+            sinks: sinks(lanes),
+            quarantined,
+            watched: view.watched as u64,
+            unwatched: view.unwatched as u64,
+            estimating: true,
+        },
         incidents,
         notice: None,
     }
@@ -85,6 +94,7 @@ pub fn incident(i: &IncidentView, view: &View, catalogue: &Catalogue) -> Inciden
         changed_at: i.changed_at,
         trigger: reading(i.trigger.as_ref()),
         activations: u64::from(i.activations),
+        cancellable: i.cancellable,
         acknowledged_by: None,
         affected: i.affected.iter().map(|(d, z)| format!("{} · {}", zone_name(z, view), device_name(d, view))).collect(),
     }
@@ -266,6 +276,14 @@ pub fn supervisor(s: SupervisingBody) -> &'static str {
     }
 }
 
+fn override_state(state: OverrideState) -> &'static str {
+    match state {
+        OverrideState::Coming => "coming",
+        OverrideState::InForce => "in_force",
+        OverrideState::Expired => "expired",
+    }
+}
+
 /// The view for scripts: names as on the wire, values as numbers in their units.
 pub fn json(view: &View) -> Value {
     let device = |d: &DeviceView| {
@@ -290,6 +308,7 @@ pub fn json(view: &View) -> Value {
         "version": view.version,
         "now": view.now,
         "clock_trusted": view.clock_trusted,
+        "detectors": {"watched": view.watched, "without": view.unwatched},
         "zones": view.zones.iter().map(|z| json!({
             "id": z.id, "name": z.name, "kind": kind(z.kind), "phase": phase(z.phase), "not_watched": z.not_watched,
             "sensors": z.sensors.iter().map(sensor).collect::<Vec<_>>(),
@@ -299,6 +318,11 @@ pub fn json(view: &View) -> Value {
             "id": i.id, "hazard": i.hazard, "place": i.place, "zone_name": i.zone_name, "severity": i.severity, "basis": i.basis,
             "state": i.state, "opened_at": i.opened_at, "changed_at": i.changed_at, "rule": i.rule, "activations": i.activations,
             "sequence": i.sequence, "affected": i.affected.iter().map(|(d, z)| json!({"device": d, "zone": z})).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "overrides": view.overrides.iter().map(|o| json!({
+            "rule": o.set.rule, "reason": o.set.reason, "author": o.set.author, "from": o.set.from, "expires": o.set.expires,
+            "fields": o.set.fields(), "state": override_state(o.state), "held_back": o.held_back, "held_back_at": o.held_back_at,
+            "held_back_now": o.held_back_now,
         })).collect::<Vec<_>>(),
         "unplaced": view.unplaced.iter().map(device).collect::<Vec<_>>(),
     })

@@ -66,6 +66,7 @@ fn site_incident(i: &Incident) -> SiteIncident {
             changed_at: i.updated_at,
             trigger: trigger(event),
             activations: event.get("activations").and_then(Value::as_u64).unwrap_or(1),
+            cancellable: false,
             acknowledged_by: i.district_acknowledged.as_ref().map(|a| a.by.clone()),
             affected: Vec::new(),
         },

@@ -34,7 +34,7 @@ fn captured_messages() {
         said,
         [
             "esphome: -",
-            "esphome: esphome.garagedoor1 online temperature=23.8",
+            "esphome: esphome.garagedoor1 (retained) online; esphome.garagedoor1 temperature=23.8",
             "esphome: esphome.garagedoor1 humidity=39.1",
             "esphome: esphome.garagedoor1 open=0",
             "esphome: -",

@@ -1,5 +1,6 @@
 //! A discovery payload, read: abbreviations written out, the base topic put in, each component with what it means.
 use super::template::Template;
+use crate::decode::ident::short;
 use crate::decode::meaning::{self, Meaning};
 use crate::decode::units::Conversion;
 use serde_json::{Map, Value};
@@ -10,7 +11,11 @@ const MAX_COMPONENTS: usize = 256;
 /// Identifiers of one device that are kept.
 const MAX_IDENTIFIERS: usize = 8;
 /// Longest topic that is kept.
-const MAX_TOPIC: usize = 256;
+pub const MAX_TOPIC: usize = 256;
+/// Longest identifier that is kept.
+const MAX_IDENTIFIER: usize = 128;
+/// Characters of a problem that are told; it quotes what was published.
+const MAX_PROBLEM: usize = 200;
 
 /// Platforms that Home Assistant discovers.
 pub const COMPONENTS: [&str; 37] = [
@@ -54,7 +59,7 @@ pub const COMPONENTS: [&str; 37] = [
 ];
 
 /// `homeassistant/components/mqtt/abbreviations.py` (2026), those that matter here; any other `..._t` is a topic too.
-const ABBREVIATIONS: [(&str, &str); 47] = [
+const ABBREVIATIONS: [(&str, &str); 48] = [
     ("act_t", "action_topic"),
     ("atype", "automation_type"),
     ("avty", "availability"),
@@ -74,6 +79,7 @@ const ABBREVIATIONS: [(&str, &str); 47] = [
     ("json_attr_t", "json_attributes_topic"),
     ("o", "origin"),
     ("obj_id", "object_id"),
+    ("off_dly", "off_delay"),
     ("def_ent_id", "default_entity_id"),
     ("p", "platform"),
     ("pl", "payload"),
@@ -161,6 +167,8 @@ pub struct Use {
     pub meaning: Option<Meaning>,
     pub match_on: Match,
     pub channel_hint: Option<u8>,
+    /// It never says that it is off (`off_delay`): a sign of movement is over as soon as it was given.
+    pub momentary: bool,
     /// Why its messages cannot be read.
     pub problem: Option<String>,
 }
@@ -218,7 +226,7 @@ pub fn read(component: &str, object: &str, payload: &[u8]) -> Result<Discovery, 
         let Some(components) = map.get("components").and_then(Value::as_object) else {
             return Err("device discovery must give `components` (cmps), an object".to_owned());
         };
-        for (key, value) in components.iter().take(MAX_COMPONENTS) {
+        for (key, value) in components.iter().filter(|(key, _)| key.len() <= MAX_IDENTIFIER).take(MAX_COMPONENTS) {
             let Some(own) = value.as_object() else {
                 found.problems.push(format!("components.{key}: must be an object"));
                 continue;
@@ -271,17 +279,25 @@ fn text(value: Option<&Value>) -> Option<String> {
 
 fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
-        Some(Value::Array(list)) => list.iter().take(MAX_IDENTIFIERS).filter_map(|v| text(Some(v))).collect(),
-        other => text(other).into_iter().collect(),
+        Some(Value::Array(list)) => {
+            list.iter().take(MAX_IDENTIFIERS).filter_map(|v| text(Some(v))).filter(|t| t.len() <= MAX_IDENTIFIER).collect()
+        }
+        other => text(other).filter(|t| t.len() <= MAX_IDENTIFIER).into_iter().collect(),
     }
+}
+
+fn cut(problem: String) -> String {
+    problem.chars().take(MAX_PROBLEM).collect()
 }
 
 fn described(device: Map<String, Value>, whole: &Map<String, Value>) -> Described {
     let d = expand(device, &DEVICE_ABBREVIATIONS);
-    let get = |key: &str| text(d.get(key)).filter(|t| !t.trim().is_empty());
+    let get = |key: &str| text(d.get(key)).and_then(short);
     let pairs = d.get("connections").and_then(Value::as_array);
     let macs = pairs.into_iter().flatten().take(MAX_IDENTIFIERS).filter_map(|pair| match pair.as_array()?.as_slice() {
-        [kind, address] if matches!(kind.as_str(), Some("mac" | "bluetooth" | "zigbee")) => address.as_str().map(str::to_owned),
+        [kind, address] if matches!(kind.as_str(), Some("mac" | "bluetooth" | "zigbee")) => {
+            address.as_str().filter(|a| a.len() <= MAX_IDENTIFIER).map(str::to_owned)
+        }
         _ => None,
     });
     let firmware = get("sw_version");
@@ -301,7 +317,7 @@ fn described(device: Map<String, Value>, whole: &Map<String, Value>) -> Describe
         make: get("manufacturer"),
         model,
         firmware,
-        via: get("via_device"),
+        via: text(d.get("via_device")).filter(|v| v.len() <= MAX_IDENTIFIER),
         esphome,
         group,
     }
@@ -323,18 +339,19 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
 
     let class = get("device_class").map(|c| c.to_lowercase());
     let class = class.as_deref().filter(|c| !c.is_empty() && *c != "none");
-    let name = get("name").filter(|n| n != "null").unwrap_or_default();
+    let name = get("name").filter(|n| n != "null").and_then(short).unwrap_or_default();
     let own = get("object_id").or_else(|| get("default_entity_id")).unwrap_or_default();
     let names = [name.as_str(), own.as_str(), object];
-    let unique = get("unique_id").unwrap_or_else(|| format!("{component}.{object}"));
+    let unique = get("unique_id").filter(|u| u.len() <= MAX_IDENTIFIER).unwrap_or_else(|| format!("{component}.{object}"));
     let diagnostic = get("entity_category").as_deref() == Some("diagnostic");
     let channel_hint = meaning::channel(&name).or_else(|| meaning::channel(object)).or_else(|| meaning::channel(&own));
+    let momentary = map.contains_key("off_delay");
     let mut uses = Vec::new();
     let mut add = |topic: Option<String>, template: Result<Option<Template>, String>, meaning: Option<Meaning>, match_on: Match| {
         if let Some(topic) = topic {
-            problems.extend(template.as_ref().err().cloned());
-            let problem = template.as_ref().err().cloned();
-            uses.push(Use { topic, template: template.ok().flatten(), meaning, match_on, channel_hint, problem });
+            let problem = template.as_ref().err().cloned().map(cut);
+            problems.extend(problem.clone());
+            uses.push(Use { topic, template: template.ok().flatten(), meaning, match_on, channel_hint, momentary, problem });
         }
     };
     let words = |on: &[String], off: &[String]| Match::Words { on: on.to_vec(), off: off.to_vec() };
@@ -443,7 +460,9 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
     };
     for item in list.iter().take(MAX_IDENTIFIERS).filter_map(Value::as_object) {
         let item = expand(item.clone(), &ABBREVIATIONS);
-        let Some(topic) = item.get("topic").and_then(Value::as_str).map(|t| based(t, base)) else { continue };
+        let Some(topic) = item.get("topic").and_then(Value::as_str).map(|t| based(t, base)).filter(|t| t.len() <= MAX_TOPIC) else {
+            continue;
+        };
         let Some(template) = parse(item.get("value_template").and_then(Value::as_str)) else { continue };
         let word = |key: &str, default: &str| text(item.get(key)).unwrap_or_else(|| default.to_owned());
         let (available, not_available) = (word("payload_available", "online"), word("payload_not_available", "offline"));
@@ -461,7 +480,7 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
         .filter(|(k, _)| k.ends_with("_topic") || k.ends_with("_t") || *k == "topic")
         .filter_map(|(_, v)| v.as_str().map(|t| based(t, base)))
         .filter(|t| !t.is_empty() && t.len() <= MAX_TOPIC && !taken(t))
-        .take(32)
+        .take(16)
         .collect();
     let mode = match get("availability_mode").as_deref() {
         Some("all") => Mode::All,
@@ -470,7 +489,7 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
     };
     let expire_after = get("expire_after").and_then(|t| t.parse::<f64>().ok()).map(|x| x as u64);
     let expire_after = expire_after.and_then(|s| u32::try_from(s).ok()).filter(|s| *s > 0);
-    found.problems.append(&mut problems);
+    found.problems.extend(problems.into_iter().map(cut));
     found.entities.push(Entity { key: key.to_owned(), unique, name, uses, other_topics, availability, mode, expire_after, template_bytes });
 }
 

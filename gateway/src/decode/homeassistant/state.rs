@@ -7,7 +7,7 @@ use crate::decode::meaning::{self, Meaning};
 use crate::decode::scalar::Scalar;
 use crate::engine::input::Item;
 use serde_json::Value as Json;
-use tuoan_protocol::{EventKind, Fixed, Presence};
+use tuoan_protocol::{EventKind, Fixed, Presence, Quantity};
 
 /// Longest payload that is read.
 const MAX_PAYLOAD: usize = 16 << 10;
@@ -102,7 +102,14 @@ impl HomeAssistant {
                     Ok(Some(item)) => {
                         let list = items.entry(id.clone()).or_default();
                         if list.len() < MAX_ITEMS && !list.iter().any(|old| *old == item || same_place(old, &item)) {
+                            let over = item.clone();
                             list.push(item);
+                            if u.momentary
+                                && let Item::Reading { quantity: Quantity::Motion | Quantity::Vibration, value, .. } = &over
+                                && *value == Fixed(1)
+                            {
+                                list.push(ended(over));
+                            }
                         }
                     }
                     Ok(None) => {}
@@ -140,6 +147,14 @@ impl HomeAssistant {
                 list.push(Item::Presence(if there { Presence::Online } else { Presence::Offline }));
             }
         }
+    }
+}
+
+/// The same reading, as 0.
+fn ended(item: Item) -> Item {
+    match item {
+        Item::Reading { quantity, channel, .. } => Item::Reading { quantity, channel, value: Fixed(0) },
+        other => other,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The part of Jinja that value templates are made of: expressions, filters, tests, `if`/`elif`/`else`, `set`. No loops and no macros.
 //!
 //! Why our own: a template comes from whoever may publish discovery. The full language (as in minijinja, whose fuel counts instructions but not
-//! bytes) lets `{% set a = a ~ a %}` thirty times take a gigabyte. Here a template's work is bounded by its length, which is bounded, and each
+//! bytes) lets `{% set a = a ~ a %}` thirty times take gigabytes. Here a template's work is bounded by its length, which is bounded, and each
 //! text that it makes by [`MAX_TEXT`]. What is not understood is said when the template is read, not when the first value comes.
 use serde_json::Value as Json;
 use std::fmt;
@@ -9,6 +9,7 @@ use std::fmt;
 mod eval;
 mod lex;
 mod parse;
+mod value;
 
 /// Longest template, in bytes.
 pub const MAX_SOURCE: usize = 4 << 10;
@@ -143,6 +144,9 @@ functions! {
     Multiply "multiply";
     AddFilter "add";
     List "list";
+    Format "format";
+    // What only Home Assistant knows: there is no value, which `default` may make good.
+    Elsewhere "states" | "state_attr" | "is_state" | "is_state_attr" | "has_value";
 }
 
 /// Why a template cannot be used.

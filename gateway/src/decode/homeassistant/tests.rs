@@ -251,6 +251,8 @@ fn states() {
         ("binary_sensor", r#""dev_cla":"smoke""#, "true", "smoke=1"),
         ("binary_sensor", r#""dev_cla":"smoke""#, "unavailable", "-"),
         ("binary_sensor", r#""dev_cla":"smoke""#, "perhaps", "!homeassistant: u: `perhaps` is neither on nor off"),
+        ("binary_sensor", r#""dev_cla":"motion","off_dly":30"#, "ON", "motion=1 motion=0"),
+        ("binary_sensor", r#""dev_cla":"smoke","off_dly":15"#, "ON", "smoke=1"),
         ("binary_sensor", r#""dev_cla":"lock""#, "ON", "locked=0"),
         ("binary_sensor", r#""name":"SOS""#, "ON", "event:panic_pressed"),
         ("lock", r#""cmd_t":"c""#, "LOCKED", "locked=1"),

@@ -1,5 +1,5 @@
 //! What a bridge says of itself and of its devices.
-use super::exposes::{Attributes, Expose};
+use super::exposes::{Attributes, Expose, Of};
 use super::{BASE, BRIDGE, BTreeMap, DeviceId, DeviceInfo, Directory, MAX_NAMES, Owner, Provisional, Raw, of_address, of_name, state};
 use crate::decode::ident::{device_id, removed, short};
 use crate::engine::input::{Body, Item, Message};
@@ -18,6 +18,8 @@ pub struct Bridge {
     pub devices: BTreeMap<String, Known>,
     /// Names of groups: their messages repeat what their members say.
     pub groups: BTreeSet<String>,
+    /// It publishes each attribute alone, and no object (`advanced.output: attribute`).
+    pub attributes_only: bool,
 }
 
 /// A device that the bridge has named.
@@ -77,6 +79,25 @@ struct EventData {
     ieee_address: Option<String>,
 }
 
+/// `bridge/info`, of which only how states are published matters.
+#[derive(Deserialize)]
+struct Info {
+    #[serde(default)]
+    config: InfoConfig,
+}
+
+#[derive(Deserialize, Default)]
+struct InfoConfig {
+    #[serde(default)]
+    advanced: InfoAdvanced,
+}
+
+#[derive(Deserialize, Default)]
+struct InfoAdvanced {
+    #[serde(default)]
+    output: Option<String>,
+}
+
 /// `bridge/response/...`.
 #[derive(Deserialize)]
 struct Response<T> {
@@ -131,7 +152,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
 impl Bridge {
     pub fn new(base: &str) -> Bridge {
         let id = if base == BASE { DeviceId::new(BRIDGE).ok() } else { device_id("z2m.bridge.", base) };
-        Bridge { base: base.to_owned(), id, devices: BTreeMap::new(), groups: BTreeSet::new() }
+        Bridge { base: base.to_owned(), id, devices: BTreeMap::new(), groups: BTreeSet::new(), attributes_only: false }
     }
 
     /// The id of a device, and whether it is provisional.
@@ -235,7 +256,12 @@ impl Bridge {
                 Ok(_) => Ok(Vec::new()),
                 Err(e) => Err(format!("bridge/{topic}: {e}")),
             },
-            // info, logging, health, definitions, extensions, converters, request/..., other responses; log and config of versions before 1.17.
+            "info" => {
+                let info: Info = serde_json::from_slice(raw.payload).map_err(|e| format!("bridge/info: {e}"))?;
+                self.attributes_only = info.config.advanced.output.as_deref() == Some("attribute");
+                Ok(Vec::new())
+            }
+            // logging, health, definitions, extensions, converters, request/..., other responses; log and config of versions before 1.17.
             _ => Ok(Vec::new()),
         }
     }
@@ -300,7 +326,9 @@ impl Bridge {
                         (m, text) => m.or(text),
                     };
                     let exposes = def.exposes.map(|e| e.0).unwrap_or_default();
-                    (def.vendor.or(d.manufacturer), model, Attributes::of(&exposes, battery, &d.friendly_name))
+                    let of = Of { battery, name: &d.friendly_name, description: model.as_deref().unwrap_or_default() };
+                    let attributes = Attributes::of(&exposes, of);
+                    (def.vendor.or(d.manufacturer), model, attributes)
                 }
                 None => (d.manufacturer, d.model_id, Attributes::default()),
             };

@@ -65,11 +65,21 @@ enum How {
 #[derive(Debug, Clone, Default)]
 pub struct Attributes(BTreeMap<String, Option<Attribute>>);
 
+/// What else of a device says what its attributes mean.
+#[derive(Debug, Clone, Copy)]
+pub struct Of<'a> {
+    /// It runs on batteries.
+    pub battery: bool,
+    /// Its friendly name: a plug that switches a germicidal lamp does not know what it is.
+    pub name: &'a str,
+    /// Of its definition: `FireAngel CO alarm` calls its alarm `alarm`, a radar its presence `occupancy`.
+    pub description: &'a str,
+}
+
 impl Attributes {
-    /// `name`: the device's own, since a plug that switches a germicidal lamp does not know what it is.
-    pub fn of(exposes: &[Expose], battery: bool, name: &str) -> Attributes {
+    pub fn of(exposes: &[Expose], device: Of<'_>) -> Attributes {
         let mut found = Attributes::default();
-        found.add(exposes, "", battery, name, 0);
+        found.add(exposes, "", device, 0);
         // What the bolt does, not what was asked of it.
         let is_lock = |p: &str| found.0.get(p).is_some_and(|a| a.as_ref().is_some_and(|a| a.quantity == Quantity::Locked));
         if is_lock("lock_state") && is_lock("state") {
@@ -82,11 +92,11 @@ impl Attributes {
         found
     }
 
-    fn add(&mut self, exposes: &[Expose], within: &str, battery: bool, device: &str, depth: usize) {
+    fn add(&mut self, exposes: &[Expose], within: &str, device: Of<'_>, depth: usize) {
         for e in exposes {
             // A composite's features are members of an object, which is not read.
             if depth < MAX_DEPTH && !matches!(e.kind.as_str(), "composite" | "list") {
-                self.add(&e.features, &e.kind, battery, device, depth + 1);
+                self.add(&e.features, &e.kind, device, depth + 1);
             }
             let (Some(name), Some(property)) = (&e.name, &e.property) else { continue };
             if self.0.len() >= MAX_ATTRIBUTES
@@ -97,7 +107,7 @@ impl Attributes {
                 continue;
             }
             let channel = e.endpoint.as_deref().map_or_else(|| channel_of(name, property), endpoint);
-            let meaning = announced(e, within, name, battery, device).map(|(quantity, how)| Attribute { quantity, channel, how });
+            let meaning = announced(e, within, name, device).map(|(quantity, how)| Attribute { quantity, channel, how });
             self.0.insert(property.clone(), meaning);
         }
     }
@@ -138,14 +148,15 @@ fn on_is_one() -> How {
 }
 
 /// What an attribute is, as announced with its type and unit.
-fn announced(e: &Expose, within: &str, name: &str, battery: bool, device: &str) -> Option<(Quantity, How)> {
+fn announced(e: &Expose, within: &str, name: &str, device: Of<'_>) -> Option<(Quantity, How)> {
+    let battery = device.battery;
     let unit = e.unit.as_deref().unwrap_or_default();
     let number = |quantity: Quantity| Some((Conversion::of(&quantity, unit).ok()?, quantity)).map(|(c, q)| (q, How::Number(c)));
     match (within, name) {
         ("lock", "state") => return Some((Quantity::Locked, words(e))),
         ("lock", "lock_state") => return Some((Quantity::Locked, on_is_one())),
         ("switch" | "light", "state") => {
-            let switched = meaning::switched("switch", None, &[device])?;
+            let switched = meaning::switched("switch", None, &[device.name])?;
             return switched.quantity().cloned().map(|q| (q, words(e)));
         }
         _ => {}
@@ -155,6 +166,8 @@ fn announced(e: &Expose, within: &str, name: &str, battery: bool, device: &str) 
             // Of a device that runs on batteries and gives no per cent; see [`Attributes::of`].
             "battery_low" if battery => Quantity::Other(OtherName::new("battery_low").ok()?),
             "alarm" if e.access.is_some_and(|a| a & 2 != 0) => Quantity::Siren,
+            "alarm" | "alarm_1" => meaning::hazard(device.description)?,
+            "occupancy" if meaning::is_radar(device.description) => Quantity::Presence,
             "state" if matches!(&e.value_on, Some(Json::String(on)) if on == "OPEN") => Quantity::Valve,
             _ => by_name(name)?.0,
         };
@@ -174,7 +187,7 @@ fn announced(e: &Expose, within: &str, name: &str, battery: bool, device: &str) 
         }
         "voc_index" => number(Quantity::VocIndex),
         "voc" if unit.to_ascii_lowercase().contains("index") => Some((Quantity::VocIndex, How::Number(Conversion::SAME))),
-        "gas_value" | "gas" if unit.to_ascii_uppercase().contains("LEL") => number(Quantity::GasLel),
+        "gas_value" | "gas_density" | "gas" if unit.to_ascii_uppercase().contains("LEL") => number(Quantity::GasLel),
         "local_temperature" | "water_temperature" | "temperature_probe" | "pm1" | "power" | "current" | "energy" | "water_consumed"
         | "gas_consumed" | "flow" | "water_flow" | "target_distance" | "liquid_depth" => number(match name {
             "water_temperature" => Quantity::WaterTemperature,
@@ -222,7 +235,7 @@ fn by_name(name: &str) -> Option<(Quantity, How)> {
     Some(match name {
         // A reed contact that is closed (`true`) means a closed door.
         "contact" => (Quantity::Open, How::State { on: None, off: None, inverted: true }),
-        "door_state" => (Quantity::Open, on_is_one()),
+        "door_state" | "opening_state" => (Quantity::Open, on_is_one()),
         "temperature" => (Quantity::Temperature, number),
         "humidity" => (Quantity::Humidity, number),
         "pressure" => (Quantity::Pressure, number),
@@ -232,8 +245,8 @@ fn by_name(name: &str) -> Option<(Quantity, How)> {
         "co" => (Quantity::Co, number),
         "noise" => (Quantity::SoundLevel, number),
         "illuminance" | "illuminance_lux" => (Quantity::Illuminance, number),
-        "smoke" => (Quantity::Smoke, on_is_one()),
-        "gas" => (Quantity::Gas, on_is_one()),
+        "smoke" | "smoke_state" => (Quantity::Smoke, on_is_one()),
+        "gas" | "gas_state" => (Quantity::Gas, on_is_one()),
         "carbon_monoxide" => (Quantity::CoAlarm, on_is_one()),
         "water_leak" | "water" => (Quantity::WaterLeak, on_is_one()),
         "heat" | "heat_alarm" => (Quantity::Heat, on_is_one()),
@@ -242,7 +255,7 @@ fn by_name(name: &str) -> Option<(Quantity, How)> {
         "vibration" => (Quantity::Vibration, on_is_one()),
         "tamper" | "tamper_alarm" => (Quantity::Tamper, on_is_one()),
         "lock_state" => (Quantity::Locked, on_is_one()),
-        "valve_state" => (Quantity::Valve, on_is_one()),
+        "valve_state" | "gas_valve_state" => (Quantity::Valve, on_is_one()),
         "device_fault" | "fault" | "fault_alarm" | "trouble" => (Quantity::Fault, on_is_one()),
         "battery" => (Quantity::Battery, number),
         "voltage" => (Quantity::BatteryVoltage, How::Millivolts),
@@ -290,7 +303,7 @@ impl Attribute {
                 } else {
                     match (value.state(), text.to_ascii_lowercase().as_str()) {
                         (Some(state), _) => state,
-                        (None, "lock") => true,
+                        (None, "lock" | "tilted") => true,
                         (None, "unlock") => false,
                         _ => return Err(ValueError::NotAState),
                     }

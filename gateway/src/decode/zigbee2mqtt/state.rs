@@ -37,9 +37,11 @@ impl Bridge {
         if payload.starts_with('{') {
             return self.state(name, raw, provisional);
         }
-        // `mqtt.output: attribute` publishes each attribute alone. An action comes in the object as well; taken here it would count twice.
+        // `advanced.output: attribute` publishes each attribute alone. Otherwise an action comes in the object as well, and taken here it would
+        // count twice; but a call for help rather twice than never.
         let mut items = Vec::new();
-        if last != "action" {
+        let twice = last == "action" && !self.attributes_only;
+        if !twice || meaning::press(payload) == EventKind::PanicPressed {
             let attributes = self.devices.get(parent).map(|d| &d.attributes);
             field(last, &Scalar::of(payload), attributes, &mut items)?;
         }

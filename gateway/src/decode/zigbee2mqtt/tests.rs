@@ -351,6 +351,36 @@ fn exposes_say_what_attributes_mean() {
             "illuminance presence",
             "presence=1 illuminance=10",
         ),
+        (
+            "smoke as a state",
+            "a",
+            "Mains (single phase)",
+            r#"{"access":1,"name":"smoke_state","property":"smoke_state","type":"enum","values":["alarm","normal"]}"#.to_owned(),
+            r#"{"smoke_state":"alarm"}"#,
+            "smoke",
+            "smoke=1",
+        ),
+        (
+            "window that is tilted",
+            "a",
+            "Mains (single phase)",
+            r#"{"access":1,"name":"opening_state","property":"opening_state","type":"enum","values":["open","closed","tilted"]}"#
+                .to_owned(),
+            r#"{"opening_state":"tilted"}"#,
+            "open",
+            "open=1",
+        ),
+        (
+            "gas valve",
+            "a",
+            "Mains (single phase)",
+            r#"{"access":7,"name":"gas_valve_state","property":"gas_valve_state","type":"binary","value_on":"OPEN","value_off":"CLOSE"}"#
+                .to_owned(),
+            r#"{"gas_valve_state":"CLOSE"}"#,
+            "valve",
+            "valve=0",
+        ),
+        ("gas as a number", "a", "Mains (single phase)", numeric("gas", "%LEL"), r#"{"gas":4}"#, "gas_lel", "gas_lel=4"),
         ("link quality", "a", "Mains (single phase)", LQI.to_owned(), r#"{"linkquality":120}"#, "link_quality", "link_quality=120"),
     ] {
         let mut decoder = Zigbee2Mqtt::default();
@@ -412,6 +442,16 @@ fn a_rename_keeps_the_device_and_a_removal_takes_it() {
     assert_eq!(list.iter().filter(|i| i.removed).map(|i| i.device.as_ref().unwrap().as_str()).collect::<Vec<_>>(), ["z2m.b"]);
 }
 
+/// Constructed.
+#[test]
+fn an_action_counts_once_however_it_is_published() {
+    let mut d = Zigbee2Mqtt::default();
+    assert_eq!(decode(&mut d, "zigbee2mqtt/b/action", "single"), Decoded::Inputs(vec![]));
+    assert_eq!(summary(&message(decode(&mut d, "zigbee2mqtt/b/action", "emergency"))), "event:panic_pressed");
+    decode(&mut d, "zigbee2mqtt/bridge/info", r#"{"config":{"advanced":{"output":"attribute"}},"permit_join":false}"#);
+    assert_eq!(summary(&message(decode(&mut d, "zigbee2mqtt/b/action", "single"))), "event:button_pressed");
+}
+
 /// Constructed: a second bridge with a base topic of its own, whose device speaks before it does.
 #[test]
 fn a_base_topic_is_learned() {
@@ -438,4 +478,23 @@ fn a_base_topic_is_learned() {
         assert!(say(&mut d, topic, "online").starts_with('!'), "{topic}");
     }
     assert!(say(&mut d, "x/bridge/state", "running").starts_with("!nobody"));
+}
+
+/// What zigbee-herdsman-converters calls them: `FireAngel CO alarm` has `alarm`, many a radar has `occupancy`. Constructed.
+#[test]
+fn the_definition_s_description_tells_what_a_name_does_not() {
+    let alarm = r#"{"access":1,"name":"alarm","property":"alarm","type":"binary","value_off":false,"value_on":true}"#;
+    let occupancy = r#"{"access":1,"name":"occupancy","property":"occupancy","type":"binary","value_off":false,"value_on":true}"#;
+    for (description, exposes, state, want) in [
+        ("FireAngel CO alarm", alarm, r#"{"alarm":true}"#, "co_alarm=1"),
+        ("Smoke and CO detector", alarm, r#"{"alarm":true}"#, "smoke=1"),
+        ("EV charger", alarm, r#"{"alarm":true}"#, ""),
+        ("24G MmWave radar human presence motion sensor", occupancy, r#"{"occupancy":true}"#, "presence=1"),
+        ("Motion sensor", occupancy, r#"{"occupancy":true}"#, "motion=1"),
+    ] {
+        let mut d = Zigbee2Mqtt::default();
+        let list = devices(&[("0x00158d0000000001", "a", "Mains (single phase)", exposes)]).replace("\"D\"", &format!("\"{description}\""));
+        decode(&mut d, "zigbee2mqtt/bridge/devices", &list);
+        assert_eq!(summary(&message(decode(&mut d, "zigbee2mqtt/a", state))), want, "{description}");
+    }
 }

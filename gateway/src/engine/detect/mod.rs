@@ -13,6 +13,7 @@
 //! | [`silence`] | missed periods |
 //! | [`age`] | time since the last test |
 //! | [`implausible`], [`lost`], [`flat`], [`drift`], [`forecast`] | what a series has learned of itself: [`super::quality`] |
+//! | [`anomaly`] | what the learned detector did not expect |
 //! | [`hub`] | the silence of many that is the loss of one |
 use super::input::EngineMs;
 use super::rules::{Kind, Rule};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tuoan_protocol::Fixed;
 
 pub mod age;
+pub mod anomaly;
 pub mod becomes;
 pub mod daily;
 pub mod decay;

@@ -15,7 +15,7 @@ pub mod battery;
 pub mod clock;
 pub mod limits;
 pub mod neighbour;
-mod round;
+pub mod round;
 pub mod series;
 
 use serde::{Deserialize, Serialize};

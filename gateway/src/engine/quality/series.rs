@@ -1,6 +1,7 @@
 //! What one number of one placed device has learned of itself: how long it stands still, how often it comes, its means.
 use super::battery::Battery;
 use super::neighbour::Neighbour;
+use crate::engine::detect::anomaly::Watch;
 use crate::engine::input::EngineMs;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,7 @@ pub struct Series {
     hour_n: u8,
     pub neighbour: Option<Box<Neighbour>>,
     pub battery: Option<Box<Battery>>,
+    pub watch: Option<Box<Watch>>,
 }
 
 /// A finished bucket.

@@ -8,6 +8,7 @@
 //! | `09:00 co2 1200` | the device reports that value, in the quantity's unit |
 //! | `09:00 every 1m until 10:10 co2 1200` | the same again and again; the end may be days later: `until +7d 10:10` |
 //! | `09:00 co2 600 others co2 900` | several at once; those after `others` come from each of the case's `others` |
+//! | `09:00 every 5m until +9d 00:00 temperature 21~3` | a value that swings by 3 about 21 each day, with a little noise |
 //! | `09:00 retained open 1` | found lying in the broker |
 //! | `09:00 event panic_pressed` | a momentary event |
 //! | `09:00 @window open 1` | the same by another device in the zone, of that role |
@@ -118,7 +119,7 @@ impl Timeline {
                 self.act(at, Action::MorningCheck(check))
             }
             ["retained", quantity, value] => {
-                let item = reading(quantity, value)?;
+                let item = reading(quantity, value, at)?;
                 self.message(at, device, true, item)
             }
             ["every", period, "until", end @ ..] => {
@@ -128,19 +129,20 @@ impl Timeline {
                     _ => (days, end),
                 };
                 let (end, words) = end.split_first().ok_or("say until when, e.g. \"until 10:10\"")?;
-                let (end, said) = (self.time(days, end)?, self.readings(words)?);
+                let end = self.time(days, end)?;
                 if (end - at) / period > MAX_REPEATS {
                     return Err(format!("more than {MAX_REPEATS} messages; take a longer period"));
                 }
                 let mut t = at;
                 while t <= end {
+                    let said = self.readings(t, words)?;
                     self.say(t, device, &said)?;
                     t += period;
                 }
                 Ok(())
             }
             words if words.len() >= 2 => {
-                let said = self.readings(words)?;
+                let said = self.readings(at, words)?;
                 self.say(at, device, &said)
             }
             _ => Err(UNKNOWN.to_owned()),
@@ -159,13 +161,13 @@ impl Timeline {
     }
 
     /// `co2 600 temperature 21 others co2 900`: what the device says, and what each of the others says.
-    fn readings(&self, words: &[&str]) -> Result<[Vec<Item>; 2], String> {
-        let at = words.iter().position(|w| *w == "others").unwrap_or(words.len());
-        let (own, others) = words.split_at(at);
+    fn readings(&self, at: i64, words: &[&str]) -> Result<[Vec<Item>; 2], String> {
+        let split = words.iter().position(|w| *w == "others").unwrap_or(words.len());
+        let (own, others) = words.split_at(split);
         if !others.is_empty() && self.others == 0 {
             return Err("the case has no others; say others = 2 beside its name".to_owned());
         }
-        let item = |pair: &[&str]| if let [quantity, value] = pair { reading(quantity, value) } else { Err(UNKNOWN.to_owned()) };
+        let item = |pair: &[&str]| if let [quantity, value] = pair { reading(quantity, value, at) } else { Err(UNKNOWN.to_owned()) };
         let items = |words: &[&str]| words.chunks(2).map(item).collect::<Result<Vec<Item>, String>>();
         Ok([items(own)?, items(others.get(1..).unwrap_or_default())?])
     }
@@ -222,14 +224,26 @@ fn name<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is no name"))
 }
 
-fn reading(quantity: &str, value: &str) -> Result<Item, String> {
+fn reading(quantity: &str, value: &str, at: i64) -> Result<Item, String> {
     let quantity = Quantity::from_name(quantity).map_err(|e| e.to_string())?;
     if matches!(quantity, Quantity::Other(_)) {
         return Err(format!("{:?} is no known quantity", quantity.name()));
     }
-    let number: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+    let parse = |text: &str| text.parse::<f64>().map_err(|_| format!("{text:?} is no number"));
+    let number = match value.split_once('~') {
+        Some((middle, swing)) => parse(middle)? + parse(swing)? * swinging(at),
+        None => parse(value)?,
+    };
     let value: Fixed = quantity.fixed(number).map_err(|e| e.to_string())?;
     Ok(Item::Reading { quantity, channel: 0, value })
+}
+
+/// From -1.05 to 1.05: up and down once a day, with a little noise, the same for the same time.
+fn swinging(at: i64) -> f64 {
+    const DAY: i64 = 86_400_000;
+    let of_day = at.rem_euclid(DAY) as f64 / DAY as f64;
+    let noise = (at / 60_000).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64).rem_euclid(1000) as f64 / 1000.0;
+    1.0 - 4.0 * (of_day - 0.5).abs() + (noise - 0.5) / 10.0
 }
 
 fn check(recheck: bool, temperature: &str, child: &str, symptoms: &[&str]) -> Result<Check, String> {

@@ -28,10 +28,12 @@ pub use parse::{Pack, Problem, Report, check, compile};
 pub fn builtin() -> Vec<(&'static str, &'static str)> {
     vec![
         ("air", include_str!("../../../rules/air.toml")),
+        ("anomaly", include_str!("../../../rules/anomaly.toml")),
         ("climate", include_str!("../../../rules/climate.toml")),
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
+        ("estimates", include_str!("../../../rules/estimates.toml")),
         ("fire", include_str!("../../../rules/fire.toml")),
         ("health", include_str!("../../../rules/health.toml")),
         ("kitchen", include_str!("../../../rules/kitchen.toml")),
@@ -207,6 +209,8 @@ pub struct Rule {
     pub regather: i64,
     /// A site's override has changed it.
     pub overridden: bool,
+    /// As its pack has it, while an override holds: it only says what the override holds back.
+    pub shadow: bool,
 }
 
 /// Of a rule of kind `decay`: level of the outdoor air, least level to begin with, both in the quantity's fixed point; and how many per cent of the

@@ -128,7 +128,7 @@ pub fn problems(overrides: &[Override], rules: &[Rule]) -> Vec<String> {
     out
 }
 
-/// The rules as they hold on that local day.
+/// The rules as they hold on that local day. Those that are changed stand behind them once more as their packs have them, as shadows.
 ///
 /// # Errors
 /// Every problem, one a line.
@@ -137,11 +137,19 @@ pub fn in_force(rules: Vec<Rule>, overrides: &[Override], day: i64) -> Result<Ve
     if !list.is_empty() {
         return Err(list.join("\n"));
     }
-    let patched = rules.into_iter().filter_map(|rule| match overrides.iter().find(|o| o.rule == rule.id && o.holds_on(day)) {
-        Some(o) => o.apply(&rule).ok().flatten().map(|new| Rule { overridden: true, ..new }),
-        None => Some(rule),
-    });
-    Ok(patched.collect())
+    let (mut out, mut shadows) = (Vec::with_capacity(rules.len()), Vec::new());
+    for rule in rules {
+        let Some(o) = overrides.iter().find(|o| o.rule == rule.id && o.holds_on(day)) else {
+            out.push(rule);
+            continue;
+        };
+        out.extend(o.apply(&rule).ok().flatten().map(|new| Rule { overridden: true, ..new }));
+        if rule.kind.is_judged() {
+            shadows.push(Rule { shadow: true, ..rule });
+        }
+    }
+    out.append(&mut shadows);
+    Ok(out)
 }
 
 /// "did you mean": rules that share the beginning.
@@ -361,7 +369,7 @@ mod tests {
     fn after(text: &str) -> Option<Rule> {
         let o = read(text).unwrap();
         let day = parse_date("2026-12-01").unwrap();
-        in_force(rules(), std::slice::from_ref(&o), day).unwrap().into_iter().find(|r| r.id == o.rule)
+        in_force(rules(), std::slice::from_ref(&o), day).unwrap().into_iter().find(|r| r.id == o.rule && !r.shadow)
     }
 
     #[test]

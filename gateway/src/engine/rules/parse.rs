@@ -34,6 +34,17 @@ pub struct Pack {
     pub(super) lines: Vec<usize>,
 }
 
+impl Pack {
+    /// Number of the cases of its nth rule, and all their steps.
+    pub fn cases_of(&self, rule: usize) -> usize {
+        self.cases.iter().filter(|(of, _)| *of == rule).count()
+    }
+    pub fn steps_of(&self, rule: usize) -> Vec<&str> {
+        let cases = self.cases.iter().filter(|(of, _)| *of == rule);
+        cases.flat_map(|(_, c)| c.get_ref().steps.iter().map(|s| s.get_ref().as_str())).collect()
+    }
+}
+
 /// What `tuoan rules check` says of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -375,6 +386,7 @@ impl Check<'_> {
             acknowledge: t.acknowledge,
             regather,
             overridden: false,
+            shadow: false,
         };
         let words = |w: super::text::WordsText| Words { zh: w.zh, en: w.en };
         let entry = Entry {

@@ -2,6 +2,7 @@
 mod hazards;
 mod hostile;
 mod incidents;
+mod learned;
 mod messages;
 mod overrides;
 mod packs;
@@ -10,4 +11,5 @@ mod quality;
 mod scenarios;
 mod snapshot;
 mod speed;
+mod table;
 mod topology;

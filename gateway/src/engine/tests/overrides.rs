@@ -101,3 +101,36 @@ fn it_is_part_of_the_hash_and_a_bad_one_is_refused() {
     assert!(matches!(g.last.verdicts[0], Verdict::Refused(r) if r.contains("override")));
     assert_eq!(g.state.encode(), before);
 }
+
+#[test]
+fn what_it_holds_back_is_told() {
+    let mut g = Gateway::new(with("water.leak", "enabled = false"));
+    let told = |g: &Gateway| {
+        let v = g.state.view(g.state.now()).overrides.remove(0);
+        (v.held_back, v.held_back_now.iter().map(|p| p.zone.to_string()).collect::<Vec<_>>())
+    };
+    g.says("09:00", "air", Quantity::WaterLeak, 0.0);
+    assert_eq!(told(&g), (0, vec![]));
+    g.says("10:00", "air", Quantity::WaterLeak, 1.0).says("10:10", "air", Quantity::WaterLeak, 1.0);
+    assert_eq!(told(&g), (1, vec!["room".to_owned()]));
+    g.state = State::decode(&g.state.encode()).unwrap();
+    g.says("11:00", "air", Quantity::WaterLeak, 0.0).until("11:02");
+    assert_eq!(told(&g), (1, vec![]));
+    g.says("12:00", "air", Quantity::WaterLeak, 1.0).until("25:00");
+    assert_eq!(told(&g), (2, vec!["room".to_owned()]));
+    assert!(g.of("water.leak").is_empty());
+    g.until("72:00");
+    assert_eq!((told(&g), g.of("water.leak").len()), ((0, vec![]), 1), "the rule itself speaks again");
+}
+
+#[test]
+fn a_longer_hold_holds_back_only_until_it_is_over() {
+    let mut g = Gateway::new(with("door.held_open.care", "hold = \"3m\""));
+    g.says("10:00", "door", Quantity::Open, 1.0).until("10:01");
+    let v = g.state.view(g.state.now()).overrides.remove(0);
+    assert_eq!((v.held_back, v.held_back_now.len()), (1, 1));
+    g.until("10:03");
+    let v = g.state.view(g.state.now()).overrides.remove(0);
+    assert_eq!((v.held_back, v.held_back_now.len()), (1, 0), "now it is an incident");
+    assert_eq!(g.of("door.held_open"), ["10:03:00 opened 2"]);
+}

@@ -128,6 +128,7 @@ fn every_hazard_that_needs_no_camera_is_covered_in_both_languages() {
         "detector.untested",
         "concern.report",
         "sensor.silent",
+        "env.anomaly",
     ] {
         assert!(have.contains(hazard), "{hazard}");
     }

@@ -51,6 +51,11 @@ enum Act {
         device: usize,
         seconds: u32,
     },
+    /// A bridge says through which other it is heard.
+    Via {
+        device: usize,
+        hub: usize,
+    },
 }
 
 const DEVICES: [&str; 17] = [
@@ -115,7 +120,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0usize..40).prop_map(Act::Cancel),
         3 => (0usize..40).prop_map(Act::Acknowledge),
         1 => any::<bool>().prop_map(Act::Configure),
-        1 => (d, 0u32..900).prop_map(|(device, seconds)| Act::Period { device, seconds }),
+        1 => (d.clone(), 0u32..900).prop_map(|(device, seconds)| Act::Period { device, seconds }),
+        2 => (d, 0usize..3).prop_map(|(device, hub)| Act::Via { device, hub }),
     ]
 }
 
@@ -215,6 +221,9 @@ fn build(acts: &[(i64, Act)], start: i64) -> Vec<Input> {
                 None => continue,
             },
             Act::Configure(second) => Body::Configure(Box::new(configurations[usize::from(*second)].clone())),
+            Act::Via { device: i, hub } => {
+                Body::Inventory(vec![DeviceInfo { device: Some(device(*i)), via: Some(device(*hub)), ..DeviceInfo::default() }])
+            }
             Act::Period { device: i, seconds } => {
                 Body::Inventory(vec![DeviceInfo { device: Some(device(*i)), period_s: Some(*seconds), ..DeviceInfo::default() }])
             }
@@ -253,7 +262,7 @@ fn at_once(inputs: &[Input], end: i64) -> Said {
 }
 
 /// The lines in which two snapshots differ.
-fn difference(a: &[u8], b: &[u8]) -> String {
+pub(super) fn difference(a: &[u8], b: &[u8]) -> String {
     let text = |bytes| format!("{:#?}", State::decode(bytes).map_err(|e| e.to_string()));
     let (a, b) = (text(a), text(b));
     a.lines().zip(b.lines()).enumerate().filter(|(_, (a, b))| a != b).take(20).map(|(n, (a, b))| format!("{n}: {a} | {b}\n")).collect()

@@ -56,6 +56,12 @@ fn common_templates() {
         ("{{ value_json.x }}", r#"{"x":true}"#, "True"),
         ("{{ value | replace('a', 'b') }}", "aXa", "bXb"),
         ("{{ [value_json.a, value_json.b] | max }}", r#"{"a":1,"b":2}"#, "2.0"),
+        ("{{ '%0.1f'|format(value_json.t|float) }}", r#"{"t":21.57}"#, "21.6"),
+        ("{{ \"%d %s%%\" | format(value_json.t, 'x') }}", r#"{"t":21.57}"#, "21 x%"),
+        ("{{ '{:.2f}'.format(value_json.t) }}", r#"{"t":21.5}"#, "21.50"),
+        ("{{ value_json.t | default(states('sensor.x')) }}", r#"{"t":3}"#, "3"),
+        ("{{ value_json.t | default(states('sensor.x')) }}", "{}", "(nothing)"),
+        ("{%if \"overtemp\" in value_json.get(\"errors\",[])%}ON{%else%}OFF{%endif%}", r#"{"errors":["overtemp"]}"#, "ON"),
         ("online", "anything", "online"),
         ("", "anything", "(nothing)"),
     ] {
@@ -67,7 +73,7 @@ fn common_templates() {
 fn what_is_not_understood_is_named() {
     for (template, says) in [
         ("{{ value | timestamp_local }}", "timestamp_local"),
-        ("{{ states('sensor.x') }}", "states"),
+        ("{{ now() }}", "now"),
         ("{% for x in value_json %}{{ x }}{% endfor %}", "`for`"),
         ("{{ value", "`}}` is missing"),
         ("{{ value + }}", "missing"),
