@@ -223,8 +223,8 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let influx = f.table("influx").map(|d| read_influx(d, base, f.problems()));
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
-    let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
     let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
+    let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();

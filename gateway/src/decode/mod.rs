@@ -134,7 +134,7 @@ impl Decoders {
         for d in &mut self.list {
             d.learn(inventory, &mut self.directory);
         }
-        self.homeassistant.learn(inventory, &mut self.directory);
+        // Home Assistant's devices have their ids of their identifiers, whenever those are announced again.
         self.esphome.learn(inventory, &mut self.directory);
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.

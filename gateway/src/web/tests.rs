@@ -456,6 +456,7 @@ async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
         rules: vec![PACK.to_owned()],
         mappings: Vec::new(),
         clock,
+        model: None,
         trust: Trust::Always,
         store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
     };
