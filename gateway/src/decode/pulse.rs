@@ -9,7 +9,7 @@ use super::readings::Readings;
 use super::scalar::iso8601;
 use super::{Decoded, Decoder, Directory, Owner, Raw};
 use crate::engine::input::{Body, DeviceInfo};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use tuoan_protocol::id::OtherName;
 use tuoan_protocol::{DeviceId, Presence, Quantity};
 
@@ -22,8 +22,6 @@ const OLDEST_CLOCK: i64 = 1_577_836_800_000;
 #[derive(Default)]
 pub struct Pulse {
     described: BTreeSet<DeviceId>,
-    /// Main topics of AI-on-the-edge-devices, with what they measure.
-    readers: BTreeMap<String, Medium>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +65,8 @@ impl Pulse {
         }
     }
 
-    /// `<main>/<meter>/value`: a reading is known by its topic once the device has introduced itself or the topic says what it measures.
-    fn reader(&mut self, raw: Raw<'_>) -> Option<Result<Vec<Body>, String>> {
-        let (rest, what) = raw.topic.rsplit_once('/')?;
+    /// `<main>/<meter>/value`: the device's name, what it measures and what the topic tells. Known by the main topic's name.
+    fn reader<'a>(&self, topic: &'a str) -> Option<(String, Medium, &'a str)> {
         const OF_A_METER: [&str; 12] = [
             "value",
             "raw",
@@ -98,23 +95,15 @@ impl Pulse {
             "firmwareVersion",
             "hardware",
         ];
+        let (rest, what) = topic.rsplit_once('/')?;
         let (main, meter) = match OF_A_METER.contains(&what) {
             true => rest.rsplit_once('/')?,
             false if OF_THE_DEVICE.contains(&what) => (rest, ""),
             false => return None,
         };
-        let medium = match self.readers.get(main) {
-            Some(medium) => *medium,
-            None => {
-                let medium = Medium::of(main.rsplit('/').next()?).filter(|_| names_a_meter(main))?;
-                if self.readers.len() < MAX_DEVICES {
-                    self.readers.insert(main.to_owned(), medium);
-                }
-                medium
-            }
-        };
+        let medium = Medium::of(main.rsplit('/').next()?).filter(|_| names_a_meter(main))?;
         let name = if meter.is_empty() || meter == "main" { main.to_owned() } else { format!("{main}/{meter}") };
-        Some(self.read(&name, medium, what, raw))
+        Some((name, medium, what))
     }
 
     fn read(&mut self, name: &str, medium: Medium, what: &str, raw: Raw<'_>) -> Result<Vec<Body>, String> {
@@ -314,8 +303,8 @@ impl Decoder for Pulse {
             if long { Err(too_long()) } else { Json::object(raw.payload).and_then(|j| self.radio(j, raw.retained)) }
         } else if long {
             return Decoded::NotMine;
-        } else if let Some(decoded) = self.reader(raw) {
-            decoded
+        } else if let Some((name, medium, what)) = self.reader(raw.topic) {
+            self.read(&name, medium, what, raw)
         } else if raw.payload.first() == Some(&b'{')
             && let Ok(json) = Json::object(raw.payload)
             && ["media", "meter", "id", "timestamp"].iter().all(|key| json.string(key).is_some())
@@ -330,8 +319,7 @@ impl Decoder for Pulse {
         if is_glow(topic).is_some() || is_radio(topic) {
             return Owner::Mine(None);
         }
-        let main = self.readers.keys().find(|main| topic.strip_prefix(main.as_str()).is_some_and(|r| r.starts_with('/')));
-        main.map_or(Owner::NotMine, |main| Owner::Mine(device_id(PREFIX, main)))
+        self.reader(topic).map_or(Owner::NotMine, |(name, ..)| Owner::Mine(device_id(PREFIX, &name)))
     }
     fn learn(&mut self, inventory: &[DeviceInfo], _: &mut Directory) {
         let own = inventory.iter().filter(|i| !i.removed && i.make.is_some()).filter_map(|i| i.device.clone());

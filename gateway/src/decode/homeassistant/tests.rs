@@ -44,7 +44,7 @@ fn captured_messages() {
         ("own-prefix-config", "homeassistant: -"),
         ("theengs-config", "homeassistant: +ha.48XXXXXXXA \"Formaldehyde detector\" Xiaomi JQJCY01YM (battery) via ha.OMG_GAT"),
         ("omg-no-id-config", "homeassistant: -"),
-        ("watermeter-config", "homeassistant: +ha.12345678 \"Total water meter\" aquamess M100 (water_volume)"),
+        ("watermeter-config", "homeassistant: +meter.watermeter \"Total water meter\" aquamess M100 (water_volume)"),
         (
             "z2m-temperature-config",
             "homeassistant: +z2m.weather_sensor \"weather_sensor\" Aqara WSDCGQ11LM Temperature and humidity sensor (temperature) via z2m.bridge",
@@ -81,6 +81,13 @@ fn captured_messages() {
             r#"{"batt":87}"#,
             "!nobody: no decoder knows this topic; describe it in a mapping file ([[mapping]])",
         ),
+        (
+            "watermeter/main/json",
+            r#"{"value":"123.456","raw":"00123.456"}"#,
+            "pulse: +meter.watermeter AI-on-the-edge-device meter reader; meter.watermeter water_volume=123.456",
+        ),
+        ("watermeter/connection", "connected", "pulse: meter.watermeter online"),
+        ("watermeter/connection", "connection lost", "pulse: meter.watermeter offline"),
         ("homeassistant/status", "online", "homeassistant: -"),
     ] {
         assert_eq!(say(&mut d, topic, payload), want, "{topic} {payload}");

@@ -42,7 +42,7 @@ fn states_of_both_spellings() {
         (
             "cam1/onvif-ej/Device/Trigger/DigitalInput/&1",
             r#"{"Source":{"InputToken":"1"},"Data":{"LogicalState":"false"}}"#,
-            "onvif.cam1: input=0",
+            "onvif.cam1: input.1=0",
         ),
         (
             "cam1/onvif-ej/RuleEngine/LineDetector/Crossed/&1",

@@ -4,7 +4,13 @@ use crate::decode::testing::{check, decode};
 #[rustfmt::skip]
 const TABLE: &[(&str, &str)] = &[
     ("wmbus", r#"+meter.wmbus.76348799 name="MyTapWater" make="wM-Bus" model="multical21" [water_volume]; meter.wmbus.76348799: water_volume=6.408"#),
-    ("reader-json", r#"+meter.watermeter make="AI-on-the-edge-device" model="meter reader"; meter.watermeter@1714583119000: water_volume=545.252 fault=0"#),
+    ("reader-connection", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: online"#),
+    ("reader-value", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=679.242"#),
+    ("reader-error", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: fault=0"#),
+    ("reader-rate", "nothing"),
+    ("reader-uptime", "nothing"),
+    ("reader-json", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler@1670751522000: water_volume=31990.79 fault=0"#),
+    ("reader-json-broken", "malformed: the payload is not JSON: expected `,` or `}` at line 1 column 42"),
     ("glow-gas", r#"+meter.glow.xxxxxxyyyyyy.gasmeter make="glow" model="gasmeter" [energy]; meter.glow.xxxxxxyyyyyy.gasmeter@1654980832000: energy=17940.852"#),
 ];
 

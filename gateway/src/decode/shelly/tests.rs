@@ -34,7 +34,6 @@ const TABLE: &[(&str, &str)] = &[
     ("components", r#"+shelly.shelly1minig3-ecda3bc252b0 make="Shelly" model="shelly1minig3"; shelly.shelly1minig3-ecda3bc252b0:; +shelly.blu.38398f74b14f [battery,rssi] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100 rssi=-72; +shelly.blu.38398f74b14f [battery] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100"#),
     ("blu-window-closed", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456789100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=0 tilt=0 rssi=-50"#),
     ("blu-window-open", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456790100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=1 tilt=0 rssi=-52"#),
-    ("ota", r#"+shelly.shellyplusi4-a8032ab1fe78 make="Shelly" model="shellyplusi4"; shelly.shellyplusi4-a8032ab1fe78@1677696109570:"#),
 ];
 
 #[test]
@@ -64,8 +63,8 @@ fn a_device_with_the_owner_s_own_prefix_is_one_device() {
         ("hall/status/sys", r#"{"mac":"3030F9EC8468","wakeup_period":7200}"#, "+shelly.hall period=7200; shelly.hall:"),
         ("hall/status", r#"{"temperature:0":{"id":0,"tC":21.5},"ble":{}}"#, "shelly.hall: temperature=21.5"),
         (
-            "tuoan/rpc",
-            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"tuoan","result":{"mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
+            "installer/rpc",
+            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"installer","result":{"mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
             "+shelly.hall make=\"Shelly\" model=\"S3SN-0U12A HTG3\" firmware=\"1.4.2\"; shelly.hall:",
         ),
         // The prefix is changed: the old id goes.

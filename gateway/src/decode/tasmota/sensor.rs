@@ -145,9 +145,9 @@ fn meaning(name: &str, key: &str, units: &Units, object: Json<'_>) -> Option<(Qu
             let unit = object.string("Unit").unwrap_or_else(|| "l/min".to_owned());
             return Some((Quantity::WaterFlow, unit));
         }
-        "Power" if name != "" => (Quantity::Power, "W"),
-        "Voltage" if name != "" => (Quantity::Voltage, "V"),
-        "Current" if name != "" => (Quantity::Current, "A"),
+        "Power" if !name.is_empty() => (Quantity::Power, "W"),
+        "Voltage" if !name.is_empty() => (Quantity::Voltage, "V"),
+        "Current" if !name.is_empty() => (Quantity::Current, "A"),
         "Total" | "Energy" if name == "ENERGY" => (Quantity::Energy, "kWh"),
         "Battery" | "BatteryPercentage" => (Quantity::Battery, ""),
         "BatteryVoltage" => (Quantity::BatteryVoltage, "V"),

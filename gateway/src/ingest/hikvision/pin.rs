@@ -57,3 +57,20 @@ impl ServerCertVerifier for Pin {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_certificate_with_the_fingerprint_and_no_other() {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let pin = Pin { fingerprint: Sha256::digest(b"certificate").into(), provider };
+        let verify = |der: &'static [u8]| {
+            let name = ServerName::try_from("192.168.1.64").unwrap();
+            pin.verify_server_cert(&CertificateDer::from(der), &[], &name, &[], UnixTime::now()).is_ok()
+        };
+        assert!(verify(b"certificate") && !verify(b"Certificate") && !verify(b""));
+        assert!(client([0; 32]).is_ok());
+    }
+}
