@@ -390,7 +390,7 @@ async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
         it.clock.set(it.clock.utc_ms() + 60_000);
     }
     let all = it.get("/rules").await.2;
-    for says in ["有点热", "温度高于 30 °C，持续 10 分钟", "测试标准 第 9 条", "未核对", "共 3 条规则"] {
+    for says in ["有点热", "温度高于 30 °C，持续 10 分钟", "测试标准 第 9 条", "未核对", "共 4 条规则"] {
         assert!(all.contains(says), "{says}: {all}");
     }
     assert!(it.get("/?lang=en").await.2.contains("/rules"));
