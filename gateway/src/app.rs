@@ -68,6 +68,8 @@ pub struct Running {
     pub mqtt: Option<SocketAddr>,
     pub web: Web,
     intake: Arc<Intake>,
+    /// Event streams that are read, and how they are stopped.
+    sources: (JoinSet<()>, CancellationToken),
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
     pages: JoinSet<()>,
@@ -95,6 +97,11 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         Intake::Embedded(b) => Some(b.local_addr()),
         Intake::Outside(_) => None,
     };
+
+    let (mut sources, sources_stop) = (JoinSet::new(), CancellationToken::new());
+    for source in &config.hikvision {
+        sources.spawn(source.clone().run(handle.inbound.clone(), Arc::clone(&handle.metrics), sources_stop.clone()));
+    }
 
     let catalogue = Arc::new(Catalogue::new(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()));
     let (_directory, directory) = watch::channel(Arc::new(directory(&config.site, handle.log.clone(), &catalogue)));
@@ -157,7 +164,18 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
             tracing::error!("the pages have ended: {e}");
         }
     });
-    Ok(Running { handle, deliveries, mqtt, web, intake, shutdown, tasks, pages: pages_task, pipeline: ended })
+    Ok(Running {
+        handle,
+        deliveries,
+        mqtt,
+        web,
+        intake,
+        sources: (sources, sources_stop),
+        shutdown,
+        tasks,
+        pages: pages_task,
+        pipeline: ended,
+    })
 }
 
 impl Running {
@@ -172,6 +190,8 @@ impl Running {
     /// Intake first, then what was taken in, then the sinks' last word, then the pages.
     pub async fn stop(mut self) -> Result<()> {
         let ordered = async {
+            self.sources.1.cancel();
+            while self.sources.0.join_next().await.is_some() {}
             match &*self.intake {
                 Intake::Embedded(b) => b.shutdown().await,
                 Intake::Outside(c) => c.shutdown().await,

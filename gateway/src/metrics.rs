@@ -18,6 +18,11 @@ pub struct LaneLabel {
     pub lane: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    pub source: String,
+}
+
 /// All of them; shared by an `Arc`. A part of the gateway that is not running leaves its own at 0.
 #[derive(Debug)]
 pub struct Metrics {
@@ -52,6 +57,8 @@ pub struct Metrics {
     pub backlog: Family<LaneLabel, Gauge>,
     pub delivered: Family<LaneLabel, Counter>,
     pub set_aside: Family<LaneLabel, Counter>,
+    /// 1 while a device's event stream is open.
+    pub sources: Family<SourceLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -100,6 +107,8 @@ impl Metrics {
         r.register("delivery_records", "Records that a sink has taken", Family::clone(&delivered));
         let set_aside = Family::default();
         r.register("delivery_set_aside", "Records that a sink cannot take", Family::clone(&set_aside));
+        let sources = Family::default();
+        r.register("source_connected", "1 while a device's event stream is open", Family::clone(&sources));
         Metrics {
             registry: r,
             received,
@@ -120,7 +129,12 @@ impl Metrics {
             backlog,
             delivered,
             set_aside,
+            sources,
         }
+    }
+
+    pub fn source_connected(&self, source: &str, connected: bool) {
+        self.sources.get_or_create(&SourceLabel { source: source.to_owned() }).set(i64::from(connected));
     }
 
     /// Takes over what delivery counts; its figures since the start only ever grow.

@@ -1,23 +1,23 @@
 //! Learned normality of one numeric series: a streaming detector that nobody tunes.
 //!
-//! It is causal (what comes later never changes a score), keeps less than 16 KiB, does constant work per sample, uses only `+ - * /` and
+//! It is causal (what comes later never changes a score), keeps under 9 KiB, does constant work per sample, uses only `+ - * /` and
 //! `sqrt` on `f64` (bit-identical on every machine), reads no clock and has one frozen configuration, [`Tuning::FROZEN`].
 //!
 //! # Mechanism
 //!
-//! **Novelty** is the main test: how far is this value from the nearest value that the series has ever had ([`known`])? It is the
-//! nearest-neighbour detector of Burnaev and Ishimtsev (KNN-CAD, arXiv:1608.04585) and the "discord" of Keogh et al. (HOT SAX, ICDM 2005) with
-//! subsequences of length one, and like the fuzzy-ART categories of ARTime (Hampson 2021) what is seen once is known. Longer
-//! subsequences were measured worse. Distances of up to two steps of the sensor's resolution count as none.
-//! The distance is turned into a *rarity*, once in how many samples, by its rank in its own history, with a Pareto tail beyond it ([`tail`]).
+//! **Novelty** is the main test: how far is this value from the nearest value that the series has ever had (`known.rs`)? It is the
+//! nearest-neighbour detector (KNN-CAD: Burnaev and Ishimtsev 2016, arXiv:1608.04585; "discords": Keogh, Lin and Fu, HOT SAX, ICDM 2005) with
+//! subsequences of length one over a bounded memory; what is seen once is known. Longer subsequences were measured worse. Distances of up
+//! to two steps of the sensor's resolution count as none. The distance is turned into a *rarity*, once in how many samples, by its
+//! rank in its own history, with a Pareto tail beyond it (`tail.rs`).
 //!
-//! **Sensor health**, three tests against the bound that the series itself has kept ([`record`]): the step from one sample to the next, the
+//! **Sensor health**: three tests against the bound that the series itself has kept (`record.rs`): the step from one sample to the next, the
 //! roughness (median of the last seven steps), and the time without any change. They find offsets, spikes, noise, drop-outs and
 //! stuck sensors inside the range that has been seen.
 //!
-//! The score is the larger of both, as a return period in days ("expected once in N days"): [`Verdict::rarity_days`]; `score` maps
-//! it to \[0, 1), 0.5 being once a week, which is the alarm. After an alarm, only what is [`Tuning::stronger`] times rarer alarms within the next
-//! [`Tuning::refractory`] samples: one anomaly, one alarm.
+//! The rarer of the two is the verdict, as a return period in days ("expected once in N days"): [`Verdict::rarity_days`]; `score` maps
+//! it to \[0, 1), 0.5 being once a week, which is the alarm. After an alarm, only what is [`Tuning::stronger`] times rarer alarms within the
+//! next [`Tuning::refractory`] samples: one anomaly, one alarm.
 //!
 //! `docs/anomaly.md` has the measurements.
 

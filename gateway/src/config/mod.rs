@@ -5,6 +5,7 @@ use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
 use crate::estimate::model::Source;
+use crate::ingest::hikvision;
 use crate::runtime;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -31,6 +32,8 @@ pub struct Config {
     pub clock_trust: ClockTrust,
     pub runtime: Runtime,
     pub mappings: Vec<MappingSpec>,
+    /// Cameras and recorders whose event streams are read.
+    pub hikvision: Vec<hikvision::Source>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +224,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
     let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
+    let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -250,6 +254,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         clock_trust,
         runtime,
         mappings,
+        hikvision,
     })
 }
 
@@ -375,6 +380,48 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     let receipts = f.take("receipts").unwrap_or(true);
     f.finish();
     Some(Platform { url: url?, token: token?, receipts })
+}
+
+fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -> Vec<hikvision::Source> {
+    let mut sources: Vec<hikvision::Source> = Vec::new();
+    for (i, d) in tables.into_iter().enumerate() {
+        let mut f = Fields::new(&format!("hikvision[{i}]"), d, problems);
+        let name: Option<String> = f.need("name", "the name that the camera or recorder shall have here, e.g. name = \"yard\"");
+        let name = name.filter(|n| {
+            let fits = !n.contains('.') && n.len() <= 40 && tuoan_protocol::DeviceId::new(n).is_ok();
+            if !fits {
+                f.problem("name", format!("{n:?} does not fit; use up to 40 bytes without spaces, dots, / + #"));
+            } else if sources.iter().any(|o| o.name == *n) {
+                f.problem("name", format!("{n:?} stands twice; names must differ"));
+            }
+            fits
+        });
+        let url = url(&mut f, &["http://", "https://"], "https://192.168.1.64");
+        if let Some(Err(e)) = url.as_deref().map(hikvision::Source::address) {
+            f.problem("url", e);
+        }
+        let user: Option<String> = f.need("user", "a user of the device that may see its events, and nothing else");
+        let password = secret(&mut f, "password", "password_file", base, true);
+        let certificate = f.take::<String>("certificate_sha256").and_then(|text| {
+            let bytes = hex::decode(text.replace(':', "")).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
+            if bytes.is_none() {
+                f.problem("certificate_sha256", "must be 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints them");
+            }
+            bytes
+        });
+        if certificate.is_some() && url.as_deref().is_some_and(|u| u.starts_with("http://")) {
+            f.problem("certificate_sha256", "needs an https:// url");
+        }
+        let stall_s: u64 = f.take("stall_s").unwrap_or(60);
+        if !(15..=600).contains(&stall_s) {
+            f.problem("stall_s", "must be 15 to 600 seconds");
+        }
+        f.finish();
+        if let (Some(name), Some(url), Some(user), Some(password)) = (name, url, user, password) {
+            sources.push(hikvision::Source { name, url, user, password, certificate, stall: std::time::Duration::from_secs(stall_s) });
+        }
+    }
+    sources
 }
 
 fn read_influx(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Influx> {

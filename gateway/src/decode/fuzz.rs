@@ -231,8 +231,10 @@ targets! {
     esphome: crate::decode::esphome::Esphome::default(), fixtures("esphome");
     native: crate::decode::native::Native::default(), golden();
     mapping_of_anything: mapping(), fixtures("zigbee2mqtt");
+    hikvision: crate::decode::hikvision::Hikvision::default(), fixtures("hikvision");
     frigate: crate::decode::frigate::Frigate::default(), fixtures("frigate");
     onvif: crate::decode::onvif::Onvif::default(), fixtures("onvif");
+    pulse: crate::decode::pulse::Pulse::default(), fixtures("pulse");
     shelly: crate::decode::shelly::Shelly::default(), fixtures("shelly");
     tasmota: crate::decode::tasmota::Tasmota::default(), fixtures("tasmota");
     zigbee2mqtt: crate::decode::zigbee2mqtt::Zigbee2Mqtt::default(), fixtures("zigbee2mqtt");

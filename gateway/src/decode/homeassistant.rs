@@ -46,13 +46,6 @@ impl HomeAssistant {
         }
     }
 
-    /// A device keeps its id over a restart because it is made of its identifier; what is kept here is who was there.
-    pub fn learn(&mut self, inventory: &[DeviceInfo], _: &mut Directory) {
-        for id in inventory.iter().filter(|i| !i.removed).filter_map(|i| i.device.as_ref()).filter(|id| id.as_str().starts_with(PREFIX)) {
-            self.registry.remembered(id);
-        }
-    }
-
     /// Another decoder has taken a message on this topic, for `device`: it is that device's from now on.
     pub fn yield_topic(&mut self, topic: &str, device: &DeviceId, directory: &mut Directory) -> Vec<Body> {
         let keys: Vec<String> = self.registry.on(topic).map(str::to_owned).collect();

@@ -10,6 +10,7 @@ pub mod esphome;
 pub mod frigate;
 #[cfg(test)]
 mod fuzz;
+pub mod hikvision;
 pub mod homeassistant;
 pub mod ident;
 mod json;
@@ -17,6 +18,7 @@ pub mod mapping;
 mod meaning;
 pub mod native;
 pub mod onvif;
+pub mod pulse;
 mod readings;
 pub mod report;
 mod scalar;
@@ -113,6 +115,8 @@ impl Decoders {
             Box::new(shelly::Shelly::default()),
             Box::new(frigate::Frigate::default()),
             Box::new(onvif::Onvif::default()),
+            Box::new(hikvision::Hikvision::default()),
+            Box::new(pulse::Pulse::default()),
             // Conventions with topics of their own come here, the surest first.
         ];
         list.extend(mappings.into_iter().map(|m| Box::new(m) as Box<dyn Decoder>));
@@ -130,7 +134,7 @@ impl Decoders {
         for d in &mut self.list {
             d.learn(inventory, &mut self.directory);
         }
-        self.homeassistant.learn(inventory, &mut self.directory);
+        // Home Assistant's devices have their ids of their identifiers, whenever those are announced again.
         self.esphome.learn(inventory, &mut self.directory);
     }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.

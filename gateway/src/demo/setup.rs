@@ -87,6 +87,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         clock_trust: ClockTrust::Always,
         runtime: Runtime::default(),
         mappings: Vec::new(),
+        hikvision: Vec::new(),
     }
 }
 

@@ -170,8 +170,12 @@ impl Run<'_> {
         if let Some(place) = place.filter(|_| was_silent) {
             let trigger = Trigger { device: m.device.clone(), reading: None, seq: m.seq };
             self.silence_over(place, Cause { trigger: Some(trigger), ..Cause::default() });
-            if sees_people && let Some(z) = place.zone.and_then(|i| self.state.zones.get_mut(i as usize)) {
+            if let Some((i, z)) = place.zone.filter(|_| sees_people).and_then(|i| Some((i, self.state.zones.get_mut(i as usize)?))) {
+                let watched = !z.watchers.is_empty();
                 z.watchers.insert(m.device.clone());
+                if !watched {
+                    self.reconsider_zone(i);
+                }
             }
         }
     }

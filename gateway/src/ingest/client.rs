@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 mod acks;
-mod backoff;
+pub(super) mod backoff;
 mod echo;
 mod link;
 mod report;

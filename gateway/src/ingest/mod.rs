@@ -1,4 +1,4 @@
-//! Two ways in (`broker.rs`: the embedded broker; `client.rs`: an outside broker), one [`Inbound`].
+//! The ways in (`broker.rs`: the embedded broker; `client.rs`: an outside broker; `hikvision.rs`: event streams by HTTP), one [`Inbound`].
 //!
 //! What must hold: an MQTT acknowledgement goes out only after [`Ack::done`] was called with [`Stored::Yes`]; queues are bounded, so a slow
 //! disk pushes back on the broker and memory does not grow.
@@ -10,6 +10,7 @@ pub mod broker;
 pub mod client;
 pub mod filter;
 pub mod frames;
+pub mod hikvision;
 pub mod retained;
 
 pub use frames::FrameDesk;

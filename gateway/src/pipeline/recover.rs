@@ -1,6 +1,6 @@
 //! The engine's state from the newest snapshot and the log after it.
 use super::PipelineError;
-use crate::engine::{Input, State, Verdict, step};
+use crate::engine::{ENGINE_VERSION, Input, State, Verdict, step};
 use crate::store::{Reader, Recovered};
 use tuoan_protocol::IncidentEvent;
 use tuoan_protocol::codec::Wire;
@@ -74,9 +74,12 @@ fn compare(reader: &Reader, sequence: u64, events: &[IncidentEvent]) -> Result<(
         match stored.next() {
             Some(stored) if stored.bytes == again => {}
             Some(stored) => {
+                let by = stored.event.as_ref().map_or_else(|_| String::new(), |e| e.engine.as_str().to_owned());
                 let then = stored.event.map_or_else(|e| e, |e| format!("{:?} of {}", e.transition, e.hazard));
                 let now = format!("{:?} of {}", event.transition, event.hazard);
-                return Err(diverged(event.position, format!("event {} was {then}, now {now}", event.sequence)));
+                let other =
+                    if by == ENGINE_VERSION { String::new() } else { format!(" (written by engine {by:?}, this is {ENGINE_VERSION:?})") };
+                return Err(diverged(event.position, format!("event {} was {then}, now {now}{other}", event.sequence)));
             }
             None => {
                 return Err(diverged(

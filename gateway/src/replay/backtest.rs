@@ -9,7 +9,7 @@ use super::tally::{Example, RuleTally, Tally};
 use super::what_if::{Known, Run};
 use super::{Progress, Range, ReplayError, poisson};
 use crate::engine::input::Item;
-use crate::engine::rules::{Catalogue, Entry, Kind, Rule};
+use crate::engine::rules::{self, Catalogue, Entry, Kind, Override, Rule, overrides};
 use crate::engine::{Body, Configuration, Input, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ pub fn backtest(source: &Source, change: &Change, range: Range, pace: Pace, prog
     let from = range.from.unwrap_or(first).max(first).max(to.saturating_sub(LONGEST_MS));
     let in_force = source.configuration()?;
     let with = change.apply(&in_force)?;
-    let (before, after) = (always(&in_force, source, from, to), always(&with, source, from, to));
+    let (before, after) = (always(&in_force, source, from, to)?, always(&with, source, from, to)?);
 
     let begin = from.saturating_sub(WARM_UP_MS).max(first);
     let position = source.position_before(begin)?;
@@ -203,15 +203,29 @@ fn abreast(
 }
 
 /// The configuration with what is in force at the end of the history in force all through it.
-fn always(c: &Configuration, source: &Source, from: i64, to: i64) -> Configuration {
+fn always(c: &Configuration, source: &Source, from: i64, to: i64) -> Result<Configuration, ReplayError> {
     let mut site = c.site.clone();
     let day = |at: i64| c.site.local_day(at.saturating_add(source.cut.utc_offset));
     let today = day(to);
-    // What is to be tried may begin only tomorrow.
-    site.overrides.retain(|o| o.days().is_some_and(|(_, last)| last >= today));
+    // One of each rule: that of today, or one that begins later, as what is to be tried may.
+    let mut kept: Vec<Override> = Vec::new();
+    let in_force = site.overrides.iter().filter(|o| o.holds_on(today));
+    let coming = site.overrides.iter().filter(|o| o.days().is_some_and(|(first, _)| first > today));
+    for o in in_force.chain(coming) {
+        if kept.iter().all(|k| k.rule != o.rule) {
+            kept.push(o.clone());
+        }
+    }
     // The cold start lies two days before.
-    site.overrides = lasting(site.overrides.iter(), day(from) - 3, today, c);
-    Configuration::new(c.log.clone(), site, c.rules.clone())
+    site.overrides = lasting(kept.iter(), day(from) - 3, today, c);
+    let rules = rules::compile(&c.rules).map_err(ReplayError::Rules)?;
+    // The engine would refuse the whole, and no rule would say anything.
+    let problems = overrides::problems(&site.overrides, &rules);
+    if problems.is_empty() {
+        Ok(Configuration::new(c.log.clone(), site, c.rules.clone()))
+    } else {
+        Err(ReplayError::Rules(problems.join("\n")))
+    }
 }
 
 fn cold(c: Configuration, begin: i64, source: &Source, from: i64) -> Run<'static> {

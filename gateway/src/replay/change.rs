@@ -93,7 +93,9 @@ impl Change {
             }
             What::Overrides(new) => {
                 site.overrides.retain(|o| new.iter().all(|n| n.rule != o.rule));
-                site.overrides.extend(new.iter().cloned());
+                // An older configuration in the history may not know the rule yet.
+                let catalogue = Catalogue::new(&packs);
+                site.overrides.extend(new.iter().filter(|n| catalogue.get(&n.rule).is_some()).cloned());
             }
         }
         let all = rules::compile(&packs).map_err(ReplayError::Rules)?;
@@ -137,4 +139,42 @@ fn without(text: &str, ids: &BTreeSet<&str>) -> Option<String> {
     }
     // A table that was parsed can be written.
     toml::to_string(&pack).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rules::{builtin, overrides};
+    use crate::engine::schedule::parse_date;
+    use crate::engine::testing::{configuration, site};
+
+    #[test]
+    fn what_is_to_hold_all_through_a_year_is_cut_so_that_it_may() {
+        let set = |rule: &str| -> Override {
+            let text = format!(
+                "rule = \"{rule}\"\nreason = \"x\"\nauthor = \"y\"\nfrom = \"2026-11-01\"\nexpires = \"2026-11-02\"\nhold = \"20s\""
+            );
+            toml::from_str(&text).unwrap()
+        };
+        let c = configuration(site());
+        let (first, last) = (parse_date("2025-11-20").unwrap(), parse_date("2026-11-22").unwrap());
+        let all = lasting([set("fire.smoke.alarm"), set("noise.high")].iter(), first, last, &c);
+        assert_eq!(all.iter().filter(|o| o.rule.as_str() == "noise.high").count(), 2);
+        assert!((first..=last).all(|day| all.iter().filter(|o| o.holds_on(day)).count() == 2));
+        let packs: Vec<_> = builtin().into_iter().map(|(_, t)| t).collect();
+        assert_eq!(overrides::problems(&all, &rules::compile(&packs).unwrap()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pack_without_some_rules_is_a_pack() {
+        let (_, air) = builtin()[0];
+        let ids = rules::parse::parse(air).unwrap().rules;
+        let first = ids[0].0.id.as_str();
+        let rest = without(air, &BTreeSet::from([first])).unwrap();
+        let left = rules::parse::parse(&rest).unwrap();
+        assert_eq!(left.rules.len(), ids.len() - 1);
+        assert!(left.rules.iter().zip(ids.iter().skip(1)).all(|(a, b)| a.0 == b.0 && a.1 == b.1));
+        assert_eq!(without(air, &BTreeSet::from(["no.such"])).as_deref(), Some(air), "untouched, byte for byte");
+        assert_eq!(without(air, &ids.iter().map(|(r, _)| r.id.as_str()).collect()), None);
+    }
 }

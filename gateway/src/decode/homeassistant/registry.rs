@@ -78,8 +78,6 @@ pub struct Registry {
     aliases: BTreeMap<String, DeviceId>,
     /// Unique id -> key of the entity.
     unique: BTreeMap<String, String>,
-    /// Of an earlier run, and not yet announced again.
-    remembered: BTreeSet<DeviceId>,
     /// Discovery prefixes other than the standard one.
     pub prefixes: BTreeSet<String>,
     template_bytes: usize,
@@ -112,12 +110,6 @@ fn matches(pattern: &str, topic: &str) -> bool {
 }
 
 impl Registry {
-    pub fn remembered(&mut self, id: &DeviceId) {
-        if self.remembered.len() < MAX_ENTITIES {
-            self.remembered.insert(id.clone());
-        }
-    }
-
     /// Keys of the entities that read this topic.
     pub fn on(&self, topic: &str) -> impl Iterator<Item = &str> {
         let wild = self.wildcards.iter().filter(|p| matches(p, topic)).filter_map(|p| self.topics.get(p));
@@ -174,19 +166,24 @@ impl Registry {
         // The same entity under another discovery topic: it has moved (from one message for each to one for the device).
         let unique = registered.entity.unique.clone();
         let moved = self.unique.get(&unique).filter(|old| *old != key).cloned();
-        // The device is still there.
-        let mut gone = Vec::new();
         if let Some(old) = moved.filter(|_| unique.len() > 3 && !unique.contains('.')) {
-            let same = matches!((self.entities.get(&old).map(|e| &e.speaks), &registered.speaks), (Some(a), b) if a == b);
-            if same {
-                self.take(&old, &mut gone);
+            let same = self.entities.get(&old).is_some_and(|e| e.speaks == registered.speaks);
+            if same && let Some(device) = self.detach(&old).and_then(|e| self.device_of(&e.speaks)) {
+                // Never empty in between, or the device would be gone.
+                device.entities.insert(key.to_owned());
+                device.entities.remove(&old);
             }
         }
-        let before = self.entities.get(key).map(|e| e.speaks.clone());
-        let stays = before.as_ref() == Some(&registered.speaks);
-        self.take(key, if stays { &mut gone } else { bodies });
+        if self.entities.get(key).is_some_and(|e| e.speaks == registered.speaks) {
+            self.detach(key);
+        } else {
+            self.take(key, bodies);
+        }
         let bytes = self.template_bytes.saturating_add(registered.entity.template_bytes);
         if self.entities.len() >= MAX_ENTITIES || bytes > MAX_TEMPLATES {
+            if let Speaks::For(id) | Speaks::Describes(id) = &registered.speaks {
+                self.leave(key, id, bodies);
+            }
             return false;
         }
         self.template_bytes = bytes;
@@ -212,7 +209,6 @@ impl Registry {
     /// The entity is one of that device's.
     pub fn join(&mut self, key: &str, id: &DeviceId) {
         let Some(registered) = self.entities.get(key) else { return };
-        self.remembered.remove(id);
         let device = self.devices.entry(id.clone()).or_default();
         device.entities.insert(key.to_owned());
         for u in &registered.entity.uses {
@@ -235,7 +231,24 @@ impl Registry {
         }
     }
 
+    /// Takes an entity out.
     pub fn take(&mut self, key: &str, bodies: &mut Vec<Body>) -> Option<Registered> {
+        let gone = self.detach(key)?;
+        if let Speaks::For(id) | Speaks::Describes(id) = &gone.speaks {
+            self.leave(key, id, bodies);
+        }
+        Some(gone)
+    }
+
+    fn device_of(&mut self, speaks: &Speaks) -> Option<&mut Device> {
+        match speaks {
+            Speaks::For(id) | Speaks::Describes(id) => self.devices.get_mut(id),
+            Speaks::Refused(_) | Speaks::Nothing => None,
+        }
+    }
+
+    /// As [`Registry::take`], but its device keeps its place for it.
+    fn detach(&mut self, key: &str) -> Option<Registered> {
         let gone = self.entities.remove(key)?;
         self.template_bytes = self.template_bytes.saturating_sub(gone.entity.template_bytes);
         if self.unique.get(&gone.entity.unique).is_some_and(|k| k == key) {
@@ -249,9 +262,6 @@ impl Registry {
                     self.wildcards.remove(&topic);
                 }
             }
-        }
-        if let Speaks::For(id) | Speaks::Describes(id) = &gone.speaks {
-            self.leave(key, id, bodies);
         }
         Some(gone)
     }

@@ -81,9 +81,6 @@ fn captured_messages() {
             r#"{"batt":87}"#,
             "!nobody: no decoder knows this topic; describe it in a mapping file ([[mapping]])",
         ),
-        ("watermeter/main/json", r#"{"value":"123.456","raw":"00123.456"}"#, "homeassistant: ha.12345678 water_volume=123.456"),
-        ("watermeter/connection", "connected", "homeassistant: ha.12345678 online"),
-        ("watermeter/connection", "connection lost", "homeassistant: ha.12345678 offline"),
         ("homeassistant/status", "online", "homeassistant: -"),
     ] {
         assert_eq!(say(&mut d, topic, payload), want, "{topic} {payload}");
@@ -231,6 +228,12 @@ fn availability() {
         assert_eq!(said, want.map(|w| format!("homeassistant: ha.one {w}")), "{mode}");
     }
     let mut d = decoders();
+    let words = r#"{"dev_cla":"motion","stat_t":"x/w","uniq_id":"w-m","avty_t":"w/connection","pl_avail":"connected","pl_not_avail":"connection lost","dev":{"ids":["w"]}}"#;
+    say(&mut d, "homeassistant/binary_sensor/w/config", words);
+    assert_eq!(say(&mut d, "w/connection", "connected"), "homeassistant: ha.w online");
+    assert_eq!(say(&mut d, "w/connection", "connection lost"), "homeassistant: ha.w offline");
+    assert_eq!(say(&mut d, "w/connection", "?"), "homeassistant: -");
+    let mut d = decoders();
     say(&mut d, "homeassistant/binary_sensor/one/config", &config("all", "one", &["gw/LWT"]));
     let second = say(&mut d, "homeassistant/binary_sensor/two/config", &config("all", "two", &["gw/LWT"]));
     assert!(second.ends_with("+ha.two (motion) via ha.gw"), "{second}");
@@ -292,6 +295,22 @@ fn states() {
     assert_eq!(say(&mut d, "homeassistant/climate/o/config", climate), "homeassistant: +ha.i (temperature humidity) 30s");
     assert_eq!(say(&mut d, "ac/t", "77"), "homeassistant: ha.i temperature=25");
     assert_eq!(say(&mut d, "ac/mode", "heat"), "homeassistant: -");
+}
+
+/// Constructed: discovery is published again at each start of Home Assistant, and says nothing new.
+#[test]
+fn an_announcement_again_is_no_news() {
+    let mut d = decoders();
+    let config = r#"{"dev_cla":"motion","stat_t":"x/m","uniq_id":"mm","dev":{"ids":["i"],"cns":[["mac","aa:bb:cc:00:11:22"]]}}"#;
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", config), "homeassistant: +ha.i (motion)");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", config), "homeassistant: -");
+    // By its address alone it is still the same, and so under another topic.
+    let by_mac = config.replace(r#""ids":["i"],"#, "");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", &by_mac), "homeassistant: -");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/n/config", config), "homeassistant: -");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/m/config", ""), "homeassistant: -");
+    assert_eq!(say(&mut d, "x/m", "ON"), "homeassistant: ha.i motion=1");
+    assert_eq!(say(&mut d, "homeassistant/binary_sensor/n/config", ""), "homeassistant: -ha.i");
 }
 
 /// Constructed: several like sensors of one device have channels of their own, the same in whatever order they are announced.

@@ -87,7 +87,7 @@ impl Run<'_> {
                         _ => (mean - middle, Company::Several),
                     };
                     let tolerance = limits::habits(q).map_or(i64::MAX, |h| limits::fixed(q, h.apart));
-                    let value = self.state.devices.get_mut(*id).and_then(|d| d.values.get_mut(&(q.clone(), *channel)));
+                    let value = self.state.devices.get_mut(id).and_then(|d| d.values.get_mut(&(q.clone(), *channel)));
                     if let Some(s) = value.and_then(|v| v.series.as_deref_mut()) {
                         s.neighbour.get_or_insert_default().hour(day, distance, tolerance, company);
                     }

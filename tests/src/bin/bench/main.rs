@@ -14,6 +14,8 @@ use tuoan_tests::harness::{free_port, wait_for};
 mod floor;
 mod load;
 mod receiver;
+mod replayed;
+mod year;
 use load::{Load, Loaded};
 
 #[derive(Parser)]
@@ -56,6 +58,17 @@ enum Command {
         #[arg(long)]
         outside: bool,
     },
+    /// A simulated year of a site with sixty sensors, each once a minute: 31.5 million samples through the engine, and from a stored log.
+    Year {
+        #[arg(long, default_value_t = 365)]
+        days: i64,
+        /// Every sensor is a device of its own: as many messages as samples.
+        #[arg(long)]
+        single: bool,
+        /// Keep the log in this folder; what is there already is replayed.
+        #[arg(long)]
+        store: Option<std::path::PathBuf>,
+    },
     /// The floor itself, as a process (the other commands start it).
     #[command(hide = true)]
     Floor { port: u16, dir: std::path::PathBuf },
@@ -79,6 +92,7 @@ fn main() {
             Row::median(&rows).print("**median**");
         }
         Command::Alerts { rate, count, runs, outside } => alerts(rate, count, runs, outside),
+        Command::Year { days, single, store } => replayed::year(days, single, store.as_deref()),
         Command::Floor { port, dir } => floor::run(port, &dir),
     }
 }

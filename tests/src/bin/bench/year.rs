@@ -2,7 +2,6 @@
 //!
 //! Rooms warm and fill by day and weekday, follow the season, and have their own noise; doors open at drop-off and collection; people move
 //! in care hours. Nothing is drawn at random: a linear congruential generator seeded by the site.
-use std::collections::BTreeMap;
 use tuoan::engine::input::{Configuration, Item, Message};
 use tuoan::engine::site::{AgeGroup, Calendar, Care, Class, Hours, Placement, Role, Site, Zone, ZoneKind};
 use tuoan::engine::{Body, Input, rules};
@@ -200,19 +199,13 @@ fn value(curve: Curve, last: i64, day: i64, of_day: i64, care: bool, noise: u64)
         Curve::Sound => (if care { 560 } else { 330 }) + jitter(50),
         Curve::Door => i64::from(care && (450..520).contains(&of_day) && noise % 9 == 0),
         Curve::People => i64::from(care && noise % 3 != 0),
-        Curve::Steady(value, width) => if width == 0 { value } else { value + jitter(width) },
+        Curve::Steady(value, width) => {
+            if width == 0 {
+                value
+            } else {
+                value + jitter(width)
+            }
+        }
         Curve::Meter => last + 1 + (noise % 3) as i64,
     }
-}
-
-/// How many samples of each quantity a minute has.
-pub fn per_minute(single: bool) -> (usize, BTreeMap<&'static str, usize>) {
-    let mut kinds = BTreeMap::new();
-    inventory().iter().flat_map(|d| &d.3).for_each(|(q, _)| *kinds.entry(leak(q)).or_default() += 1);
-    let messages = Year::new(single).devices.len();
-    (messages, kinds)
-}
-
-fn leak(q: &Quantity) -> &'static str {
-    Box::leak(q.name().to_owned().into_boxed_str())
 }

@@ -1,0 +1,33 @@
+use super::*;
+use crate::decode::testing::{check, decode};
+
+#[rustfmt::skip]
+const TABLE: &[(&str, &str)] = &[
+    ("wmbus", r#"+meter.wmbus.76348799 name="MyTapWater" make="wM-Bus" model="multical21" [water_volume]; meter.wmbus.76348799: water_volume=6.408"#),
+    ("reader-json", r#"+meter.watermeter make="AI-on-the-edge-device" model="meter reader"; meter.watermeter@1714583119000: water_volume=545.252 fault=0"#),
+    ("glow-gas", r#"+meter.glow.xxxxxxyyyyyy.gasmeter make="glow" model="gasmeter" [energy]; meter.glow.xxxxxxyyyyyy.gasmeter@1654980832000: energy=17940.852"#),
+];
+
+#[test]
+fn captured_messages() {
+    check("pulse", || Box::new(Pulse::default()), false, TABLE);
+}
+
+/// Constructed.
+#[test]
+fn a_meter_reader_is_known_by_its_name() {
+    let (mut d, mut directory) = (Pulse::default(), Directory::default());
+    let mut say = |topic: &str, payload: &str| decode(&mut d, &mut directory, topic, payload);
+    assert_eq!(say("anything/main/value", "1"), "not mine");
+    assert!(say("gasmeter/main/value", "1234.567").ends_with("; meter.gasmeter: gas_volume=1234.567"));
+    assert_eq!(say("gasmeter/main/value", ""), "nothing");
+    assert_eq!(say("gasmeter/main/value", "NaN"), "nothing");
+    assert_eq!(say("gasmeter/main/error", "Neg. Rate - Read: - Raw: 1 - Pre: 2"), "meter.gasmeter: fault=1");
+    assert_eq!(say("gasmeter/connection", "connection lost"), "meter.gasmeter: offline");
+    assert!(
+        say("watermeter/garden/json", r#"{"value":"7.25","error":"no error","timestamp":"2026-01-02T03:04:05+0800"}"#)
+            .ends_with("meter.watermeter_garden~26d12c35@1767294245000: water_volume=7.25 fault=0")
+            || say("watermeter/garden/value", "7.25").contains("water_volume=7.25")
+    );
+    assert_eq!(say("thermometer/hall/value", "21"), "not mine");
+}
