@@ -84,7 +84,7 @@ fn start(choice: &Choice) -> Result<Runtime, String> {
         match ort::init_from(&library) {
             Ok(builder) => {
                 let environment = builder.with_telemetry(false).build().map_err(|e| format!("{}: {e}", library.display()))?;
-                let version = version(ort::info());
+                let version = version(&std::fs::canonicalize(&library).unwrap_or_else(|_| library.clone()), ort::info());
                 return Ok(Runtime { environment, backend: Backend::OnnxRuntime { library, version }, passed_over });
             }
             Err(e) => passed_over.push(e.to_string()),
@@ -119,10 +119,15 @@ fn in_folder(dir: &Path) -> Option<PathBuf> {
     found.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(versioned)).max()
 }
 
-/// "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=..." -> "1.31.1".
-fn version(info: &str) -> String {
-    let branch = info.split(['=', ',', ' ']).find_map(|word| word.strip_prefix("rel-"));
-    branch.unwrap_or_else(|| info.trim()).to_owned()
+/// From the file's name (`libonnxruntime.so.1.31.1`), which is all that tells it: the build's own word names a branch and a commit.
+fn version(file: &Path, info: &str) -> String {
+    let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let commit = || info.split([' ', ',']).find_map(|w| w.strip_prefix("git-commit-id="));
+    match (name.split_once(".so."), commit()) {
+        (Some((_, version)), _) => version.to_owned(),
+        (None, Some(commit)) => format!("at commit {commit}"),
+        (None, None) => "of unknown version".to_owned(),
+    }
 }
 
 /// A tensor of a model's contract: name and number of its elements; the shape is `[1, elements]`.
@@ -207,8 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_read_from_the_build_s_word() {
-        assert_eq!(version("ORT Build Info: git-branch=rel-1.31.1, git-commit-id=26250ae, build type=Release"), "1.31.1");
-        assert_eq!(version("something else"), "something else");
+    fn the_version_is_read_from_the_name_or_the_build_s_word() {
+        // As ONNX Runtime 1.31.1 of PyPI says it.
+        let info = "ORT Build Info: git-branch=HEAD, git-commit-id=6af1a93, fp8-kv-cache=1, build type=Release";
+        assert_eq!(version(Path::new("/x/libonnxruntime.so.1.31.1"), info), "1.31.1");
+        assert_eq!(version(Path::new("/x/libonnxruntime.so"), info), "at commit 6af1a93");
+        assert_eq!(version(Path::new("/x/libonnxruntime.so"), ""), "of unknown version");
     }
 }

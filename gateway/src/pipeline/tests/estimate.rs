@@ -17,7 +17,8 @@ fn morning() -> Vec<(i64, [(Quantity, f64); 4], bool)> {
         let time: Vec<i64> = f[0].split(':').map(|p| p.parse().unwrap()).collect();
         let n = |i: usize| f[i].parse::<f64>().unwrap();
         let values = [(Quantity::Temperature, n(1)), (Quantity::Humidity, n(2)), (Quantity::Illuminance, n(3)), (Quantity::Co2, n(4))];
-        ((time[0] - 7) * 60 + time[1], values, f[5] == "1")
+        // Written at the full minute or a second before it.
+        ((time[0] - 7) * 60 + time[1] + time[2] / 30, values, f[5] == "1")
     });
     rows.take_while(|r| r.0 < 120).collect()
 }
