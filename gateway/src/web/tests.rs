@@ -459,7 +459,6 @@ async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
         model: None,
         trust: Trust::Always,
         store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
-        model: None,
     };
     let again = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
     let mut view = again.handle.view.clone();
