@@ -1,4 +1,5 @@
 //! The program and its models: the built-in one on each backend, and what happens when something is wrong with it.
+#![allow(clippy::unwrap_used)]
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

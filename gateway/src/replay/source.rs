@@ -88,7 +88,7 @@ impl Source {
         if self.exported {
             return Export::open(&self.path)?.configuration()?.ok_or_else(none);
         }
-        Ok(History::open(&self.path)?.configuration(self.cut.position)?.ok_or_else(none)?)
+        History::open(&self.path)?.configuration(self.cut.position)?.ok_or_else(none)
     }
 
     /// Position of the last input before engine time `at`; 0 when there is none.

@@ -161,7 +161,7 @@ fn the_estimate_may_raise_left_behind_and_never_clears_it() {
     for minute in 0..70 {
         g.says(&format!("{}:{:02}", 19 + (40 + minute) / 60, (40 + minute) % 60), "estimate", Quantity::OccupancyLikelihood, 98.0);
     }
-    assert_eq!(g.of("left.behind"), ["19:55:00 opened 1"]);
+    assert_eq!(g.of("left.behind"), ["20:05:00 opened 1"]);
     assert!(g.last.commands.is_empty());
     g.says("21:00", "estimate", Quantity::OccupancyLikelihood, 1.0).until("23:00");
     assert!(g.open("left.behind").is_some_and(|_| !g.of("left.behind").iter().any(|l| l.contains("returned"))));

@@ -9,8 +9,11 @@ fn with_model(config: &mut PipelineConfig) {
     config.rules = crate::engine::testing::packs();
 }
 
-/// The office of 2015-02-05 from 07:00: empty until 07:38, then in use. (minutes, temperature, humidity, light, CO2, occupied)
-fn morning() -> Vec<(i64, [(Quantity, f64); 4], bool)> {
+/// A minute of the recording: its number; temperature, humidity, light, CO2; whether somebody was in.
+type Minute = (i64, [(Quantity, f64); 4], bool);
+
+/// The office of 2015-02-05 from 07:00: empty until 07:38, then in use.
+fn morning() -> Vec<Minute> {
     let csv = include_str!("../../../demo-data/office.csv");
     let rows = csv.lines().filter_map(|l| l.strip_prefix("2015-02-05 ")).map(|l| {
         let f: Vec<&str> = l.split(',').collect();

@@ -49,8 +49,10 @@ fn hours(text: &str) -> Hours {
     Hours::try_from(text.to_owned()).unwrap()
 }
 
-/// (name, zone, role, sensors)
-fn inventory() -> Vec<(String, &'static str, Role, Vec<(Quantity, Curve)>)> {
+/// A device, its zone, its role, and what it measures.
+type Planned = (String, &'static str, Role, Vec<(Quantity, Curve)>);
+
+fn inventory() -> Vec<Planned> {
     use Quantity as Q;
     let mut list = Vec::new();
     let rooms = ["infants", "toddlers-1", "toddlers-2", "older-1", "older-2", "nap-1", "nap-2", "hall", "office"];
@@ -197,8 +199,8 @@ fn value(curve: Curve, last: i64, day: i64, of_day: i64, care: bool, noise: u64)
         Curve::Humidity => toward(5000 + season - sun / 2, 60) + jitter(20),
         Curve::Co2 => toward(if care { 900 + season / 10 } else { 430 }, 30) + jitter(8),
         Curve::Sound => (if care { 560 } else { 330 }) + jitter(50),
-        Curve::Door => i64::from(care && (450..520).contains(&of_day) && noise % 9 == 0),
-        Curve::People => i64::from(care && noise % 3 != 0),
+        Curve::Door => i64::from(care && (450..520).contains(&of_day) && noise.is_multiple_of(9)),
+        Curve::People => i64::from(care && !noise.is_multiple_of(3)),
         Curve::Steady(value, width) => {
             if width == 0 {
                 value
