@@ -78,11 +78,12 @@ impl Ui {
         if bounds.is_empty() {
             return format!("{name}{}{}", self.t("rule-colon"), self.word("rule-kind", &s.kind));
         }
-        if s.window > 0 {
-            format!("{name}{}{bounds}", self.t1("rule-mean", "span", self.exact_span(s.window)))
-        } else {
-            format!("{name}{}{bounds}", self.t("rule-space"))
-        }
+        let over = match s.kind.as_str() {
+            "mean" => self.t1("rule-mean", "span", self.exact_span(s.window)),
+            "daily" => self.t("rule-daily"),
+            _ => self.t("rule-space"),
+        };
+        format!("{name}{over}{bounds}")
     }
 
     /// A bound as exactly as it is kept: "0.08 mg/m³".

@@ -113,7 +113,9 @@ pub fn backtest(source: &Source, change: &Change, range: Range, pace: Pace, prog
     let to = range.to.unwrap_or(source.cut.now.max(last)).min(source.cut.now.max(last));
     let from = range.from.unwrap_or(first).max(first).max(to.saturating_sub(LONGEST_MS));
     let in_force = source.configuration()?;
-    let with = change.apply(&in_force)?;
+    // Whatever days an override names, it is tried as if it held today.
+    let today = in_force.site.local_day(to.saturating_add(source.cut.utc_offset));
+    let with = change.through(today, today, &in_force).apply(&in_force)?;
     let (before, after) = (always(&in_force, source, from, to)?, always(&with, source, from, to)?);
 
     let begin = from.saturating_sub(WARM_UP_MS).max(first);

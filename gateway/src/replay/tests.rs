@@ -166,6 +166,11 @@ fn a_backtest_says_how_often_and_who() {
     assert!(!rule.examples.is_empty() && rule.examples.iter().all(|e| e.at >= b.from && e.at <= b.to));
     assert!(report::backtest_text(&b).contains("days of history: the figures are uncertain"));
 
+    let over = STRICT.replace("2026-02-01", "2025-02-01").replace("2026-03-01", "2025-03-01");
+    let over = Change::read("over.toml", &over, &configuration).unwrap();
+    let again = backtest(&source, &over, Range::default(), backtest::Pace::Fast, &mut go).unwrap();
+    assert_eq!(again.rules, b.rules, "whatever days it names");
+
     let off = Change::read("off.toml", OFF, &configuration).unwrap();
     let b = backtest(&source, &off, Range::default(), backtest::Pace::Fast, &mut go).unwrap();
     assert!(b.rules[0].before.is_some() && b.rules[0].after.is_none());

@@ -75,7 +75,7 @@ fn says(r: &Rule) -> page::Says {
     page::Says {
         kind: kind_name(r.kind),
         quantity: r.quantity.clone(),
-        is: (r.kind == Kind::State).then_some(Fixed(r.is)),
+        is: matches!(r.kind, Kind::State | Kind::Becomes).then_some(Fixed(r.is)),
         above: number(r.bounds.above),
         at_least: number(r.bounds.at_least).filter(|_| !rise),
         below: number(r.bounds.below),
@@ -323,4 +323,24 @@ fn outcome(b: &Backtest, rule: &RuleId, view: &View) -> page::Outcome {
 /// Whether a person may make it quieter only by a little.
 fn is_emergency(rule: &Rule) -> bool {
     rule.severity == Severity::Emergency
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rules::builtin;
+    use tuoan_dashboards::Lang;
+
+    #[test]
+    fn every_rule_is_a_sentence_in_both_languages() {
+        let packs: Vec<_> = builtin().into_iter().map(|(_, t)| t).collect();
+        for (rule, _) in rulebook(&packs) {
+            let says = says(&rule);
+            for lang in Lang::ALL {
+                assert!(lang.has(&format!("rule-kind-{}", says.kind)), "{} in {}", says.kind, lang.tag());
+                let sentence = Ui::plain(lang, 0).rule_sentence(&says);
+                assert!(!sentence.contains("rule-") && !sentence.contains('{'), "{}: {sentence}", rule.id);
+            }
+        }
+    }
 }
