@@ -5,7 +5,7 @@ use crate::decode::testing::{check, decode};
 const TABLE: &[(&str, &str)] = &[
     ("wmbus", r#"+meter.wmbus.76348799 name="MyTapWater" make="wM-Bus" model="multical21" [water_volume]; meter.wmbus.76348799: water_volume=6.408"#),
     ("reader-connection", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: online"#),
-    ("reader-value", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=679.242"#),
+    ("reader-value", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=704.529"#),
     ("reader-error", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: fault=0"#),
     ("reader-rate", "nothing"),
     ("reader-uptime", "nothing"),
