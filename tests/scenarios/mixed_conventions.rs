@@ -102,7 +102,8 @@ fn devices_of_many_conventions_are_understood_without_configuration() {
     for (id, quantity) in [
         ("tasmota.F1.18temphumco2", "co2"),
         ("shelly.shellyplussmoke-a0a3b3b8ae48", "smoke"),
-        ("shelly.blu.0ceff6010203", "open"),
+        ("shelly.blu.38398f74b14f", "battery"),
+        ("shelly.shelly3em63g3-84fce6367400", "energy"),
         ("frigate.frigate.front_cam", "presence"),
         ("onvif.00408C123456", "motion"),
         ("hikvision.nvr.ch34", "motion"),

@@ -5,11 +5,10 @@ use crate::decode::testing::{check, decode};
 const TABLE: &[(&str, &str)] = &[
     ("available", "frigate.frigate (retained): online"),
     ("count-before-the-camera-is-known", "nothing"),
-    ("event", r#"+frigate.frigate.front_door name="front_door" make="Frigate" model="camera" [presence,people,motion,recording] via=frigate.frigate; frigate.frigate.front_door (retained): people=10; frigate.frigate.front_door@1607123962083: presence=1"#),
+    ("event", r#"+frigate.frigate.front_door name="front_door" make="Frigate" model="camera" [presence,people,motion,recording] via=frigate.frigate; frigate.frigate.front_door (retained): people=42; frigate.frigate.front_door@1607123962083: presence=1"#),
     ("motion", "frigate.frigate.front_door: motion=1"),
-    ("count", "frigate.frigate.front_door: people=0"),
+    ("count", "frigate.frigate.front_door: people=1"),
     ("count-of-a-zone", "nothing"),
-    ("count-of-cars", "nothing"),
     ("detect-state", "nothing"),
     ("recordings-state", "frigate.frigate.front_door: recording=0"),
     ("snapshot", "nothing"),
@@ -42,6 +41,7 @@ fn somebody_is_there_until_the_last_review_ends() {
     assert!(say(t, &review("2", "end", "\"person\"")).ends_with(": presence=0"));
     assert!(say(t, &review("3", "new", "\"cat\"")).ends_with(".hall: event:scream"));
     assert!(say("site/nvr/hall/motion", "OFF").ends_with(": motion=0"), "the base is known now");
+    assert_eq!(say("site/nvr/hall/car", "1"), "nothing", "no quantity of ours");
     assert_eq!(say("site/nvr/tracked_object_update", r#"{"type":"face","name":"Li Lei"}"#), "nothing");
     assert!(say(t, r#"{"type":"new"}"#).starts_with("malformed: `after`"));
     assert!(say("site/nvr/available", "away").starts_with("malformed: available"));

@@ -8,6 +8,9 @@ const TABLE: &[(&str, &str)] = &[
     ("pir", r#"+hikvision.bedroom name="Bedroom" make="Hikvision" model="camera or recorder"; hikvision.bedroom@1680816141000: motion=1"#),
     ("input", r#"+hikvision.isapi_events~65ee59de name="Cam 1" make="Hikvision" model="camera or recorder"; hikvision.isapi_events~65ee59de@1732031608000: input=1"#),
     ("info", r#"+hikvision.nvr name="nvr" make="Hikvision" model="DS-7608NXI-I2/8P/S" firmware="V4.62.210""#),
+    ("vmd-of-a-channel", r#"+hikvision.nvr make="Hikvision" model="camera or recorder"; +hikvision.nvr.ch2 name="Camera 02" make="Hikvision" model="channel" via=hikvision.nvr; hikvision.nvr.ch2@1752209802000: motion=1"#),
+    ("vmd-without-namespace", r#"+hikvision.thermal make="Hikvision" model="camera or recorder"; +hikvision.thermal.ch2 name="Camera 02" make="Hikvision" model="channel" via=hikvision.thermal; hikvision.thermal.ch2@1731525652000: motion=1"#),
+    ("field-of-a-camera", r#"+hikvision.court name="COUR NORD" make="Hikvision" model="camera or recorder"; hikvision.court@1643633585000: motion=1 event:intrusion"#),
 ];
 
 #[test]

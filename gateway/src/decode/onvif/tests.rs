@@ -4,8 +4,9 @@ use crate::decode::testing::{check, decode};
 #[rustfmt::skip]
 const TABLE: &[(&str, &str)] = &[
     ("pir", r#"+onvif.00408C123456 name="00408C123456" make="Axis" model="camera"; onvif.00408C123456@1590258472044: motion=1"#),
-    ("pir-old-prefix", "onvif.00408C123456@1590258472044: motion=1"),
+    ("pir-old-prefix", r#"+onvif.00408C12345 name="00408C12345" make="Axis" model="camera"; onvif.00408C12345@1590258472044: motion=1"#),
     ("pir-off", "onvif.00408C123456@1590045190230: motion=0"),
+    ("object-analytics", "onvif.00408C123456: motion.1=0"),
 ];
 
 #[test]

@@ -5,11 +5,11 @@ use crate::decode::testing::{check, decode};
 const TABLE: &[(&str, &str)] = &[
     ("wmbus", r#"+meter.wmbus.76348799 name="MyTapWater" make="wM-Bus" model="multical21" [water_volume]; meter.wmbus.76348799: water_volume=6.408"#),
     ("reader-connection", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: online"#),
-    ("reader-value", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=679.242"#),
+    ("reader-value", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=704.529"#),
     ("reader-error", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: fault=0"#),
     ("reader-rate", "nothing"),
     ("reader-uptime", "nothing"),
-    ("reader-json", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler@1670751522000: water_volume=31990.79 fault=0"#),
+    ("reader-json", r#"+meter.wasserzaehler make="AI-on-the-edge-device" model="meter reader"; meter.wasserzaehler: water_volume=704.529 fault=0"#),
     ("reader-json-broken", "malformed: the payload is not JSON: expected `,` or `}` at line 1 column 42"),
     ("glow-gas", r#"+meter.glow.xxxxxxyyyyyy.gasmeter make="glow" model="gasmeter" [energy]; meter.glow.xxxxxxyyyyyy.gasmeter@1654980832000: energy=17940.852"#),
 ];
@@ -34,6 +34,10 @@ fn a_meter_reader_is_known_by_its_name() {
         say("watermeter/garden/json", r#"{"value":"7.25","error":"no error","timestamp":"2026-01-02T03:04:05+0800"}"#)
             .ends_with("meter.watermeter_garden~26d12c35@1767294245000: water_volume=7.25 fault=0")
             || say("watermeter/garden/value", "7.25").contains("water_volume=7.25")
+    );
+    assert!(
+        say("watermeter/main/json", r#"{"value": 31990.79, "error": "no error", "timestamp": "2022-12-11T10:38:42+0100"}"#)
+            .ends_with("; meter.watermeter@1670751522000: water_volume=31990.79 fault=0")
     );
     assert_eq!(say("thermometer/hall/value", "21"), "not mine");
 }

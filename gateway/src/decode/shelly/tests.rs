@@ -13,7 +13,7 @@ const TABLE: &[(&str, &str)] = &[
     ("ht-humidity", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: humidity=51.6"#),
     ("ht-power", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: battery=100 battery_voltage=6.34 mains=0"#),
     ("ht-sys", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; +shelly.shellyhtg3-3030f9ec8468 period=7200; shelly.shellyhtg3-3030f9ec8468:"#),
-    ("ht-info", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; +shelly.shellyhtg3-3030f9ec8468 name="My Shelly WiFi H&T Gen 3" make="Shelly" model="S3SN-0U12A HTG3" firmware="1.4.2-beta1"; shelly.shellyhtg3-3030f9ec8468:"#),
+    ("plug-info", r#"+shelly.shellyplugus-c049ef8c30e4 make="Shelly" model="shellyplugus"; +shelly.shellyplugus-c049ef8c30e4 make="Shelly" model="SNPL-00116US PlugUS" firmware="1.1.0"; shelly.shellyplugus-c049ef8c30e4:"#),
     ("smoke", r#"+shelly.shellyplussmoke-a0a3b3b8ae48 make="Shelly" model="shellyplussmoke"; shelly.shellyplussmoke-a0a3b3b8ae48: smoke=0"#),
     ("smoke-test", r#"+shelly.shellyplussmoke-a0a3b3b8ae48 make="Shelly" model="shellyplussmoke"; +shelly.shellyplussmoke-a0a3b3b8ae48 period=86400; shelly.shellyplussmoke-a0a3b3b8ae48: event:test"#),
     ("presence-zone", r#"+shelly.shellypresence-aabbccddeeff make="Shelly" model="shellypresence"; shelly.shellypresence-aabbccddeeff: presence=1 people=1"#),
@@ -32,8 +32,14 @@ const TABLE: &[(&str, &str)] = &[
     ("external-power", "shelly.shellytest: mains=1"),
     ("light", "shelly.shellytest: relay=1"),
     ("components", r#"+shelly.shelly1minig3-ecda3bc252b0 make="Shelly" model="shelly1minig3"; shelly.shelly1minig3-ecda3bc252b0:; +shelly.blu.38398f74b14f [battery,rssi] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100 rssi=-72; +shelly.blu.38398f74b14f [battery] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100"#),
-    ("blu-window-closed", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456789100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=0 tilt=0 rssi=-50"#),
-    ("blu-window-open", r#"+shelly.shellyplus1-441793ab3fb4 make="Shelly" model="shellyplus1"; shelly.shellyplus1-441793ab3fb4@1723456790100:; +shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=19 open=1 tilt=0 rssi=-52"#),
+    ("notify-on", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326851410: voltage=224.2 relay=1"#),
+    ("notify-off", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326875040: power=0 voltage=0 relay=0"#),
+    ("own-prefix-humidity", "shelly.shellyht-livingroom: humidity=57"),
+    ("own-prefix-power", "shelly.shellyht-livingroom: battery=73 battery_voltage=5.46 mains=0"),
+    ("em-three-phases", r#"+shelly.shelly3em63g3-84fce6367400 make="Shelly" model="shelly3em63g3"; shelly.shelly3em63g3-84fce6367400: power=5.9 power.1=2.1 voltage.1=235.6 current.1=0.03 power.2=2.1 voltage.2=236.4 current.2=0.03 power.3=1.8 voltage.3=236.2 current.3=0.029"#),
+    ("emdata-three-phases", r#"+shelly.shelly3em63g3-84fce6367400 make="Shelly" model="shelly3em63g3"; shelly.shelly3em63g3-84fce6367400: energy=20.527 energy.1=6.966 energy.2=7.108 energy.3=6.453"#),
+    ("em1-of-two", r#"+shelly.shellyproem50-08f9e0e67204 make="Shelly" model="shellyproem50"; shelly.shellyproem50-08f9e0e67204: power.1=6769.3 voltage.1=221.4 current.1=30.665"#),
+    ("em1data-of-two", r#"+shelly.shellyproem50-08f9e0e67204 make="Shelly" model="shellyproem50"; shelly.shellyproem50-08f9e0e67204: energy.1=9.672"#),
 ];
 
 #[test]
@@ -64,8 +70,8 @@ fn a_device_with_the_owner_s_own_prefix_is_one_device() {
         ("hall/status", r#"{"temperature:0":{"id":0,"tC":21.5},"ble":{}}"#, "shelly.hall: temperature=21.5"),
         (
             "installer/rpc",
-            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"installer","result":{"mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
-            "+shelly.hall make=\"Shelly\" model=\"S3SN-0U12A HTG3\" firmware=\"1.4.2\"; shelly.hall:",
+            r#"{"id":1,"src":"shellyhtg3-3030f9ec8468","dst":"installer","result":{"name":"Hall H&T","mac":"3030F9EC8468","model":"S3SN-0U12A","app":"HTG3","ver":"1.4.2"}}"#,
+            "+shelly.hall name=\"Hall H&T\" make=\"Shelly\" model=\"S3SN-0U12A HTG3\" firmware=\"1.4.2\"; shelly.hall:",
         ),
         // The prefix is changed: the old id goes.
         (
@@ -122,5 +128,27 @@ fn a_bluetooth_device_is_known_by_its_configuration() {
             r#"{"method":"NotifyEvent","params":{"events":[{"component":"bthomedevice:200","event":"single_push"}]}}"#,
             "shelly.blu.38398f74b14f: event:button_pressed",
         ),
+    ]);
+}
+
+/// Constructed: what the maker's `ble-shelly-blu` script logged of a BLU Door/Window, in the frame of an event. The log masks the end of the address:
+/// <https://github.com/iobroker-community-adapters/ioBroker.shelly/issues/1149>.
+#[test]
+fn a_script_passes_on_what_a_bluetooth_device_broadcasts() {
+    let t = "shellyplus1-441793ab3fb4/events/rpc";
+    let frame = |data: &str| {
+        format!(
+            r#"{{"src":"shellyplus1-441793ab3fb4","method":"NotifyEvent","params":{{"ts":1723456789.1,"events":[{{"component":"script:1","id":1,"event":"shelly-blu","data":{data},"ts":1723456789.1}}]}}}}"#
+        )
+    };
+    let closed = r#"{"encryption":false,"BTHome_version":2,"pid":130,"battery":46,"illuminance":21,"window":0,"rotation":0,"rssi":-47,"address":"0c:ef:f6:01:02:03"}"#;
+    let open = r#"{"encryption":false,"BTHome_version":2,"pid":131,"battery":46,"illuminance":18,"window":1,"rotation":0,"rssi":-48,"address":"0c:ef:f6:01:02:03"}"#;
+    session(&[
+        (
+            t,
+            &frame(closed),
+            "+shelly.blu.0ceff6010203 [battery,illuminance,open,tilt,rssi] via=shelly.shellyplus1-441793ab3fb4; shelly.blu.0ceff6010203: battery=46 illuminance=21 open=0 tilt=0 rssi=-47",
+        ),
+        (t, &frame(open), "; shelly.blu.0ceff6010203: battery=46 illuminance=18 open=1 tilt=0 rssi=-48"),
     ]);
 }
