@@ -366,7 +366,9 @@ fn item(topic: &str, component: &str, object: &str, part: &str, text: &str, dire
                 },
                 ("lock", "") => match text {
                     "LOCKED" => return reading(Quantity::Locked, channel, Fixed(1)),
-                    _ => return reading(Quantity::Locked, channel, Fixed(0)),
+                    // On its way, or jammed: not locked. `NONE` is not known.
+                    "UNLOCKED" | "UNLOCKING" | "LOCKING" | "JAMMED" => return reading(Quantity::Locked, channel, Fixed(0)),
+                    _ => return Ok(None),
                 },
                 ("valve", "") => (Quantity::Valve, Conversion::SAME, channel, false),
                 ("climate", "current_temperature") => (Quantity::Temperature, Conversion::SAME, channel, false),

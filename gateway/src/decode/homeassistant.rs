@@ -153,7 +153,13 @@ impl HomeAssistant {
         let first = owners.next().or_else(|| esphome.then(|| node_of(&entity)).flatten().map(|node| Owner::Mine(Some(node))));
         let speaks = match first {
             _ if described.group => Speaks::Nothing,
-            Some(Owner::Mine(Some(id))) => Speaks::Describes(id),
+            // An old announcement may carry a name that its bridge has given up; the address in it is that of the device.
+            Some(Owner::Mine(Some(id))) => match described.identifiers.iter().find_map(|i| zigbee(i)) {
+                Some(address) if directory.by_address(address.as_str().trim_start_matches("z2m.")) == Some(&address) => {
+                    Speaks::Describes(address)
+                }
+                _ => Speaks::Describes(id),
+            },
             Some(Owner::Mine(None)) => Speaks::Nothing,
             _ => match claimed(described, directory) {
                 Some(id) => Speaks::Refused(id),

@@ -41,6 +41,8 @@ pub fn sensor(class: Option<&str>, unit: Option<&str>, names: &[&str], diagnosti
     let unit = unit.unwrap_or_default();
     let battery = diagnostic || has(&["battery", "batt", "bat"]);
     let quantity = match class {
+        // Of a processor, or no measurement at all: taken for a room's, it would be a fire.
+        Some("temperature") if diagnostic || has(NOT_OF_THE_ROOM) || has(&["dew", "dewpoint", "processor", "cpu_temp"]) => return Ok(None),
         Some("temperature") => temperature(&has),
         Some("humidity") => Quantity::Humidity,
         Some("pressure" | "atmospheric_pressure") => Quantity::Pressure,
@@ -109,11 +111,18 @@ fn temperature(has: &impl Fn(&[&str]) -> bool) -> Quantity {
     }
 }
 
+/// Names of settings, and of what a device measures in itself.
+const NOT_OF_THE_ROOM: &[&str] =
+    &["setpoint", "target", "offset", "calibration", "threshold", "limit", "min", "max", "cpu", "chip", "internal", "esp32"];
+/// Heating at work: publishers use the class `heat` for it too.
+const HEATING: &[&str] =
+    &["heating", "heater", "heat_pump", "boiler", "flame", "burner", "defrost", "demand", "preheat", "thermostat", "hvac", "climate"];
+
 /// By name and unit: ESPHome without discovery gives only the name.
 fn unclassed(unit: &str, has: &impl Fn(&[&str]) -> bool, battery: bool) -> Option<Quantity> {
     let bare = unit.is_empty();
     let one = |units: &[&str]| bare || units.contains(&unit);
-    Some(if has(&["setpoint", "target", "offset", "calibration", "threshold", "limit", "min", "max", "cpu", "chip", "internal", "esp32"]) {
+    Some(if has(NOT_OF_THE_ROOM) {
         return None;
     } else if has(&["co2", "carbondioxide", "eco2"]) || has(&["dioxide"]) {
         Quantity::Co2
@@ -176,6 +185,7 @@ pub fn binary(class: Option<&str>, names: &[&str]) -> Option<Meaning> {
         Some("gas") => state(Quantity::Gas),
         Some("carbon_monoxide") => state(Quantity::CoAlarm),
         Some("moisture") => state(Quantity::WaterLeak),
+        Some("heat") if has(HEATING) => None,
         Some("heat") => state(Quantity::Heat),
         Some("door" | "window" | "opening" | "garage_door") => state(Quantity::Open),
         // On is unlocked.
@@ -184,7 +194,7 @@ pub fn binary(class: Option<&str>, names: &[&str]) -> Option<Meaning> {
         Some("occupancy" | "presence") => state(Quantity::Presence),
         Some("vibration") => state(Quantity::Vibration),
         Some("tamper") => state(Quantity::Tamper),
-        Some("power") if has(&["mains", "grid", "ac", "supply", "input"]) => state(Quantity::Mains),
+        Some("power") if has(&["mains", "grid", "supply", "input"]) => state(Quantity::Mains),
         Some("problem") if !has(&["battery", "batt", "low"]) => state(Quantity::Fault),
         Some("safety") | None if has(&["sos", "panic", "emergency"]) => Some(Meaning::Event(EventKind::PanicPressed)),
         None if has(&["smoke"]) => state(Quantity::Smoke),

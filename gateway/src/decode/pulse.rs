@@ -166,13 +166,27 @@ impl Pulse {
                 _ => {}
             }
         }
-        // The words of the common water meters' status; DRY is one without water in it.
+        // The words of the common meters' and detectors' status; DRY is a water meter without water in it.
         if let Some(status) = json.string("status").or_else(|| json.string("current_status")) {
             let has = |word: &str| status.split(|c: char| !c.is_ascii_alphanumeric()).any(|w| w.eq_ignore_ascii_case(word));
-            if has("LEAK") || has("BURST") || has("LEAKING") {
-                readings.state(Quantity::WaterLeak, 0, true);
-            } else if has("OK") {
-                readings.state(Quantity::WaterLeak, 0, false);
+            if media.contains("smoke") {
+                if has("SMOKE") {
+                    readings.state(Quantity::Smoke, 0, true);
+                } else if has("OK") {
+                    readings.state(Quantity::Smoke, 0, false);
+                }
+            } else if media.contains("water") {
+                if has("LEAK") || has("BURST") || has("LEAKING") {
+                    readings.state(Quantity::WaterLeak, 0, true);
+                } else if has("OK") {
+                    readings.state(Quantity::WaterLeak, 0, false);
+                }
+            } else if json.string("meter").as_deref() == Some("lansendw") {
+                if has("OPEN") {
+                    readings.state(Quantity::Open, 0, true);
+                } else if has("CLOSED") {
+                    readings.state(Quantity::Open, 0, false);
+                }
             }
         }
         let mut bodies = Vec::new();
@@ -244,6 +258,9 @@ impl Pulse {
                 "depth_cm" => add(Quantity::WaterLevel, "cm"),
                 "volume_m3" => add(Quantity::WaterVolume, "m³"),
                 "tamper" => add(Quantity::Tamper, ""),
+                "contact_open" | "reed_open" if key == "contact_open" || json.get("contact_open").is_none() => add(Quantity::Open, ""),
+                "detect_wet" => add(Quantity::WaterLeak, ""),
+                "battery_mV" => add(Quantity::BatteryVoltage, "mV"),
                 "rssi" => add(Quantity::SignalStrength, "dBm"),
                 // American utility meters count in units that only the utility knows.
                 "consumption_data" | "Consumption" | "consumption" => {

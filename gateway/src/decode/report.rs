@@ -236,9 +236,17 @@ fn describe(d: &DeviceInfo) -> String {
     text
 }
 
-/// Control characters of a stranger's text must not reach the terminal.
+/// A stranger's text: what moves the cursor or turns the reading direction round must not reach the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ pub struct Shelly {
     blu: blu::Registry,
     /// Components that report errors.
     faulty: BTreeSet<(DeviceId, String)>,
+    /// Meters: their `temperature:0` is that of the device inside, no room's.
+    meters: BTreeSet<DeviceId>,
+    /// Devices that have had a supply: on the others, which run on batteries all their life, its absence is no news.
+    supplied: BTreeSet<DeviceId>,
 }
 
 #[derive(Default)]
@@ -260,7 +264,24 @@ impl Shelly {
                 report.readings.event(EventKind::Test);
             }
         }
+        if key.starts_with("em:") || key.starts_with("em1:") {
+            if self.meters.len() < MAX_DEVICES {
+                self.meters.insert(report.device.clone());
+            }
+        } else if key.starts_with("temperature:") && self.meters.contains(&report.device) {
+            return;
+        }
         component::read(key, status, &mut report.readings);
+        if key.starts_with("devicepower:")
+            && let Some(present) = status.at(&["external", "present"]).and_then(|v| v.scalar().state())
+        {
+            if present && self.supplied.len() < MAX_DEVICES {
+                self.supplied.insert(report.device.clone());
+            }
+            if self.supplied.contains(&report.device) {
+                report.readings.state(Quantity::Mains, 0, present);
+            }
+        }
         let fault = (report.device.clone(), key.to_owned());
         let known = self.faulty.contains(&fault);
         match status.get("errors").map(|e| !e.elements().is_empty()) {
@@ -371,6 +392,9 @@ impl Decoder for Shelly {
     fn learn(&mut self, inventory: &[DeviceInfo], directory: &mut Directory) {
         for info in inventory.iter().filter(|i| !i.removed) {
             let Some(name) = info.device.as_ref().and_then(|d| d.as_str().strip_prefix(PREFIX)) else { continue };
+            if let Some(device) = info.device.as_ref().filter(|_| info.quantities.contains(&Quantity::Mains)) {
+                self.supplied.insert(device.clone());
+            }
             // An id with a hash was made of a prefix that cannot be had back.
             if !name.starts_with("blu.") && !name.contains('~') && self.devices.len() < MAX_DEVICES {
                 let known = self.devices.entry(name.to_owned()).or_default();

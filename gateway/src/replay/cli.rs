@@ -136,6 +136,10 @@ pub fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     }
     let exact = exact(&source, range, &mut step)?;
     progress.finish_and_clear();
+    if exact.last <= exact.after {
+        // Nothing compared is nothing proved.
+        return Err(miette::miette!("no input lies in that time; without --from and --to the whole log is replayed"));
+    }
     if args.json {
         let mut value = serde_json::to_value(&exact).into_diagnostic()?;
         if let Some(v) = value.as_object_mut() {

@@ -350,3 +350,21 @@ fn the_registry_is_bounded() {
     let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(20_000));
     assert!(say(&mut d, "homeassistant/sensor/long/config", &long).contains("longer than"));
 }
+
+/// Constructed after announcements of router scripts and boiler gateways.
+#[test]
+fn a_warm_processor_and_a_heater_at_work_are_no_fire() {
+    let mut d = decoders();
+    let announce = |d: &mut _, component: &str, object: &str, rest: &str| {
+        let config = format!(r#"{{"name":"{object}","stat_t":"dev/{object}","uniq_id":"{object}",{rest},"dev":{{"ids":["dev"]}}}}"#);
+        say(d, &format!("homeassistant/{component}/{object}/config"), &config)
+    };
+    announce(&mut d, "sensor", "CPU temperature", r#""dev_cla":"temperature","unit_of_meas":"°C","ent_cat":"diagnostic""#);
+    announce(&mut d, "sensor", "Hall temperature", r#""dev_cla":"temperature","unit_of_meas":"°C""#);
+    announce(&mut d, "binary_sensor", "Boiler flame", r#""dev_cla":"heat""#);
+    announce(&mut d, "binary_sensor", "Heat alarm", r#""dev_cla":"heat""#);
+    assert!(!say(&mut d, "dev/CPU temperature", "83").contains("temperature="));
+    assert!(say(&mut d, "dev/Hall temperature", "21").contains("temperature=21"));
+    assert!(!say(&mut d, "dev/Boiler flame", "ON").contains("heat="));
+    assert!(say(&mut d, "dev/Heat alarm", "ON").contains("heat=1"));
+}

@@ -41,3 +41,20 @@ fn a_meter_reader_is_known_by_its_name() {
     );
     assert_eq!(say("thermometer/hall/value", "21"), "not mine");
 }
+
+/// Constructed after the driver tests of wmbusmeters (lansensm, lansendw, munia).
+#[test]
+fn ok_means_what_the_device_watches() {
+    let (mut d, mut directory) = (Pulse::default(), Directory::default());
+    let mut say = |media: &str, meter: &str, status: &str| {
+        let payload = format!(
+            r#"{{"media":"{media}","meter":"{meter}","name":"hall","id":"00010204","status":"{status}","timestamp":"2024-01-02T03:04:05Z","_":"telegram"}}"#
+        );
+        decode(&mut d, &mut directory, "wmbusmeters/hall", &payload)
+    };
+    assert!(say("smoke detector", "lansensm", "SMOKE").ends_with("smoke=1"));
+    assert!(say("smoke detector", "lansensm", "OK").ends_with("smoke=0"));
+    assert!(say("reserved", "lansendw", "OPEN").ends_with("open=1"));
+    assert!(!say("room sensor", "munia", "OK").contains("water_leak"));
+    assert!(say("water", "multical21", "OK").ends_with("water_leak=0"));
+}

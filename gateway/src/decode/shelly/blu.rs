@@ -116,7 +116,8 @@ fn add(key: &str, quantity: Quantity, channel: u8, value: &Scalar<'_>, unit: &st
 }
 
 fn field_of(name: &str) -> Option<(Quantity, &'static str)> {
-    Some(match name {
+    // openHAB's script writes them with a capital.
+    Some(match name.to_ascii_lowercase().as_str() {
         "battery" => (Quantity::Battery, ""),
         "temperature" => (Quantity::Temperature, "°C"),
         "humidity" => (Quantity::Humidity, ""),

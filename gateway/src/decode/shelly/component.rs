@@ -107,9 +107,4 @@ pub fn read(key: &str, status: Json<'_>, readings: &mut Readings) {
         }
         _ => {}
     }
-    if kind == "devicepower"
-        && let Some(present) = status.at(&["external", "present"]).and_then(|v| v.scalar().state())
-    {
-        readings.state(Quantity::Mains, channel, present);
-    }
 }

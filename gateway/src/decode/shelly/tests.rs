@@ -11,7 +11,7 @@ const TABLE: &[(&str, &str)] = &[
     ("own-prefix-status", "shelly.ShellyLichtGarten: power=0 voltage=238.3 current=0 energy=2.691 relay=0"),
     ("ht-temperature", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: temperature=29.9"#),
     ("ht-humidity", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: humidity=51.6"#),
-    ("ht-power", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: battery=100 battery_voltage=6.34 mains=0"#),
+    ("ht-power", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: battery=100 battery_voltage=6.34"#),
     ("ht-sys", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; +shelly.shellyhtg3-3030f9ec8468 period=7200; shelly.shellyhtg3-3030f9ec8468:"#),
     ("plug-info", r#"+shelly.shellyplugus-c049ef8c30e4 make="Shelly" model="shellyplugus"; +shelly.shellyplugus-c049ef8c30e4 make="Shelly" model="SNPL-00116US PlugUS" firmware="1.1.0"; shelly.shellyplugus-c049ef8c30e4:"#),
     ("smoke", r#"+shelly.shellyplussmoke-a0a3b3b8ae48 make="Shelly" model="shellyplussmoke"; shelly.shellyplussmoke-a0a3b3b8ae48: smoke=0"#),
@@ -35,7 +35,7 @@ const TABLE: &[(&str, &str)] = &[
     ("notify-on", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326851410: voltage=224.2 relay=1"#),
     ("notify-off", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326875040: power=0 voltage=0 relay=0"#),
     ("own-prefix-humidity", "shelly.shellyht-livingroom: humidity=57"),
-    ("own-prefix-power", "shelly.shellyht-livingroom: battery=73 battery_voltage=5.46 mains=0"),
+    ("own-prefix-power", "shelly.shellyht-livingroom: battery=73 battery_voltage=5.46"),
     ("em-three-phases", r#"+shelly.shelly3em63g3-84fce6367400 make="Shelly" model="shelly3em63g3"; shelly.shelly3em63g3-84fce6367400: power=5.9 power.1=2.1 voltage.1=235.6 current.1=0.03 power.2=2.1 voltage.2=236.4 current.2=0.03 power.3=1.8 voltage.3=236.2 current.3=0.029"#),
     ("emdata-three-phases", r#"+shelly.shelly3em63g3-84fce6367400 make="Shelly" model="shelly3em63g3"; shelly.shelly3em63g3-84fce6367400: energy=20.527 energy.1=6.966 energy.2=7.108 energy.3=6.453"#),
     ("em1-of-two", r#"+shelly.shellyproem50-08f9e0e67204 make="Shelly" model="shellyproem50"; shelly.shellyproem50-08f9e0e67204: power.1=6769.3 voltage.1=221.4 current.1=30.665"#),
@@ -151,4 +151,26 @@ fn a_script_passes_on_what_a_bluetooth_device_broadcasts() {
         ),
         (t, &frame(open), "; shelly.blu.0ceff6010203: battery=46 illuminance=18 open=1 tilt=0 rssi=-48"),
     ]);
+}
+
+/// Constructed.
+#[test]
+fn a_device_that_never_had_mains_has_not_lost_it() {
+    let power = |present: bool| format!(r#"{{"id":0,"battery":{{"V":6.1,"percent":98}},"external":{{"present":{present}}}}}"#);
+    let topic = "shellyhtg3-3030f9ec8468/status/devicepower:0";
+    let (mut d, mut directory) = (Shelly::default(), Directory::default());
+    let mut say = |present| decode(&mut d, &mut directory, topic, &power(present));
+    assert!(!say(false).contains("mains"));
+    assert!(say(true).ends_with("mains=1"));
+    assert!(say(false).ends_with("mains=0"));
+}
+
+/// Constructed: energy meters tell the temperature of their own inside, 46 to 50 °C in real status dumps.
+#[test]
+fn a_meter_s_own_warmth_is_no_room_s() {
+    let (mut d, mut directory) = (Shelly::default(), Directory::default());
+    let mut say = |topic: &str, payload: &str| decode(&mut d, &mut directory, topic, payload);
+    assert!(say("shellypro3em-aabbccddeeff/status/em:0", r#"{"id":0,"total_act_power":10.5}"#).contains("power=10.5"));
+    assert!(!say("shellypro3em-aabbccddeeff/status/temperature:0", r#"{"id":0,"tC":48.2}"#).contains("temperature"));
+    assert!(say("shellyhtg3-3030f9ec8468/status/temperature:0", r#"{"id":0,"tC":22.1}"#).contains("temperature=22.1"));
 }

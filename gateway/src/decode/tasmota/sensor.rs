@@ -79,7 +79,8 @@ pub fn zigbee(received: Json<'_>, via: &DeviceId, via_name: &str, retained: bool
         let Some(child) = device_id(PREFIX, &format!("zb.{via_name}.{address}")) else { continue };
         let mut own = Readings::default();
         sensor("", value, &units, &child, &mut Channels::default(), &mut own);
-        let name = value.string("Name").unwrap_or(address);
+        // With the option that uses names as keys there is no `Name`.
+        let name = value.string("Name").unwrap_or_else(|| if key.starts_with("0x") { address } else { key.to_string() });
         bodies.extend(passed_on(child, via, &name, own, retained));
     }
     bodies
@@ -99,6 +100,10 @@ fn passed_on(child: DeviceId, via: &DeviceId, name: &str, readings: Readings, re
 
 /// One sensor's object.
 fn sensor(name: &str, object: Json<'_>, units: &Units, device: &DeviceId, channels: &mut Channels, readings: &mut Readings) {
+    // The processor's own temperature, which every build for the ESP32 tells unasked: no room's, and hot enough for a fire.
+    if name == "ESP32" {
+        return;
+    }
     for (key, value) in object.members() {
         // `ANALOG` numbers its inputs: `Temperature1`, and `CTEnergy1` with an object of its own.
         let plain = if name == "ANALOG" { key.trim_end_matches(|c: char| c.is_ascii_digit()) } else { key.as_ref() };

@@ -152,3 +152,15 @@ fn whose_topics_are() {
         assert_eq!(d.owner(topic), owner, "{topic}");
     }
 }
+
+/// The second is of Tasmota's documentation of the ESP32 (docs/ESP32.md); hotter ones, up to 65.6, are seen.
+#[test]
+fn a_processor_s_heat_is_no_fire() {
+    let (mut d, mut directory) = (Tasmota::default(), Directory::default());
+    let mut say = |payload: &str| decode(&mut d, &mut directory, "tele/tasmota_17A5A0/SENSOR", payload);
+    assert!(
+        say(r#"{"Time":"2021-01-01T00:00:00","DS18B20":{"Temperature":21},"ESP32":{"Temperature":65.6},"TempUnit":"C"}"#)
+            .ends_with("temperature=21")
+    );
+    assert!(!say(r#"{"Time":"2021-01-01T00:00:00","ESP32":{"Temperature":41.7},"TempUnit":"C"}"#).contains("temperature"));
+}
