@@ -49,6 +49,8 @@ fn devices_of_many_conventions_are_understood_without_configuration() {
     ];
     let native = br#"{"v":1,"site":"site-1","device":"th-1","boot":1,"seq":1,"uptime":1,"readings":{"temperature":21.5}}"#;
     sender.publish_and_wait("tuoan/v1/site-1/th-1/telemetry", native).unwrap();
+    let list = include_str!("../../gateway/tests/fixtures/decode/zigbee2mqtt/bridge-devices.json");
+    sender.publish_and_wait("zigbee2mqtt/bridge/devices", list.as_bytes()).unwrap();
     // A message from each in turn, as they come in a building.
     let mut sessions: Vec<_> = conventions.iter().map(|(c, _)| captured(c).into_iter()).collect();
     loop {
