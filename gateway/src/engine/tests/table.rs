@@ -1,6 +1,6 @@
 //! `docs/hazards.md` is made from the packs and from this list, and is compared with them: a hazard, a rule or a test that is missing is found out.
 //!
-//! `TUOAN_WRITE_DOCS=1 cargo test -p tuoan --lib hazards_are_documented` writes it anew.
+//! `WRITE_DOCS=1 cargo test -p tuoan --lib hazards_are_documented` writes it anew.
 use crate::engine::rules::{self, Catalogue, parse::parse};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -157,12 +157,12 @@ fn hazards_are_documented() {
         }
     }
     let (path, wanted) = (root.join("docs/hazards.md"), table());
-    if std::env::var_os("TUOAN_WRITE_DOCS").is_some() {
+    if std::env::var_os("WRITE_DOCS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     }
     let is = std::fs::read_to_string(&path).unwrap_or_default();
     let missing: Vec<&str> = wanted.lines().filter(|l| !is.lines().any(|i| i == *l)).collect();
-    assert!(is == wanted, "docs/hazards.md is not up to date; TUOAN_WRITE_DOCS=1 writes it anew. It lacks:\n{}", missing.join("\n"));
+    assert!(is == wanted, "docs/hazards.md is not up to date; WRITE_DOCS=1 writes it anew. It lacks:\n{}", missing.join("\n"));
 }
 
 /// A rule must be seen to raise, and to leave alone what it should.
