@@ -56,7 +56,8 @@ step "Build the programs"
 cargo build --release --workspace --bins
 
 step "Unit, property and end-to-end tests"
-cargo test --release --workspace
+# Every suite runs, so that one run names all that fails.
+cargo test --release --workspace --no-fail-fast
 
 step "The rules' own test cases"
 cargo run --release --quiet -- rules check
