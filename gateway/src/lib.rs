@@ -15,6 +15,6 @@ pub mod ingest;
 pub mod metrics;
 pub mod pipeline;
 pub mod replay;
-pub mod runtime;
+pub use tuoan_vision::runtime;
 pub mod store;
 pub mod web;

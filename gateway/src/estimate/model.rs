@@ -1,6 +1,6 @@
 //! The room-climate model: which file, whether it is what it says it is, one pass over a minute's features.
 use super::features::{CHANNELS, FEATURES};
-use crate::runtime::{self, Choice, Model, Port, RuntimeError};
+use crate::runtime::{self, Choice, Model, Port, RuntimeError, Tensor};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,8 +8,12 @@ use std::time::Duration;
 
 /// What a model of this kind takes and gives. Another model of the same contract may take its place by configuration.
 pub const CONTRACT: &str = "room-climate/1";
-const INPUT: Port = ("features", FEATURES);
-const OUTPUTS: &[Port] = &[("occupancy", 1), ("error", 1), ("by_channel", CHANNELS.len())];
+const INPUT: Port = Port { name: "features", shape: &[1, FEATURES] };
+const OUTPUTS: &[Port] = &[
+    Port { name: "occupancy", shape: &[1, 1] },
+    Port { name: "error", shape: &[1, 1] },
+    Port { name: "by_channel", shape: &[1, CHANNELS.len()] },
+];
 
 const BUILT_IN: &[u8] = include_bytes!("../../../models/room-climate/model.onnx");
 const BUILT_IN_SAYS: &str = include_str!("../../../models/room-climate/model.toml");
@@ -130,7 +134,7 @@ impl ClimateModel {
     /// # Errors
     /// The backend fails, or the answer is no number.
     pub fn answer(&mut self, features: &[f32; FEATURES]) -> Result<Answer, RuntimeError> {
-        let out = self.model.run(features)?;
+        let out = self.model.run(Tensor::F32(features))?;
         let [occupancy, error, by_channel] = out.as_slice() else { return Err(RuntimeError::Run("it gives too few answers".to_owned())) };
         let mut channels = [0.0; CHANNELS.len()];
         for (to, from) in channels.iter_mut().zip(by_channel) {

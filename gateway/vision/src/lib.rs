@@ -1,0 +1,11 @@
+//! What a picture shows. Pictures in, numbers out: nothing here knows MQTT, the engine, a clock or the disk (but for model files and the pictures that
+//! `tuoan vision` is given), and no picture leaves by it but with faces blurred.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`runtime`] | which program runs the models |
+//! | [`sight`] | what one frame shows: people, poses, faces, things |
+//! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+pub mod runtime;
+pub mod setup;
+pub mod sight;

@@ -1,0 +1,65 @@
+//! What an installer says of a camera, as it stands in the site file. Integers only: it is part of the log's configuration.
+use serde::{Deserialize, Serialize};
+
+/// A corner, in thousandths of the picture's width and height from its upper left corner.
+pub type Corner = [u16; 2];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AreaKind {
+    /// The floor of a room where children are.
+    Room,
+    /// The floor before an exit.
+    Exit,
+    /// A cot or mattress.
+    Bed,
+    Window,
+    Stairs,
+    Kitchen,
+    /// An escape route that must be kept clear.
+    Escape,
+    /// Nothing here counts: a mirror, a screen, a street behind glass.
+    Ignore,
+}
+
+/// A polygon on the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    pub kind: AreaKind,
+    /// The site's zone that its findings belong to; that of the camera when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// 3 to 32 corners.
+    pub corners: Vec<Corner>,
+}
+
+/// How the floor lies in the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Floor {
+    /// Feet and top of the head of a person of known height, at 3 places or more that are not in one line.
+    Walked { height_cm: u16, places: Vec<[Corner; 2]> },
+    /// The corners of a rectangle on the floor, of known sides: first along `width_cm`, then along `depth_cm`; and how high the camera hangs.
+    Rectangle { corners: [Corner; 4], width_cm: u16, depth_cm: u16, camera_cm: u16 },
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    /// The placed device of role `camera`.
+    pub device: String,
+    #[serde(default)]
+    pub areas: Vec<Area>,
+    /// Without it nobody is an adult or a child, and the rules about children are off for this camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Floor>,
+    /// Frames that it shall send in ten seconds, 2 to 100; fewer than half of them is blindness.
+    #[serde(default = "ten", rename = "frames_per_10s")]
+    pub rate: u16,
+}
+
+fn ten() -> u16 {
+    10
+}
