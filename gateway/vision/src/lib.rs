@@ -3,9 +3,15 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`picture`] | a picture in memory; bounded decoding of foreign bytes |
+//! | [`models`] | the models' contracts, what happens before and after them |
+//! | [`eye`] | the models put together: who and what is in a picture |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+pub mod eye;
+pub mod models;
+pub mod picture;
 pub mod runtime;
 pub mod setup;
 pub mod sight;
