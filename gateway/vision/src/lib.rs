@@ -3,9 +3,11 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+pub mod integrity;
 pub mod runtime;
 pub mod setup;
 pub mod sight;
