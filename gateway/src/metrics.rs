@@ -39,6 +39,9 @@ pub struct Metrics {
     /// Camera frames taken, and those overwritten by a newer one before anybody looked.
     pub frames: Counter,
     pub frames_dropped: Counter,
+    /// Left out because their camera sends more than it may; and those that are no whole picture of a camera's, or old.
+    pub frames_thinned: Counter,
+    pub frames_refused: Counter,
     /// Of an outside broker, by its own word (`$SYS`): messages it has dropped.
     pub broker_dropped: Counter,
     pub commits: Counter,
@@ -82,6 +85,8 @@ impl Metrics {
         let refused = counter("messages_refused", "MQTT messages refused before the pipeline: not authorised or too large");
         let frames = counter("frames_received", "Camera frames taken");
         let frames_dropped = counter("frames_dropped", "Camera frames replaced by a newer one before they were used");
+        let frames_thinned = counter("frames_thinned", "Camera frames left out because their camera sends more than it may");
+        let frames_refused = counter("frames_refused", "Camera frames refused: broken, too large, old, or on a topic that is no camera's");
         let broker_dropped = counter("broker_dropped_messages", "Messages that the outside broker says it has dropped");
         let commits = counter("commits", "Transactions committed");
         let commit_failures = counter("commit_failures", "Transactions that the disk did not take; each is retried");
@@ -118,6 +123,8 @@ impl Metrics {
             refused,
             frames,
             frames_dropped,
+            frames_thinned,
+            frames_refused,
             broker_dropped,
             commits,
             commit_failures,

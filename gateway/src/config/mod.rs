@@ -5,6 +5,7 @@ use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
 use crate::estimate::model::Source;
+use crate::ingest::frames::{MAX_FPS, Mapped, TopicSpec};
 use crate::ingest::hikvision;
 use crate::runtime;
 use figment::Figment;
@@ -32,6 +33,7 @@ pub struct Config {
     pub clock_trust: ClockTrust,
     pub runtime: Runtime,
     pub mappings: Vec<MappingSpec>,
+    pub vision: Vision,
     /// Cameras and recorders whose event streams are read.
     pub hikvision: Vec<hikvision::Source>,
 }
@@ -122,6 +124,28 @@ pub struct Runtime {
     pub onnx: runtime::Choice,
     pub room_climate: Source,
 }
+
+/// How the cameras of the site file are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vision {
+    /// False: frames are counted and forgotten, and no zone counts as watched by a camera.
+    pub enabled: bool,
+    /// Threads that run the models, 1 to [`MAX_WORKERS`]; `None`: as many as the machine has cores, less one.
+    pub workers: Option<u8>,
+    /// Most frames a second that are taken of one camera.
+    pub fps: u8,
+    /// Cameras that publish on topics of their own.
+    pub topics: Vec<TopicSpec>,
+}
+
+impl Default for Vision {
+    fn default() -> Vision {
+        Vision { enabled: true, workers: None, fps: MAX_FPS, topics: Vec::new() }
+    }
+}
+
+/// More would take the other parts' memory and gain nothing on such boxes.
+pub const MAX_WORKERS: u8 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockTrust {
@@ -224,6 +248,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
     let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
+    let vision = read_vision(f.table("vision").unwrap_or_default(), f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
@@ -254,6 +279,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         clock_trust,
         runtime,
         mappings,
+        vision,
         hikvision,
     })
 }
@@ -450,6 +476,28 @@ fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime
     };
     f.finish();
     Runtime { onnx, room_climate }
+}
+
+fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
+    let mut f = Fields::new("vision", dict, problems);
+    let default = Vision::default();
+    let enabled = f.take("enabled").unwrap_or(default.enabled);
+    let workers = f.take("workers");
+    if workers.is_some_and(|n| !(1..=MAX_WORKERS).contains(&n)) {
+        f.problem("workers", format!("must be 1 to {MAX_WORKERS}; left out, it is one less than the machine has cores"));
+    }
+    let fps = f.take("fps").unwrap_or(default.fps);
+    if !(1..=MAX_FPS).contains(&fps) {
+        f.problem("fps", format!("must be 1 to {MAX_FPS} frames a second"));
+    }
+    let topics: Vec<TopicSpec> = f.take("topic").unwrap_or_default();
+    for spec in &topics {
+        for text in Mapped::compile(spec).err().unwrap_or_default() {
+            f.problem("topic", format!("{}: {text}", spec.topic));
+        }
+    }
+    f.finish();
+    Vision { enabled, workers, fps, topics }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {

@@ -26,6 +26,7 @@ use crate::engine::view::View;
 use crate::engine::{Body, Command, State};
 use crate::estimate::Estimator;
 use crate::estimate::model::ClimateModel;
+use crate::ingest::frames::{Announced, Refusal};
 use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
@@ -138,6 +139,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
     let (inbound_tx, inbound) = mpsc::channel(INBOUND_QUEUE);
     let (control_tx, control) = mpsc::channel(CONTROL_QUEUE);
     let (emergency_tx, emergency) = mpsc::channel(EMERGENCY_QUEUE);
+    let mut decoders = Decoders::standard(config.mappings);
     let handle = Handle {
         inbound: inbound_tx,
         control: control_tx,
@@ -148,8 +150,8 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         ops: store.ops.clone(),
         metrics: Arc::clone(&metrics),
         log: recovered.log,
+        pictures: decoders.pictures(),
     };
-    let mut decoders = Decoders::standard(config.mappings);
     // Or a bridge's device would have another id until its bridge has named it again.
     decoders.learn(&state.inventory());
     let runner = run::Runner::new(run::Parts {
@@ -204,6 +206,8 @@ pub struct Handle {
     pub metrics: Arc<Metrics>,
     /// This gateway's log.
     pub log: LogId,
+    /// Topics that discovery says carry pictures, as they become known.
+    pub pictures: Announced,
 }
 
 /// Requests to the engine's thread.
@@ -212,6 +216,8 @@ pub enum Control {
     Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Put an override of a rule in force, or end it; answered after the commit: the new position, or why not.
     Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
+    /// Put camera frames that were refused into the quarantine: the reasons, no pictures.
+    Refused(Vec<Refusal>),
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.
