@@ -3,9 +3,13 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
+//! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+pub mod integrity;
 pub mod runtime;
+pub mod scene;
 pub mod setup;
 pub mod sight;
