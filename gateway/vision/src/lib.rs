@@ -3,9 +3,12 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`blur`] | faces made unrecognisable before anything is stored or shown |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+pub mod blur;
+pub mod picture;
 pub mod runtime;
 pub mod setup;
 pub mod sight;
