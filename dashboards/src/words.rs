@@ -7,7 +7,7 @@ use time::{OffsetDateTime, UtcOffset};
 use tuoan_protocol::{Basis, Fixed, Quantity, Severity, Transition};
 
 /// Ids of the hazard catalogue, each with a name and an advice in both languages.
-pub const HAZARDS: [&str; 42] = [
+pub const HAZARDS: [&str; 43] = [
     "fire.smoke",
     "gas.leak",
     "co.high",
@@ -38,6 +38,7 @@ pub const HAZARDS: [&str; 42] = [
     "fridge.temp",
     "power.after_close",
     "ebike.in_escape",
+    "crowding",
     "health.fever",
     "health.cluster",
     "exit.blocked",
@@ -66,7 +67,24 @@ pub const WORDS: [(&str, &[&str]); 12] = [
     ("basis", &["confirmed", "inferred"]),
     ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),
     ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed"]),
-    ("zone-kind", &["activity", "nap", "corridor", "washroom", "kitchen", "exit", "stairs_gate", "yard", "office", "power", "storage"]),
+    (
+        "zone-kind",
+        &[
+            "activity",
+            "nap",
+            "corridor",
+            "washroom",
+            "changing",
+            "nursing",
+            "kitchen",
+            "exit",
+            "stairs_gate",
+            "yard",
+            "office",
+            "power",
+            "storage",
+        ],
+    ),
     ("phase", &["care", "drop_off", "nap", "collection", "staff", "closed"]),
     (
         "role",

@@ -128,6 +128,10 @@ pub enum ZoneKind {
     Nap,
     Corridor,
     Washroom,
+    /// 换尿布间: where children are changed.
+    Changing,
+    /// 哺乳室.
+    Nursing,
     Kitchen,
     Exit,
     StairsGate,

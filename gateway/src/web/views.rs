@@ -234,6 +234,8 @@ pub fn kind(kind: ZoneKind) -> &'static str {
         ZoneKind::Nap => "nap",
         ZoneKind::Corridor => "corridor",
         ZoneKind::Washroom => "washroom",
+        ZoneKind::Changing => "changing",
+        ZoneKind::Nursing => "nursing",
         ZoneKind::Kitchen => "kitchen",
         ZoneKind::Exit => "exit",
         ZoneKind::StairsGate => "stairs_gate",

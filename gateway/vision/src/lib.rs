@@ -4,11 +4,15 @@
 //! | module | holds |
 //! |---|---|
 //! | [`blur`] | faces made unrecognisable before anything is stored or shown |
+//! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
+//! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
 pub mod blur;
+pub mod integrity;
 pub mod picture;
 pub mod runtime;
+pub mod scene;
 pub mod setup;
 pub mod sight;
