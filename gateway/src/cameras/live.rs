@@ -1,9 +1,10 @@
 //! What is known of each camera at this moment: figures always, a picture only while somebody is authorised to watch.
 //!
-//! The worker writes ([`Live::report`], [`Live::show`]), the pages read. Times are UTC milliseconds of the gateway's clock, but for leases, which run
-//! by the clock that never goes back ([`crate::clock::Clock::monotonic_ms`]): setting the clock must not lengthen them.
+//! The worker writes ([`Live::report`], [`Live::show`]), the pages read. Times are UTC milliseconds of the gateway's clock, but for leave to watch, which
+//! runs by the clock that never goes back ([`crate::clock::Clock::monotonic_ms`]).
 //!
-//! What must hold: without a lease no picture is kept; when the last lease ends the picture goes; no other picture than a blurred one comes in.
+//! What must hold: without leave no picture is kept; when the last leave ends the picture goes; no other picture than a blurred one comes in.
+use super::access::{Lease, Leases};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -16,8 +17,6 @@ use tuoan_vision::sight::{Face, Pose, Posture, Rect, Thing};
 const REMEMBERED: usize = 256;
 /// The frame rate is counted over so long.
 const RATE_MS: i64 = 30_000;
-/// Who may watch one camera at once.
-const LEASES: usize = 8;
 
 /// A person as drawn over the picture: numbers, nobody's likeness.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,17 +80,6 @@ pub struct Status {
     pub watchers: usize,
 }
 
-/// Leave to watch one camera until a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// Key of the session that it was given to.
-    pub session: String,
-    pub actor: String,
-    pub reason: String,
-    /// Monotonic milliseconds.
-    pub ends_ms: i64,
-}
-
 /// Why no picture is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPicture {
@@ -107,31 +95,38 @@ struct Camera {
     /// Arrival, lag, looked.
     frames: VecDeque<(i64, u32, bool)>,
     shot: Option<Arc<Shot>>,
-    leases: Vec<Lease>,
 }
 
-impl Camera {
-    /// Leases that are over go, and with the last one the picture.
-    fn watchers(&mut self, now_ms: i64) -> usize {
-        self.leases.retain(|l| l.ends_ms > now_ms);
-        if self.leases.is_empty() {
-            self.shot = None;
+#[derive(Default)]
+struct State {
+    cameras: BTreeMap<DeviceId, Camera>,
+    leases: Leases<DeviceId>,
+}
+
+impl State {
+    /// How many may watch; when nobody may, the picture goes.
+    fn watchers(&mut self, device: &DeviceId, now_ms: i64) -> usize {
+        let watchers = self.leases.count(device, now_ms);
+        if watchers == 0
+            && let Some(camera) = self.cameras.get_mut(device)
+        {
+            camera.shot = None;
         }
-        self.leases.len()
+        watchers
     }
 }
 
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Live {
-    cameras: Arc<Mutex<BTreeMap<DeviceId, Camera>>>,
+    state: Arc<Mutex<State>>,
     setups: Arc<watch::Sender<Arc<Vec<setup::Camera>>>>,
 }
 
 impl Live {
     /// Of the cameras that the configuration in force names.
     pub fn new(setups: Vec<setup::Camera>) -> Live {
-        Live { cameras: Arc::default(), setups: Arc::new(watch::Sender::new(Arc::new(setups))) }
+        Live { state: Arc::default(), setups: Arc::new(watch::Sender::new(Arc::new(setups))) }
     }
 
     /// How the cameras are set up now; changes when somebody draws an area or calibrates.
@@ -149,8 +144,8 @@ impl Live {
 
     /// Worker: a frame was dealt with. Only for cameras that the desk admits, so their number is bounded there.
     pub fn report(&self, device: &DeviceId, report: Report) {
-        let mut cameras = self.lock();
-        let camera = cameras.entry(device.clone()).or_default();
+        let mut state = self.lock();
+        let camera = state.cameras.entry(device.clone()).or_default();
         if camera.frames.len() >= REMEMBERED {
             camera.frames.pop_front();
         }
@@ -160,53 +155,41 @@ impl Live {
 
     /// Worker: blindness without a frame (offline), for a camera that may never have sent one.
     pub fn blind(&self, device: &DeviceId, blind: BTreeMap<&'static str, i64>) {
-        self.lock().entry(device.clone()).or_default().newest.blind = blind;
+        self.lock().cameras.entry(device.clone()).or_default().newest.blind = blind;
     }
 
     /// Worker: whether somebody may watch that camera, so that a picture is worth the work.
     pub fn watched(&self, device: &DeviceId, monotonic_ms: i64) -> bool {
-        self.lock().get_mut(device).is_some_and(|c| c.watchers(monotonic_ms) > 0)
+        self.lock().watchers(device, monotonic_ms) > 0
     }
 
     /// Worker: the newest picture. Dropped when nobody may watch.
     pub fn show(&self, device: &DeviceId, monotonic_ms: i64, shot: Shot) {
-        if let Some(camera) = self.lock().get_mut(device)
-            && camera.watchers(monotonic_ms) > 0
-        {
-            camera.shot = Some(Arc::new(shot));
+        let mut state = self.lock();
+        if state.watchers(device, monotonic_ms) > 0 {
+            state.cameras.entry(device.clone()).or_default().shot = Some(Arc::new(shot));
         }
     }
 
-    /// Gives leave, in place of an earlier one of the same session; beyond a few the one that ends first goes.
+    /// Gives leave to watch, which is on record.
     pub fn allow(&self, device: &DeviceId, monotonic_ms: i64, lease: Lease) {
-        let mut cameras = self.lock();
-        let camera = cameras.entry(device.clone()).or_default();
-        camera.watchers(monotonic_ms);
-        camera.leases.retain(|l| l.session != lease.session);
-        while camera.leases.len() >= LEASES {
-            let Some(first) = camera.leases.iter().enumerate().min_by_key(|(_, l)| l.ends_ms).map(|(n, _)| n) else { break };
-            camera.leases.remove(first);
-        }
-        camera.leases.push(lease);
+        let mut state = self.lock();
+        // A picture of an earlier leave goes first.
+        state.watchers(device, monotonic_ms);
+        state.leases.allow(device, monotonic_ms, lease);
     }
 
     /// Takes it back; what it was.
     pub fn end(&self, device: &DeviceId, monotonic_ms: i64, session: &str) -> Option<Lease> {
-        let mut cameras = self.lock();
-        let camera = cameras.get_mut(device)?;
-        camera.watchers(monotonic_ms);
-        let found = camera.leases.iter().position(|l| l.session == session)?;
-        let lease = camera.leases.remove(found);
-        camera.watchers(monotonic_ms);
-        Some(lease)
+        let mut state = self.lock();
+        let ended = state.leases.end(device, monotonic_ms, session);
+        state.watchers(device, monotonic_ms);
+        ended
     }
 
     /// The session's leave, while it lasts.
     pub fn lease(&self, device: &DeviceId, monotonic_ms: i64, session: &str) -> Option<Lease> {
-        let mut cameras = self.lock();
-        let camera = cameras.get_mut(device)?;
-        camera.watchers(monotonic_ms);
-        camera.leases.iter().find(|l| l.session == session).cloned()
+        self.lock().leases.of(device, monotonic_ms, session).cloned()
     }
 
     /// The newest picture, for who may see it.
@@ -214,15 +197,17 @@ impl Live {
     /// # Errors
     /// The session has no leave, or no frame has come yet.
     pub fn picture(&self, device: &DeviceId, monotonic_ms: i64, session: &str) -> Result<Arc<Shot>, NoPicture> {
-        self.lease(device, monotonic_ms, session).ok_or(NoPicture::NotAllowed)?;
-        self.lock().get(device).and_then(|c| c.shot.clone()).ok_or(NoPicture::NotYet)
+        let mut state = self.lock();
+        state.watchers(device, monotonic_ms);
+        state.leases.of(device, monotonic_ms, session).ok_or(NoPicture::NotAllowed)?;
+        state.cameras.get(device).and_then(|c| c.shot.clone()).ok_or(NoPicture::NotYet)
     }
 
     /// The figures of one camera; those of a camera that was never heard are empty.
     pub fn status(&self, device: &DeviceId, utc_ms: i64, monotonic_ms: i64) -> Status {
-        let mut cameras = self.lock();
-        let Some(camera) = cameras.get_mut(device) else { return Status::default() };
-        let watchers = camera.watchers(monotonic_ms);
+        let mut state = self.lock();
+        let watchers = state.watchers(device, monotonic_ms);
+        let Some(camera) = state.cameras.get(device) else { return Status { watchers, ..Status::default() } };
         let recent = camera.frames.iter().filter(|f| f.0.abs_diff(utc_ms) <= RATE_MS as u64);
         let (frames, looked) = recent.fold((0u32, 0u32), |(n, l), f| (n + 1, l + u32::from(f.2)));
         let mut lags: Vec<u32> = camera.frames.iter().filter(|f| f.2).map(|f| f.1).collect();
@@ -242,13 +227,14 @@ impl Live {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Camera>> {
-        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::access::Logged;
     use super::*;
     use tuoan_vision::blur;
     use tuoan_vision::picture::Picture;
@@ -261,7 +247,7 @@ mod tests {
         Shot { received_at_ms: at, width: 8, height: 8, picture, people: Vec::new(), faces: Vec::new(), things: Vec::new() }
     }
     fn lease(session: &str, ends_ms: i64) -> Lease {
-        Lease { session: session.into(), actor: "王园长".into(), reason: "calibration".into(), ends_ms }
+        Lease { session: session.into(), actor: "王园长".into(), reason: "calibration".into(), ends_ms, logged: Logged::for_test() }
     }
 
     #[test]
@@ -290,20 +276,20 @@ mod tests {
         assert_eq!(live.picture(&camera(), 600_001, "a"), Err(NoPicture::NotYet), "the old picture is gone");
         live.show(&camera(), 600_002, shot(2));
         assert_eq!(live.end(&camera(), 600_003, "a").unwrap().actor, "王园长");
-        assert!(live.lock().get(&camera()).unwrap().shot.is_none());
+        assert!(live.lock().cameras.get(&camera()).unwrap().shot.is_none());
         assert_eq!(live.end(&camera(), 600_003, "a"), None);
     }
 
     #[test]
     fn few_watch_at_once_and_the_oldest_leave_makes_room() {
         let live = Live::new(Vec::new());
-        for n in 0..=LEASES {
-            live.allow(&camera(), 0, lease(&n.to_string(), 1000 + n as i64));
+        for n in 0..9 {
+            live.allow(&camera(), 0, lease(&n.to_string(), 1000 + n));
         }
-        assert_eq!(live.status(&camera(), 0, 0).watchers, LEASES);
+        assert_eq!(live.status(&camera(), 0, 0).watchers, 8);
         assert!(live.lease(&camera(), 0, "0").is_none() && live.lease(&camera(), 0, "1").is_some());
         live.allow(&camera(), 0, lease("1", 9000));
-        assert_eq!(live.status(&camera(), 0, 0).watchers, LEASES, "renewed, not doubled");
+        assert_eq!(live.status(&camera(), 0, 0).watchers, 8, "renewed, not doubled");
     }
 
     #[test]
