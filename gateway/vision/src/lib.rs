@@ -13,7 +13,6 @@
 //! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
 pub mod blur;
-
 pub mod eye;
 pub mod integrity;
 pub mod models;
