@@ -1,6 +1,6 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
-use crate::engine::ESTIMATE_PREFIX;
 use crate::engine::input::{Body, DeviceInfo};
+use crate::engine::{ESTIMATE_PREFIX, VISION_PREFIX, is_own};
 use std::collections::BTreeSet;
 use tuoan_protocol::DeviceId;
 
@@ -231,9 +231,9 @@ impl Decoders {
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
         let prefixes = || {
-            self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX]).filter(|p| !p.is_empty())
+            let others = [homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX, VISION_PREFIX];
+            self.list.iter().map(|d| d.prefix()).chain(others).filter(|p| !p.is_empty())
         };
-        let is_estimate = |id: &DeviceId| id.as_str().starts_with(ESTIMATE_PREFIX);
         let own = |id: &DeviceId| match prefix {
             "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),
@@ -244,7 +244,7 @@ impl Decoders {
                 // Home Assistant discovery describes devices of others too; that they are gone is not its to say.
                 Body::Inventory(list) => list
                     .iter()
-                    .filter_map(|info| info.device.as_ref().filter(|id| name != homeassistant::NAME || info.removed || is_estimate(id)))
+                    .filter_map(|info| info.device.as_ref().filter(|id| name != homeassistant::NAME || info.removed || is_own(id)))
                     .find(|id| !own(id)),
                 _ => None,
             };
@@ -332,18 +332,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_speaks_for_the_gateway_s_own_estimates() {
+    fn nobody_speaks_for_the_gateway_s_own_estimates_and_eyes() {
         let mut decoders = all();
-        let raw = |topic, payload| Raw { topic, payload, retained: false };
-        let event = br#"{"v":1,"site":"s","device":"estimate.nap","boot":1,"seq":1,"uptime":1,"kind":"test"}"#;
-        let birth = br#"{"v":1,"site":"s","device":"estimate.nap","presence":"online","make":"x"}"#;
-        for (topic, payload) in [
-            ("tuoan/v1/s/estimate.nap/event", &event[..]),
-            ("tuoan/v1/s/estimate.nap/status", birth),
-            ("kit/estimate.nap/x", br#"{"list":[0,{"x":false}]}"#),
-        ] {
-            let refused = decoders.decode(raw(topic, payload)).unwrap_err();
-            assert!(refused.reason.contains("the device estimate.nap"), "{refused:?}");
+        for own in ["estimate.nap", "vision.nap"] {
+            let event = format!(r#"{{"v":1,"site":"s","device":"{own}","boot":1,"seq":1,"uptime":1,"kind":"test"}}"#);
+            let birth = format!(r#"{{"v":1,"site":"s","device":"{own}","presence":"online","make":"x"}}"#);
+            for (topic, payload) in [
+                (format!("tuoan/v1/s/{own}/event"), event),
+                (format!("tuoan/v1/s/{own}/status"), birth),
+                (format!("kit/{own}/x"), r#"{"list":[0,{"x":false}]}"#.to_owned()),
+            ] {
+                let refused = decoders.decode(Raw { topic: &topic, payload: payload.as_bytes(), retained: false }).unwrap_err();
+                assert!(refused.reason.contains(&format!("the device {own}")), "{refused:?}");
+            }
         }
     }
 

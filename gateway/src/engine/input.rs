@@ -85,15 +85,28 @@ pub struct Message {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Item {
-    Reading { quantity: Quantity, channel: u8, value: Fixed },
-    Event { kind: EventKind, command: Option<u64> },
+    Reading {
+        quantity: Quantity,
+        channel: u8,
+        value: Fixed,
+    },
+    /// What the device said of a quantity holds no longer: it cannot tell now (its camera is covered). What it said last is not believed any more,
+    /// and is not taken for its opposite.
+    Unknown {
+        quantity: Quantity,
+        channel: u8,
+    },
+    Event {
+        kind: EventKind,
+        command: Option<u64>,
+    },
     Presence(Presence),
 }
 
 impl Item {
     pub fn quantity_name(&self) -> Option<&str> {
         match self {
-            Item::Reading { quantity, .. } => Some(quantity.name()),
+            Item::Reading { quantity, .. } | Item::Unknown { quantity, .. } => Some(quantity.name()),
             Item::Event { .. } | Item::Presence(_) => None,
         }
     }

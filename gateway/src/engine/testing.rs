@@ -14,6 +14,7 @@ pub fn class() -> Class {
         name: "托小班".into(),
         care: Care::FullDay,
         age_group: AgeGroup::Toddler,
+        children_per_carer: None,
         care_hours: vec![hours("08:00-18:00")],
         nap: Some(hours("12:00-14:30")),
         drop_off: Some(hours("07:30-08:30")),
@@ -63,6 +64,7 @@ pub fn site() -> Site {
             device("window", "upstairs", Role::Window, None),
         ],
         calendar: Calendar::default(),
+        cameras: vec![],
         overrides: vec![],
     }
 }

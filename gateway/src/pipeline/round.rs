@@ -176,6 +176,7 @@ fn matters(body: &Body) -> bool {
     match body {
         Body::Message(Message { items, .. }) => items.iter().any(|item| match item {
             Item::Reading { quantity, value, .. } => quantity.kind() == Kind::Hazard && value.0 != 0,
+            Item::Unknown { .. } => false,
             Item::Event { kind, .. } => !matches!(kind, EventKind::ButtonPressed | EventKind::Other(_)),
             Item::Presence(presence) => *presence != Presence::Online,
         }),
