@@ -1,6 +1,7 @@
 //! Configuration: one TOML file and the environment (`TUOAN_WEB__LISTEN=...`), read whole, with all problems reported together.
 //!
 //! Paths in the file are relative to the file. A secret may stand in a file of its own (`token_file`); no secret is ever printed.
+use crate::cameras;
 use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
@@ -32,6 +33,10 @@ pub struct Config {
     pub store: Store,
     pub clock_trust: ClockTrust,
     pub runtime: Runtime,
+    /// What is kept of cameras' pictures.
+    pub pictures: cameras::Settings,
+    /// Opens pictures instead of the login's password.
+    pub viewing_password: Option<Secret>,
     pub mappings: Vec<MappingSpec>,
     pub vision: Vision,
     /// Cameras and recorders whose event streams are read.
@@ -249,6 +254,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
     let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
     let vision = read_vision(f.table("vision").unwrap_or_default(), f.problems());
+    let (pictures, viewing_password) = read_pictures(f.table("pictures").unwrap_or_default(), base, f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
@@ -278,6 +284,8 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         store,
         clock_trust,
         runtime,
+        pictures,
+        viewing_password,
         mappings,
         vision,
         hikvision,
@@ -406,6 +414,30 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     let receipts = f.take("receipts").unwrap_or(true);
     f.finish();
     Some(Platform { url: url?, token: token?, receipts })
+}
+
+fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (cameras::Settings, Option<Secret>) {
+    let mut f = Fields::new("pictures", dict, problems);
+    let own = cameras::Settings::default();
+    let mut number = |name: &'static str, own: u32, least: u32, most: u32| {
+        let n: u32 = f.take(name).unwrap_or(own);
+        if !(least..=most).contains(&n) {
+            f.problem(name, format!("{n} does not go; write a number from {least} to {most}"));
+        }
+        n.clamp(least, most)
+    };
+    let settings = cameras::Settings {
+        ring_mb: number("ring_mb", own.ring_mb, 1, 4096),
+        evidence_mb: number("evidence_mb", own.evidence_mb, 16, 1 << 20),
+        evidence_days: number("evidence_days", own.evidence_days, 1, 3650),
+        stills_mb: number("stills_mb", own.stills_mb, 0, 1 << 16),
+        stills_days: number("stills_days", own.stills_days, 1, 3650),
+        key_file: f.take::<PathBuf>("key_file").map(|p| base.join(p)),
+        live: f.take("live").unwrap_or(own.live),
+    };
+    let viewing = secret(&mut f, "viewing_password", "viewing_password_file", base, false);
+    f.finish();
+    (settings, viewing)
 }
 
 fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -> Vec<hikvision::Source> {
