@@ -1,9 +1,6 @@
 //! How much of the picture changed since the last one: the gate that spares looking for people where nothing moved.
 use super::luma::Luma;
 
-/// Cells across and down.
-pub const WIDTH: usize = 80;
-pub const HEIGHT: usize = 45;
 /// A cell changed when it differs by this many levels more than the picture's common change,
 const LEVELS: f32 = 5.0;
 /// or by so many times what cells differ without cause (noise, compression), whichever is more.
@@ -20,7 +17,7 @@ pub struct Motion {
 }
 
 impl Motion {
-    /// `cells` is `WIDTH` x `HEIGHT`.
+    /// Of the size as before.
     pub fn see(&mut self, cells: &Luma) {
         self.share = match &self.last {
             Some(last) if last.data.len() == cells.data.len() => self.compare(&last.data.clone(), &cells.data),
@@ -61,6 +58,9 @@ pub fn median(values: &mut [f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WIDTH: usize = 80;
+    const HEIGHT: usize = 45;
 
     fn cells(f: impl Fn(usize, usize) -> u8) -> Luma {
         Luma { width: WIDTH, height: HEIGHT, data: (0..WIDTH * HEIGHT).map(|i| f(i % WIDTH, i / WIDTH)).collect() }

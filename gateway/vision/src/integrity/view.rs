@@ -192,8 +192,8 @@ impl View {
             texture: gradients.mean_size_above(gradient_noise),
             ..Measures::default()
         };
-        let usable = self.learned.take().filter(|l| l.informative >= FEWEST_BLOCKS);
-        if let Some(learned) = &usable {
+        let learned = self.learned.take();
+        if let Some(learned) = learned.as_ref().filter(|l| l.informative >= FEWEST_BLOCKS) {
             m.known = true;
             m.texture_share = m.texture / learned.texture.max(0.01);
             let directions = gradients.directions(gradient_noise);
@@ -227,8 +227,8 @@ impl View {
                 let directions = Gradients::of(&mean, WIDTH, HEIGHT).directions(noise);
                 m.trace = edges::agreement(&learned.edges, &directions, 0, 0, 0.0).unwrap_or(0.0);
             }
-            self.learned = usable;
         }
+        self.learned = learned;
         self.measures = m;
     }
 }
