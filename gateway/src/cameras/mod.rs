@@ -1,14 +1,10 @@
-//! Cameras: from frames to what is seen.
+//! Cameras: from frames to what is seen, and what becomes of the pictures.
 //!
 //! | file | holds |
 //! |---|---|
 //! | [`gate`] | which frames are worth a look |
 //! | [`schedule`] | whose frame is looked at next, and whether the models keep up |
 //! | [`worker`] | the threads that run the models, and who watches over them |
-pub mod gate;
-pub mod schedule;
-pub mod worker;
-//! Cameras: from frames to what is seen, and what becomes of the pictures.
 //! | [`live`] | figures of each camera for the pages, and its blurred picture while somebody may watch |
 //! | [`ring`] | the last minute of originals, in memory |
 //! | [`evidence`] | the minute before and after an incident, sealed on disk |
@@ -18,11 +14,14 @@ pub mod worker;
 //! | [`access`] | leave to see pictures, recorded before it is given |
 pub mod access;
 pub mod evidence;
+pub mod gate;
 pub mod keeper;
 pub mod live;
 pub mod ring;
+pub mod schedule;
 pub mod seal;
 pub mod store;
+pub mod worker;
 
 use evidence::Evidence;
 use live::Live;
@@ -31,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Stills;
 use tuoan_vision::setup;
+
 /// `[pictures]` of the configuration: what is kept of them, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -47,13 +47,17 @@ pub struct Settings {
     /// False: nobody may watch a camera's picture, blurred as it is.
     pub live: bool,
 }
+
 impl Default for Settings {
     fn default() -> Self {
         Settings { ring_mb: 64, evidence_mb: 4096, evidence_days: 90, key_file: None, stills_mb: 256, stills_days: 90, live: true }
     }
+}
+
 /// Bytes of the disk that evidence leaves to the log.
 const SPARE: u64 = 256 << 20;
 const DAY_MS: i64 = 86_400_000;
+
 /// Where pictures are, and who may see them. Cheap to clone; shared by worker, keeper and pages.
 #[derive(Clone)]
 pub struct Pictures {
@@ -61,6 +65,8 @@ pub struct Pictures {
     pub ring: Ring,
     pub evidence: Arc<Evidence>,
     pub stills: Arc<Stills>,
+}
+
 impl Pictures {
     /// `data` is the data folder, `setups` the cameras of the configuration in force, `now` UTC milliseconds. Blocks on the disk.
     ///
@@ -78,9 +84,12 @@ impl Pictures {
             folder: data.join("stills"),
             budget: u64::from(settings.stills_mb) << 20,
             keep_ms: i64::from(settings.stills_days) * DAY_MS,
+        };
         Ok(Pictures {
             live: Live::new(setups),
             ring: Ring::new(usize::try_from(u64::from(settings.ring_mb) << 20).unwrap_or(usize::MAX)),
             evidence: Arc::new(Evidence::open(evidence, now)?),
             stills: Arc::new(Stills::open(stills)?),
         })
+    }
+}

@@ -1,7 +1,7 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
 use crate::engine::input::{Body, DeviceInfo};
-use crate::ingest::frames::Announced;
 use crate::engine::{ESTIMATE_PREFIX, VISION_PREFIX, is_own};
+use crate::ingest::frames::Announced;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use tuoan_protocol::DeviceId;
@@ -242,17 +242,12 @@ impl Decoders {
     }
 
     fn prefixes(&self) -> impl Iterator<Item = &'static str> {
-        let all = self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX]);
+        let all = self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX, VISION_PREFIX]);
         all.filter(|p| !p.is_empty())
     }
 
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
-        let is_estimate = |id: &DeviceId| id.as_str().starts_with(ESTIMATE_PREFIX);
-        let prefixes = || {
-            let others = [homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX, VISION_PREFIX];
-            self.list.iter().map(|d| d.prefix()).chain(others).filter(|p| !p.is_empty())
-        };
         let own = |id: &DeviceId| match prefix {
             "" => !self.prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),

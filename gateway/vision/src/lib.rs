@@ -17,7 +17,6 @@ pub mod eye;
 pub mod integrity;
 pub mod models;
 pub mod picture;
-pub mod integrity;
 pub mod runtime;
 pub mod scene;
 pub mod setup;
