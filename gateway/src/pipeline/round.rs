@@ -52,6 +52,11 @@ impl Round {
     pub fn estimate(&mut self, body: Body) {
         self.push(body, Origin::Own);
     }
+    /// What the gateway's own eyes say: at once to the disk when it is a sign of danger.
+    pub fn observation(&mut self, body: Body) {
+        self.batch.urgent |= matters(&body);
+        self.push(body, Origin::Own);
+    }
     pub fn command(&mut self, command: Command, reply: oneshot::Sender<Result<u64, &'static str>>) {
         self.push(Body::Command(command), Origin::Command(reply));
         self.batch.urgent = true;

@@ -16,6 +16,7 @@ use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{DeviceTime, Quantity, Reading, Telemetry};
 
 mod estimate;
+mod eyes;
 
 const LONG: Duration = Duration::from_secs(30);
 
