@@ -13,7 +13,7 @@ use super::worker::{self, Crew, Over};
 use crate::clock::Stopwatch;
 use crate::engine::site::Site;
 use crate::engine::view::View;
-use crate::engine::{Message, VISION_PREFIX};
+use crate::engine::Message;
 use crate::ingest::frames::{Frame, FrameRefused};
 use crate::metrics::{CameraLabel, Metrics, StageLabel};
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,6 +166,11 @@ impl Watch {
     /// The devices that are watched.
     pub fn devices(&self) -> BTreeSet<DeviceId> {
         self.cameras.iter().map(|c| c.device.clone()).collect()
+    }
+
+    /// The devices that speak for the zones.
+    pub fn zones(&self) -> Vec<DeviceId> {
+        self.site.eyes().map(|(device, _)| device).collect()
     }
 
     /// A frame has come.
@@ -463,11 +468,6 @@ fn recall(bytes: &[u8]) -> BTreeMap<DeviceId, Reference> {
         tracing::warn!("the cameras' learned views cannot be read ({e}); they are learned anew");
         BTreeMap::new()
     })
-}
-
-/// What stands in the log of who speaks for a zone.
-pub fn is_eye(device: &DeviceId) -> bool {
-    device.as_str().starts_with(VISION_PREFIX)
 }
 
 #[cfg(test)]
