@@ -162,6 +162,50 @@ pub enum Action {
         incident: IncidentId,
         reason: String,
     },
+    /// Something was done with cameras' pictures: it stands in the log, and nothing follows from it.
+    Pictures(PictureDeed),
+}
+
+/// What was done with pictures, and why. Whoever did it is the command's actor; the gateway itself is `tuoan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureDeed {
+    pub what: PictureAct,
+    pub camera: Option<DeviceId>,
+    pub incident: Option<IncidentId>,
+    /// In the person's words; required.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureAct {
+    /// Leave to watch a camera's blurred picture for ten minutes.
+    Watch,
+    WatchEnded,
+    /// Leave to see an incident's originals for ten minutes.
+    Open,
+    /// An incident's originals are kept until they are released.
+    Hold,
+    Release,
+    /// An incident's originals are deleted: their time is over, or the room is needed.
+    Delete,
+    /// A camera's areas or calibration are set.
+    SetUp,
+}
+
+impl PictureAct {
+    /// As it stands in tables and message files.
+    pub fn name(self) -> &'static str {
+        match self {
+            PictureAct::Watch => "watch",
+            PictureAct::WatchEnded => "watch_ended",
+            PictureAct::Open => "open",
+            PictureAct::Hold => "hold",
+            PictureAct::Release => "release",
+            PictureAct::Delete => "delete",
+            PictureAct::SetUp => "set_up",
+        }
+    }
 }
 
 /// A morning check entered by hand.

@@ -26,6 +26,7 @@ use crate::engine::view::View;
 use crate::engine::{Body, Command, DeviceInfo, Message, State};
 use crate::estimate::Estimator;
 use crate::estimate::model::ClimateModel;
+use crate::ingest::frames::{Announced, Refusal};
 use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
@@ -141,6 +142,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
     let (control_tx, control) = mpsc::channel(CONTROL_QUEUE);
     let (observation_tx, observations) = mpsc::channel(OBSERVATIONS);
     let (emergency_tx, emergency) = mpsc::channel(EMERGENCY_QUEUE);
+    let mut decoders = Decoders::standard(config.mappings);
     let handle = Handle {
         inbound: inbound_tx,
         control: control_tx,
@@ -152,8 +154,8 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         ops: store.ops.clone(),
         metrics: Arc::clone(&metrics),
         log: recovered.log,
+        pictures: decoders.pictures(),
     };
-    let mut decoders = Decoders::standard(config.mappings);
     // Or a bridge's device would have another id until its bridge has named it again.
     decoders.learn(&state.inventory());
     let runner = run::Runner::new(run::Parts {
@@ -210,6 +212,8 @@ pub struct Handle {
     pub metrics: Arc<Metrics>,
     /// This gateway's log.
     pub log: LogId,
+    /// Topics that discovery says carry pictures, as they become known.
+    pub pictures: Announced,
 }
 
 /// Why an observation was not taken. The next one says all of it again.
@@ -250,6 +254,8 @@ pub enum Control {
     Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Put an override of a rule in force, or end it; answered after the commit: the new position, or why not.
     Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
+    /// Put camera frames that were refused into the quarantine: the reasons, no pictures.
+    Refused(Vec<Refusal>),
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.
