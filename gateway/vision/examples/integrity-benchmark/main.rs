@@ -28,7 +28,13 @@ fn attacks(stock: &rooms::Stock, seed: u64, rooms: u64, period_ms: i64) {
         if !warm.blind().is_empty() {
             eprintln!("room {n} is believed blind before anything is done to it: {:?}", warm.blind());
         }
-        for attack in Attack::draw(&mut rooms::Dice(seed * 7_000_003 + n)) {
+        for attack in Attack::draw(&mut rooms::Dice(seed * 7_000_003 + n), period_ms) {
+            if std::env::var("ONLY").is_ok_and(|o| !format!("{attack:?}").starts_with(&o)) {
+                continue;
+            }
+            if std::env::var_os("ONLY").is_some() {
+                eprintln!("== {n} {attack:?}");
+            }
             let (named, any) = warm.attacked(stock, attack);
             if std::env::var_os("MISSES").is_some() && named.is_none_or(|d| d > 30.0) {
                 eprintln!("missed at {period_ms} ms a frame: room {n} {attack:?}, any kind after {any:?} s");

@@ -202,6 +202,7 @@ impl Lit {
 /// A camera in a room: a piece of one of the recorded views with its own light, sensor and coding.
 #[derive(Clone)]
 pub struct Room {
+    plate: usize,
     visible: Light,
     infrared: Light,
     /// How window, lamp and infrared lamp light each pixel.
@@ -218,7 +219,18 @@ pub struct Room {
 
 impl Room {
     pub fn draw(stock: &Stock, dice: &mut Dice) -> Room {
-        let (visible, infrared, w, h) = &stock.plates[dice.below(stock.plates.len())];
+        let plate = dice.below(stock.plates.len());
+        Room::of(stock, plate, dice)
+    }
+
+    /// Another place than `self`.
+    pub fn other(&self, stock: &Stock, dice: &mut Dice) -> Room {
+        Room::of(stock, self.plate + 1, dice)
+    }
+
+    fn of(stock: &Stock, plate: usize, dice: &mut Dice) -> Room {
+        let plate = plate % stock.plates.len();
+        let (visible, infrared, w, h) = &stock.plates[plate];
         let zoom = dice.between(0.62, 1.0);
         let (left, top) = (dice.unit() * (1.0 - zoom), dice.unit() * (1.0 - zoom));
         let mirrored = dice.chance(0.5);
@@ -234,6 +246,7 @@ impl Room {
         let window_x = if dice.chance(0.5) { -0.1 } else { 1.1 };
         let (lamp_x, lamp_y) = (dice.between(0.2, 0.8), dice.between(-0.2, 0.4));
         Room {
+            plate,
             visible: cut(visible),
             infrared: cut(infrared),
             window: each(|x, y| 0.35 + 1.1 * (-1.6 * ((x - window_x).abs() + 0.3 * y)).exp()),

@@ -1,5 +1,5 @@
 //! Nursery days that must raise nothing, and tampering that must be seen.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tuoan_vision::integrity::{Blindness, Context, FrameFacts, Integrity, Rgb, Wanted};
 
@@ -272,8 +272,10 @@ pub enum Attack {
     Stand,
     /// The same view, but the clock written into it goes on.
     StandWithClock,
-    /// So many ms are played again; the quality of a second compression, if any.
-    Loop(i64, Option<u8>),
+    /// So many frames, as they were sent, are sent again; the quality of a second compression, if any.
+    Loop(usize, Option<u8>),
+    /// So many frames of video (ten a second) are played again before the camera or the bridge takes its frames, at times that are not those of the first.
+    Play(usize),
     Silence,
     Slow,
     Small,
@@ -290,7 +292,7 @@ impl Attack {
             Attack::Blur(_) | Attack::Smear(..) => Blindness::Defocused,
             Attack::Shift(..) | Attack::Turn(_) | Attack::Away => Blindness::Moved,
             Attack::Stand | Attack::StandWithClock => Blindness::Frozen,
-            Attack::Loop(..) => Blindness::Looped,
+            Attack::Loop(..) | Attack::Play(_) => Blindness::Looped,
             Attack::Silence => Blindness::Offline,
             Attack::Slow => Blindness::LowRate,
             Attack::Small => Blindness::LowResolution,
@@ -314,11 +316,9 @@ impl Attack {
             Attack::Away => "turned to another view",
             Attack::Stand => "same picture",
             Attack::StandWithClock => "same picture, running clock in it",
-            Attack::Loop(ms, recoded) => match (ms % 1000 == 0, recoded.is_some()) {
-                (true, false) => "loop of whole seconds, 5 to 60 s",
-                (true, true) => "the same, compressed again",
-                (false, _) => "loop of other length, 5 to 60 s",
-            },
+            Attack::Loop(_, None) => "frames of 5 to 60 s sent again",
+            Attack::Loop(_, Some(_)) => "the same, compressed again",
+            Attack::Play(_) => "video of 5 to 60 s played again",
             Attack::Silence => "no frames",
             Attack::Slow => "a quarter of the frames",
             Attack::Small => "160 x 90 pixels",
@@ -328,17 +328,19 @@ impl Attack {
     }
 
     /// One of each, drawn anew.
-    pub fn draw(dice: &mut Dice) -> Vec<Attack> {
+    pub fn draw(dice: &mut Dice, period_ms: i64) -> Vec<Attack> {
         let sign = |dice: &mut Dice| if dice.chance(0.5) { 1.0 } else { -1.0 };
         let share = 0.03 + 0.22 * dice.unit();
         let angle = dice.between(0.0, std::f32::consts::TAU);
-        let second = 1000 * (5 + dice.below(56) as i64);
+        // Fewer than three frames are a picture that stands.
+        let seconds = dice.between(5.0f32.max(period_ms as f32 * 0.003), 60.0);
+        let frames = (seconds * 1000.0 / period_ms as f32) as usize;
         vec![
             Attack::Cap,
             Attack::Hand(dice.between(0.65, 0.9), dice.between(15.0, 120.0)),
             Attack::Cloth(dice.between(20.0, 160.0)),
             Attack::Paper(dice.between(150.0, 240.0)),
-            Attack::Dim(dice.between(0.002, 0.006)),
+            Attack::Dim(dice.between(0.004, 0.012)),
             Attack::Burn(dice.between(6.0, 15.0)),
             Attack::Blur(dice.between(2.5, 7.0)),
             Attack::Smear(dice.between(3.0, 8.0), dice.between(0.2, 0.6)),
@@ -347,9 +349,9 @@ impl Attack {
             Attack::Away,
             Attack::Stand,
             Attack::StandWithClock,
-            Attack::Loop(second, None),
-            Attack::Loop(second, Some(dice.between(60.0, 90.0) as u8)),
-            Attack::Loop(second - 1000 + 200 * (1 + dice.below(4) as i64), None),
+            Attack::Loop(frames, None),
+            Attack::Loop(frames, Some(dice.between(60.0, 90.0) as u8)),
+            Attack::Play((seconds * 10.0) as usize),
             Attack::Silence,
             Attack::Slow,
             Attack::Small,
@@ -383,7 +385,7 @@ impl Warm {
     pub fn new(stock: &Stock, seed: u64, period_ms: i64) -> Warm {
         let mut dice = Dice(seed);
         let room = Room::draw(stock, &mut dice);
-        let other = Room::draw(stock, &mut dice);
+        let other = room.other(stock, &mut dice);
         let lit = Lit { day: dice.between(0.1, 1.0), lamp: dice.between(0.0, 0.7), ..Lit::DAY };
         let integrity = Integrity::new(Wanted { frames_per_10s: (10_000 / period_ms) as u16, ..Wanted::default() });
         let (camera, life) = (Camera::new(dice.next()), Life::new(dice.next()));
@@ -435,21 +437,22 @@ impl Warm {
         let (mut tape, mut wrong_from_ms, mut watch_ms) = (Vec::new(), start_ms, 30_000);
         let held = w.frame(stock);
         w.t -= dt;
-        if let Attack::Loop(length, recoded) = attack {
-            // Recorded at five frames a second.
+        if let Attack::Loop(frames, _) | Attack::Play(frames) = attack {
+            let step = if matches!(attack, Attack::Play(_)) { 0.1 } else { dt };
             let mut recorder = w.clone();
-            for _ in 0..length / 200 {
-                let light = recorder.light(stock, 0.2);
+            for _ in 0..frames {
+                let light = recorder.light(stock, step);
                 let picture = recorder.shot(stock, &light);
                 let first = jpeg(&picture, w.room.quality());
-                tape.push(match recoded {
-                    Some(quality) => jpeg(&first.0, quality),
-                    None => first,
+                tape.push(match attack {
+                    Attack::Loop(_, Some(quality)) => jpeg(&first.0, quality),
+                    _ => first,
                 });
             }
-            wrong_from_ms = start_ms + length;
-            watch_ms = length + 120_000;
+            wrong_from_ms = i64::MAX;
+            watch_ms = 300_000;
         }
+        let mut shown = BTreeSet::new();
         let seed = w.dice.next();
         let mut any = None;
         let mut n = 0i64;
@@ -466,7 +469,17 @@ impl Warm {
                     write_clock(&mut picture, now_ms / 1000);
                     jpeg(&picture, w.room.quality())
                 }
-                Attack::Loop(..) => tape[((now_ms - start_ms) / 200) as usize % tape.len()].clone(),
+                Attack::Loop(..) | Attack::Play(_) => {
+                    // Frames are taken when they are taken: a few hundredths of a second sooner or later.
+                    let frame = match attack {
+                        Attack::Play(_) => ((now_ms - start_ms) as f32 / 100.0 + w.dice.between(0.0, 1.0)) as usize,
+                        _ => n as usize - 1,
+                    } % tape.len();
+                    if !shown.insert(frame) {
+                        wrong_from_ms = wrong_from_ms.min(now_ms);
+                    }
+                    tape[frame].clone()
+                }
                 _ => {
                     let light = w.light(stock, dt);
                     let light = w.tampered(stock, light, attack, seed);
@@ -494,7 +507,7 @@ impl Warm {
                 }
                 _ => feed(&mut w.integrity, &picture, hash, now_ms, CARE),
             }
-            let delay = (now_ms - wrong_from_ms) as f32 / 1000.0;
+            let delay = now_ms.saturating_sub(wrong_from_ms).max(0) as f32 / 1000.0;
             if !w.integrity.blind().is_empty() {
                 any.get_or_insert(delay);
             }

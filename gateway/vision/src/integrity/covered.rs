@@ -8,10 +8,8 @@ use super::{Blindness, Context};
 pub const LOST: f32 = 0.6;
 /// Texture, in levels a cell, below which a picture has none.
 pub const SOME_TEXTURE: f32 = 0.25;
-/// A picture with less than this share of the view's texture shows something close.
-pub const SMOOTH: f32 = 0.35;
-/// The remaining view still agrees in place: the camera has not been turned.
-const PARTLY: f32 = 0.12;
+/// Of the lost blocks so many are smooth: what is close is out of focus. Another view would have edges of its own.
+const SMOOTH: f32 = 0.6;
 /// A uniform picture.
 const UNIFORM: f32 = 24.0;
 
@@ -29,5 +27,5 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     if m.lost < LOST {
         return None;
     }
-    if m.texture_share < SMOOTH || m.in_place > PARTLY { Some(Blindness::Covered) } else { Some(Blindness::Moved) }
+    if m.smooth >= SMOOTH { Some(Blindness::Covered) } else { Some(Blindness::Moved) }
 }

@@ -10,6 +10,7 @@ pub use luma::Rgb;
 use motion::Motion;
 pub use reference::Reference;
 use sight::Sight;
+pub use view::Measures;
 use view::{Verdict, View};
 
 mod clock;
@@ -231,6 +232,11 @@ impl Integrity {
     /// Share of the picture that changed between the last two frames, 0 to 1, beyond noise and changes of light.
     pub fn motion(&self) -> f32 {
         self.motion.share()
+    }
+
+    /// What the last picture was like beside the learned view: why it is believed to be as it is.
+    pub fn measures(&self) -> &Measures {
+        &self.view.measures
     }
 
     fn hold(&mut self, kind: Blindness, at_ms: i64, look: Look, patience: Patience) {

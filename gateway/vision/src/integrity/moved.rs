@@ -21,6 +21,8 @@ const FOUND: f32 = 0.35;
 const BETTER: f32 = 0.15;
 /// and is at least so far off, in cells of half size (1.25 % of the width each), or turned.
 const OFF: i32 = 2;
+/// Or it is this sharp again when shifted by a cell more than that, of full size.
+const SHARP: f32 = 0.75;
 
 /// Where `edges` agree best. `None`: they are in place.
 pub fn search(edges: &[Edge], picture: &Directions, in_place: f32) -> Option<(i32, i32, f32, f32)> {
@@ -50,7 +52,11 @@ pub fn search(edges: &[Edge], picture: &Directions, in_place: f32) -> Option<(i3
 }
 
 pub fn look(m: &Measures) -> Option<Blindness> {
-    let (dx, dy, degrees, found) = m.elsewhere?;
-    let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
-    (m.known && off && found >= FOUND && found >= m.in_place + BETTER).then_some(Blindness::Moved)
+    let far = m.elsewhere.is_some_and(|(dx, dy, degrees, found)| {
+        let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
+        off && found >= FOUND && found >= m.in_place + BETTER
+    });
+    // A small shift, seen at full size.
+    let near = m.sharpness > SHARP && (m.nudged.0.abs() >= OFF + 1 || m.nudged.1.abs() >= OFF + 1);
+    (m.known && (far || near)).then_some(Blindness::Moved)
 }

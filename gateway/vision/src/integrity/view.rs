@@ -1,5 +1,7 @@
 //! Measures the picture against the learned view, and names what is wrong with it. What is measured is in [`Measures`]; each kind's rule over it is in its
 //! own file.
+use serde::Serialize;
+
 use super::edges::{self, Edge, Gradients};
 use super::luma::Luma;
 use super::motion::median;
@@ -21,13 +23,22 @@ pub const FEWEST_BLOCKS: usize = 4;
 const AGREES: f32 = 0.35;
 /// A block is lost when nobody walking through can be the cause: so long.
 const LOST_MS: i64 = 6_000;
-/// Brightness at which a cell is black or burnt out.
+/// A block with less than this share of its learned texture is smooth.
+const SMOOTH_BLOCK: f32 = 0.35;
+/// Edges below this, in levels a cell, are the compression's.
+const FLOOR: f32 = 0.35;
+/// Brightness at which a cell is burnt out.
 const CLIPPED: u8 = 247;
+/// Coarse correlation above which a block shows what it did.
+const SAME_BLOCK: f32 = 0.5;
+/// Below this sharpness the view is looked for near by, so many cells to each side.
+const DOUBTFUL: f32 = 0.75;
+const NEAR: i32 = 4;
 /// The edges that are looked for elsewhere.
 const SEARCHED: usize = 450;
 
 /// What one picture is like, beside the learned view.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Measures {
     /// Mean brightness, 0 to 255, and its range without the extreme 2 % at either end.
     pub mean: f32,
@@ -42,7 +53,9 @@ pub struct Measures {
     pub texture_share: f32,
     /// Share of blocks that have shown nothing of the learned view for some seconds.
     pub lost: f32,
-    /// The same at a quarter of the resolution, now: what blur leaves.
+    /// Share of those lost blocks that have next to no edges of their own.
+    pub smooth: f32,
+    /// Agreement of all edges at a quarter of the resolution: what blur leaves.
     pub coarse_agreement: f32,
     /// Agreement of all edges in place, -1 to 1.
     pub in_place: f32,
@@ -50,6 +63,8 @@ pub struct Measures {
     pub light: f32,
     /// Fine against coarse edges where the view agrees, over the same in the learned view: 1 sharp, 0 blurred.
     pub sharpness: f32,
+    /// The small shift at which it is sharpest, cells of full size.
+    pub nudged: (i32, i32),
     /// Where the edges are found best: cells to the right and down at half size, degrees, agreement. `None`: not looked for, all is in place.
     pub elsewhere: Option<(i32, i32, f32, f32)>,
     /// Traces of the view in the dark, summed over time.
@@ -68,6 +83,7 @@ struct Learned {
     fine: Gradients,
     quarter: Gradients,
     texture: f32,
+    textures: [f32; BLOCKS],
     light: Vec<f32>,
     informative: usize,
 }
@@ -136,8 +152,8 @@ impl View {
         let m = &self.measures;
         let verdict = exposure::look(m, context)
             .or_else(|| covered::black(m, context))
-            .or_else(|| focus::look(m))
             .or_else(|| moved::look(m))
+            .or_else(|| focus::look(m))
             .or_else(|| covered::look(m))
             .map_or(if m.known || m.texture > covered::SOME_TEXTURE { Verdict::Sees } else { Verdict::CannotTell }, Verdict::Blind);
         if verdict == Verdict::Sees {
@@ -181,7 +197,7 @@ impl View {
         let half = halved(&cells, reference::WIDTH, reference::HEIGHT);
         let gradients = Gradients::of(&half, WIDTH, HEIGHT);
         // Sobel's operator lets through 0.43 of the noise, the mean of four cells half of it.
-        let gradient_noise = (2.5 * 0.43 * 0.5 * self.noise).max(0.35);
+        let gradient_noise = (2.5 * 0.43 * 0.5 * self.noise).max(FLOOR);
         let mut sorted = half.clone();
         sorted.sort_unstable_by(f32::total_cmp);
         let at = |share: f32| sorted.get((share * sorted.len() as f32) as usize).copied().unwrap_or(0.0);
@@ -204,14 +220,17 @@ impl View {
                     *seen = at_ms;
                 }
             }
-            let informative = learned.blocks.iter().zip(&self.seen_ms).filter(|(b, _)| b.is_some());
-            let lost = informative.filter(|(_, seen)| at_ms.saturating_sub(**seen) >= LOST_MS).count();
-            m.lost = lost as f32 / learned.informative as f32;
+            let informative = learned.blocks.iter().zip(&self.seen_ms).enumerate().filter(|(_, (b, _))| b.is_some());
+            let lost: Vec<usize> = informative.filter(|(_, (_, seen))| at_ms.saturating_sub(**seen) >= LOST_MS).map(|(b, _)| b).collect();
+            m.lost = lost.len() as f32 / learned.informative as f32;
+            let textures = block_textures(&gradients, gradient_noise);
+            let smooth = lost.iter().filter(|b| textures[**b] < SMOOTH_BLOCK * learned.textures[**b]).count();
+            m.smooth = smooth as f32 / lost.len().max(1) as f32;
             let quarter_cells = halved(&half, WIDTH, HEIGHT);
             let quarter = Gradients::of(&quarter_cells, WIDTH / 2, HEIGHT / 2);
             m.coarse_agreement = edges::agreement(&learned.coarse, &quarter.directions(gradient_noise * 0.5), 0, 0, 0.0).unwrap_or(0.0);
             m.light = correlation(&light(&quarter_cells), &learned.light);
-            m.sharpness = learned.sharpness(&Gradients::of(&cells, reference::WIDTH, reference::HEIGHT), &quarter);
+            (m.sharpness, m.nudged) = learned.sharpness(&Gradients::of(&cells, reference::WIDTH, reference::HEIGHT), &quarter);
             m.elsewhere = moved::search(&learned.thin, &directions, m.in_place);
             self.dark = match self.dark.take() {
                 _ if m.mean > exposure::DARK => None,
@@ -253,7 +272,8 @@ impl Learned {
             coarse: edges::edges(&quarter),
             informative: blocks.iter().flatten().count(),
             blocks,
-            texture: gradients.mean_size_above(0.35),
+            texture: gradients.mean_size_above(FLOOR),
+            textures: block_textures(&gradients, FLOOR),
             light: light(&quarter_cells),
             fine: Gradients::of(reference.cells(), reference::WIDTH, reference::HEIGHT),
             quarter,
@@ -261,33 +281,55 @@ impl Learned {
         }
     }
 
-    /// The gradient's projection on the learned one, in which noise averages out, fine over coarse; the middle one of the blocks.
-    fn sharpness(&self, fine: &Gradients, quarter: &Gradients) -> f32 {
-        let mut ratios = Vec::new();
-        for by in 0..BLOCKS_Y {
-            for bx in 0..BLOCKS_X {
-                let kept = |now: &Gradients, then: &Gradients| {
-                    let (mut both, mut own) = (0.0, 0.0);
-                    for y in by * then.height / BLOCKS_Y..(by + 1) * then.height / BLOCKS_Y {
-                        for at in y * then.width + bx * then.width / BLOCKS_X..y * then.width + (bx + 1) * then.width / BLOCKS_X {
-                            both += now.x[at] * then.x[at] + now.y[at] * then.y[at];
-                            own += then.x[at] * then.x[at] + then.y[at] * then.y[at];
-                        }
-                    }
-                    (both, own)
-                };
-                if self.blocks[by * BLOCKS_X + bx].is_none() {
-                    continue;
-                }
-                let ((coarse, coarse_own), (fine, fine_own)) = (kept(quarter, &self.quarter), kept(fine, &self.fine));
-                // A block that someone stands in says nothing.
-                if coarse > 0.05 * coarse_own && coarse_own > 1.0 && fine_own > 1.0 {
-                    ratios.push((fine / fine_own) / (coarse / coarse_own));
+    /// The gradient's projection on the learned one, in which noise averages out, fine over coarse; the middle one of the blocks that show what they did. A
+    /// small shift must not pass for blur: the best of the places near by counts, and is said, in cells.
+    fn sharpness(&self, fine: &Gradients, quarter: &Gradients) -> (f32, (i32, i32)) {
+        let mut kept = Vec::new();
+        for block in (0..BLOCKS).filter(|b| self.blocks[*b].is_some()) {
+            let (both, own, now) = project(quarter, &self.quarter, block, (0, 0));
+            // A block that someone stands in says nothing.
+            if both > SAME_BLOCK * (own * now).sqrt() && own > 1.0 {
+                kept.push((block, both / own));
+            }
+        }
+        if kept.len() < FEWEST_BLOCKS.max(self.informative / 7) {
+            return (1.0, (0, 0));
+        }
+        let at = |shift: (i32, i32)| {
+            let ratio = |(block, coarse): &(usize, f32)| {
+                let (both, own, _) = project(fine, &self.fine, *block, shift);
+                both / own.max(1.0) / coarse
+            };
+            median(&mut kept.iter().map(ratio).collect::<Vec<f32>>()).clamp(0.0, 2.0)
+        };
+        let mut best = (at((0, 0)), (0, 0));
+        if best.0 < DOUBTFUL {
+            for shift in (-NEAR..=NEAR).flat_map(|dy| (-NEAR..=NEAR).map(move |dx| (dx, dy))) {
+                let found = at(shift);
+                if found > best.0 {
+                    best = (found, shift);
                 }
             }
         }
-        if ratios.len() < FEWEST_BLOCKS { 1.0 } else { median(&mut ratios).clamp(0.0, 2.0) }
+        best
     }
+}
+
+/// Over one block: sum of the products of both gradients, the learned one `shift`ed; and of their squares.
+fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)) -> (f32, f32, f32) {
+    let (mut both, mut own, mut its) = (0.0, 0.0, 0.0);
+    let (bx, by) = (block % BLOCKS_X, block / BLOCKS_X);
+    for y in by * then.height / BLOCKS_Y..(by + 1) * then.height / BLOCKS_Y {
+        let Some(there) = usize::try_from(y as i32 + dy).ok().filter(|y| *y < now.height) else { continue };
+        for x in bx * then.width / BLOCKS_X..(bx + 1) * then.width / BLOCKS_X {
+            let Some(x_there) = usize::try_from(x as i32 + dx).ok().filter(|x| *x < now.width) else { continue };
+            let (a, b) = (y * then.width + x, there * now.width + x_there);
+            both += now.x[b] * then.x[a] + now.y[b] * then.y[a];
+            own += then.x[a] * then.x[a] + then.y[a] * then.y[a];
+            its += now.x[b] * now.x[b] + now.y[b] * now.y[b];
+        }
+    }
+    (both, own, its)
 }
 
 fn halved(cells: &[f32], width: usize, height: usize) -> Vec<f32> {
@@ -297,6 +339,18 @@ fn halved(cells: &[f32], width: usize, height: usize) -> Vec<f32> {
         for x in 0..w {
             let at = 2 * y * width + 2 * x;
             out.push((cells[at] + cells[at + 1] + cells[at + width] + cells[at + width + 1]) / 4.0);
+        }
+    }
+    out
+}
+
+/// Edges above `floor` in each block, sum.
+fn block_textures(gradients: &Gradients, floor: f32) -> [f32; BLOCKS] {
+    let mut out = [0.0; BLOCKS];
+    for at in 0..gradients.x.len() {
+        let block = at / WIDTH * BLOCKS_Y / HEIGHT * BLOCKS_X + at % WIDTH * BLOCKS_X / WIDTH;
+        if let Some(sum) = out.get_mut(block) {
+            *sum += (gradients.size(at) - floor).max(0.0);
         }
     }
     out
