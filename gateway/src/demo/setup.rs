@@ -87,6 +87,8 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         clock_trust: ClockTrust::Always,
         runtime: Runtime::default(),
         mappings: Vec::new(),
+        pictures: crate::cameras::Settings::default(),
+        viewing_password: None,
         hikvision: Vec::new(),
     }
 }

@@ -72,7 +72,7 @@ impl Round {
             Control::Tick { reply } => self.tick(reply),
             Control::Drain { reply } => return Some(reply),
             // It rests on the engine's state, and is the loop's own; who asks while it stops gets no answer.
-            Control::Override { .. } => {}
+            Control::Override { .. } | Control::Camera { .. } => {}
         }
         None
     }
@@ -100,8 +100,12 @@ impl Round {
         self.origins.push(origin);
     }
     fn quarantine(&mut self, m: &Inbound, decoder: Option<&str>, mut reason: String) {
-        let kept = m.payload.len().min(QUARANTINED_PAYLOAD);
-        if kept < m.payload.len() {
+        // The quarantine lies in clear on the disk, and anybody who is signed in may read it.
+        let picture = crate::cameras::holds_picture(&m.payload);
+        let kept = if picture { 0 } else { m.payload.len().min(QUARANTINED_PAYLOAD) };
+        if picture {
+            reason.push_str(&format!(" (its {} bytes hold a picture and are not kept)", m.payload.len()));
+        } else if kept < m.payload.len() {
             reason.push_str(&format!(" (the first {kept} of {} bytes are kept)", m.payload.len()));
         }
         self.batch.quarantine.push(Quarantined {
