@@ -266,8 +266,8 @@ impl Watch {
     /// The blurred picture for whoever watches, or for an incident's still.
     fn show(&mut self, now: Now, index: usize, looked: &Waiting, sight: &Sight) {
         let Some(camera) = self.cameras.get_mut(index) else { return };
-        let (live, stills) = (&self.pictures.live, &self.pictures.stills);
-        let (watched, asked) = (live.watched(&camera.device, now.steady_ms), stills.asked(&camera.device, now.utc_ms));
+        let live = &self.pictures.live;
+        let (watched, asked) = (live.watched(&camera.device, now.steady_ms), self.pictures.still_asked(&camera.device, now.utc_ms));
         if !watched && !asked {
             return;
         }
@@ -277,12 +277,10 @@ impl Watch {
             Err(e) => return tracing::warn!(camera = %camera.device, "{e}"),
         };
         if asked && !self.writing.swap(true, Ordering::AcqRel) {
-            let (stills, device, at, picture) = (Arc::clone(stills), camera.device.clone(), looked.received_at_ms, picture.clone());
+            let (pictures, device, at, picture) = (self.pictures.clone(), camera.device.clone(), looked.received_at_ms, picture.clone());
             let writing = Arc::clone(&self.writing);
             let write = std::thread::Builder::new().name("still".to_owned()).spawn(move || {
-                if let Err(e) = stills.put(&device, at, &picture) {
-                    tracing::warn!(camera = %device, "the still of an incident is not kept now: {e}");
-                }
+                pictures.still(&device, at, &picture);
                 writing.store(false, Ordering::Release);
             });
             if write.is_err() {
@@ -372,7 +370,7 @@ impl Watch {
     }
 
     fn wants_picture(&self, device: &DeviceId, now: Now) -> bool {
-        self.pictures.live.watched(device, now.steady_ms) || self.pictures.stills.asked(device, now.utc_ms)
+        self.pictures.live.watched(device, now.steady_ms) || self.pictures.still_asked(device, now.utc_ms)
     }
 
     fn spent(&self, stage: &'static str, time: Duration) {
