@@ -4,14 +4,19 @@
 //! | module | holds |
 //! |---|---|
 //! | [`picture`] | a picture in memory; bounded decoding of foreign bytes |
+//! | [`files`] | paths become frames: pictures, GIF, H.264 in MP4 |
 //! | [`models`] | the models' contracts, what happens before and after them |
 //! | [`eye`] | the models put together: who and what is in a picture |
+//! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
 pub mod eye;
+pub mod files;
 pub mod models;
+pub mod people;
 pub mod picture;
+pub mod posture;
 pub mod runtime;
 pub mod setup;
 pub mod sight;
