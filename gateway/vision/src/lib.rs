@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`picture`] | a picture in memory; bounded decoding of foreign bytes |
 //! | [`models`] | the models' contracts, what happens before and after them |
+//! | [`modelfile`] | a model's file and what must hold before it is used |
 //! | [`eye`] | the models put together: who and what is in a picture |
 //! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
 //! | [`runtime`] | which program runs the models |
@@ -12,9 +13,10 @@
 //! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
 pub mod eye;
+pub mod integrity;
+pub mod modelfile;
 pub mod models;
 pub mod picture;
-pub mod integrity;
 pub mod runtime;
 pub mod scene;
 pub mod setup;
