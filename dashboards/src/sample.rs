@@ -78,7 +78,7 @@ fn climate(temperature: i64, humidity: i64, co2: i64) -> Vec<Sensor> {
 }
 
 fn zone(id: &str, name: &str, kind: &'static str, phase: &'static str, sensors: Vec<Sensor>) -> Zone {
-    Zone { id: id.into(), name: name.into(), kind, phase, sensors, devices: Vec::new(), not_watched: false, worst: None }
+    Zone { id: id.into(), name: name.into(), kind, phase, sensors, devices: Vec::new(), not_watched: false, eyes: None, worst: None }
 }
 
 /// All is well.

@@ -62,7 +62,7 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 12] = [
+pub const WORDS: [(&str, &[&str]); 14] = [
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
     ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),
@@ -115,6 +115,8 @@ pub const WORDS: [(&str, &[&str]); 12] = [
             "other",
         ],
     ),
+    ("eyes", &["blind", "uncalibrated"]),
+    ("eyes-help", &["blind", "uncalibrated"]),
     ("doubt", &["implausible", "flat", "drifting"]),
     ("period-by", &["site", "device", "learned"]),
     ("institution", &["public", "employer", "community", "private", "kindergarten", "station"]),

@@ -39,6 +39,20 @@ pub struct Metrics {
     /// Camera frames taken, and those overwritten by a newer one before anybody looked.
     pub frames: Counter,
     pub frames_dropped: Counter,
+    /// Left out because their camera sends more than it may; and those that are no whole picture of a camera's, or old.
+    pub frames_thinned: Counter,
+    pub frames_refused: Counter,
+    /// Requests for a picture without leave: answered 403.
+    pub pictures_refused: Counter,
+    /// Pictures given out to who had leave.
+    pub pictures_shown: Counter,
+    /// Originals sealed as evidence, and attempts to write them that failed.
+    pub evidence_sealed: Counter,
+    pub evidence_failed: Counter,
+    /// Incidents whose originals were deleted.
+    pub evidence_deleted: Counter,
+    /// Bytes of evidence on disk.
+    pub evidence_bytes: Gauge,
     /// Of an outside broker, by its own word (`$SYS`): messages it has dropped.
     pub broker_dropped: Counter,
     pub commits: Counter,
@@ -82,6 +96,13 @@ impl Metrics {
         let refused = counter("messages_refused", "MQTT messages refused before the pipeline: not authorised or too large");
         let frames = counter("frames_received", "Camera frames taken");
         let frames_dropped = counter("frames_dropped", "Camera frames replaced by a newer one before they were used");
+        let frames_thinned = counter("frames_thinned", "Camera frames left out because their camera sends more than it may");
+        let frames_refused = counter("frames_refused", "Camera frames refused: broken, too large, old, or on a topic that is no camera's");
+        let pictures_refused = counter("pictures_refused", "Requests for a camera's picture without leave, answered 403");
+        let pictures_shown = counter("pictures_shown", "Pictures given out to who had leave to see them");
+        let evidence_sealed = counter("evidence_sealed", "Original pictures sealed as evidence");
+        let evidence_failed = counter("evidence_failed", "Attempts to write evidence that failed");
+        let evidence_deleted = counter("evidence_deleted", "Incidents whose original pictures were deleted");
         let broker_dropped = counter("broker_dropped_messages", "Messages that the outside broker says it has dropped");
         let commits = counter("commits", "Transactions committed");
         let commit_failures = counter("commit_failures", "Transactions that the disk did not take; each is retried");
@@ -99,6 +120,8 @@ impl Metrics {
         r.register("disk_healthy", "1 while commits succeed, 0 while they fail", disk_healthy.clone());
         let estimating = Gauge::default();
         r.register("estimating", "1 while the model looks at the rooms, else 0", estimating.clone());
+        let evidence_bytes = Gauge::default();
+        r.register_with_unit("evidence", "Original pictures on disk, sealed", Unit::Bytes, evidence_bytes.clone());
         let incidents = Family::default();
         r.register("incidents_open", "Incidents not yet closed, by severity (1 is the most urgent)", Family::clone(&incidents));
         let backlog = Family::default();
@@ -118,6 +141,14 @@ impl Metrics {
             refused,
             frames,
             frames_dropped,
+            frames_thinned,
+            frames_refused,
+            pictures_refused,
+            pictures_shown,
+            evidence_sealed,
+            evidence_failed,
+            evidence_deleted,
+            evidence_bytes,
             broker_dropped,
             commits,
             commit_failures,

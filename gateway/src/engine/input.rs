@@ -85,15 +85,28 @@ pub struct Message {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Item {
-    Reading { quantity: Quantity, channel: u8, value: Fixed },
-    Event { kind: EventKind, command: Option<u64> },
+    Reading {
+        quantity: Quantity,
+        channel: u8,
+        value: Fixed,
+    },
+    /// What the device said of a quantity holds no longer: it cannot tell now (its camera is covered). What it said last is not believed any more,
+    /// and is not taken for its opposite.
+    Unknown {
+        quantity: Quantity,
+        channel: u8,
+    },
+    Event {
+        kind: EventKind,
+        command: Option<u64>,
+    },
     Presence(Presence),
 }
 
 impl Item {
     pub fn quantity_name(&self) -> Option<&str> {
         match self {
-            Item::Reading { quantity, .. } => Some(quantity.name()),
+            Item::Reading { quantity, .. } | Item::Unknown { quantity, .. } => Some(quantity.name()),
             Item::Event { .. } | Item::Presence(_) => None,
         }
     }
@@ -149,6 +162,50 @@ pub enum Action {
         incident: IncidentId,
         reason: String,
     },
+    /// Something was done with cameras' pictures: it stands in the log, and nothing follows from it.
+    Pictures(PictureDeed),
+}
+
+/// What was done with pictures, and why. Whoever did it is the command's actor; the gateway itself is `tuoan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureDeed {
+    pub what: PictureAct,
+    pub camera: Option<DeviceId>,
+    pub incident: Option<IncidentId>,
+    /// In the person's words; required.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureAct {
+    /// Leave to watch a camera's blurred picture for ten minutes.
+    Watch,
+    WatchEnded,
+    /// Leave to see an incident's originals for ten minutes.
+    Open,
+    /// An incident's originals are kept until they are released.
+    Hold,
+    Release,
+    /// An incident's originals are deleted: their time is over, or the room is needed.
+    Delete,
+    /// A camera's areas or calibration are set.
+    SetUp,
+}
+
+impl PictureAct {
+    /// As it stands in tables and message files.
+    pub fn name(self) -> &'static str {
+        match self {
+            PictureAct::Watch => "watch",
+            PictureAct::WatchEnded => "watch_ended",
+            PictureAct::Open => "open",
+            PictureAct::Hold => "hold",
+            PictureAct::Release => "release",
+            PictureAct::Delete => "delete",
+            PictureAct::SetUp => "set_up",
+        }
+    }
 }
 
 /// A morning check entered by hand.
