@@ -8,8 +8,6 @@
 //! | [`modelfile`] | a model's file and what must hold before it is used |
 //! | [`eye`] | the models put together: who and what is in a picture |
 //! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
-//! | [`models`] | the models' contracts, what happens before and after them |
-//! | [`picture`] | a picture in memory; bounded decoding of foreign bytes |
 //! | [`blur`] | faces made unrecognisable before anything is stored or shown |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
