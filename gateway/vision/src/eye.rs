@@ -45,8 +45,8 @@ impl Eye {
     /// A model is not of its contract or does not load.
     pub fn new(runtime: &Runtime, bytes: &models::Bytes) -> Result<Eye, RuntimeError> {
         Ok(Eye {
-            small: PoseModel::load(runtime, bytes.pose_small, pose::SMALL)?,
-            large: PoseModel::load(runtime, bytes.pose_large, pose::LARGE)?,
+            small: PoseModel::load(runtime, bytes.pose, pose::SMALL)?,
+            large: PoseModel::load(runtime, bytes.pose, pose::LARGE)?,
             objects: ObjectModel::load(runtime, bytes.objects)?,
             faces: FaceModel::load(runtime, bytes.faces)?,
         })

@@ -6,6 +6,7 @@
 //! | [`picture`] | a picture in memory; bounded decoding of foreign bytes |
 //! | [`files`] | paths become frames: pictures, GIF, H.264 in MP4 |
 //! | [`models`] | the models' contracts, what happens before and after them |
+//! | [`modelfile`] | a model's file and what must hold before it is used |
 //! | [`eye`] | the models put together: who and what is in a picture |
 //! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
@@ -18,6 +19,7 @@ pub mod blur;
 pub mod eye;
 pub mod files;
 pub mod integrity;
+pub mod modelfile;
 pub mod models;
 pub mod people;
 pub mod picture;
