@@ -13,6 +13,7 @@ use figment::value::Dict;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub mod bridge;
 mod fields;
 use fields::Fields;
 pub use fields::{Problem, line_of};
@@ -34,6 +35,8 @@ pub struct Config {
     pub mappings: Vec<MappingSpec>,
     /// Cameras and recorders whose event streams are read.
     pub hikvision: Vec<hikvision::Source>,
+    /// Network cameras whose frames the gateway itself fetches.
+    pub cameras: Vec<crate::bridge::Camera>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,6 +228,12 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
     let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
+    let cameras = f.table("bridge").map_or_else(Vec::new, |d| {
+        let mut b = Fields::new("bridge", d, f.problems());
+        let cameras = bridge::read_cameras(b.tables("camera"), base, b.problems());
+        b.finish();
+        cameras
+    });
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -255,6 +264,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         runtime,
         mappings,
         hikvision,
+        cameras,
     })
 }
 

@@ -88,6 +88,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         runtime: Runtime::default(),
         mappings: Vec::new(),
         hikvision: Vec::new(),
+        cameras: Vec::new(),
     }
 }
 
