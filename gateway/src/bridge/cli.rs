@@ -130,7 +130,9 @@ async fn probe(from: IpAddr, wait: Duration) -> Result<ExitCode> {
     }
     eprintln!("{} camera(s) answered; `tuoan camera-bridge check HOST --user U --password-file F` looks at one", found.len());
     if found.is_empty() {
-        eprintln!("ONVIF must be turned on in a camera's own network settings, often with a user of its own; it answers only on its own network");
+        eprintln!(
+            "ONVIF must be turned on in a camera's own network settings, often with a user of its own; it answers only on its own network"
+        );
     }
     Ok(if found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -225,9 +227,15 @@ async fn check(camera: Camera) -> Result<ExitCode> {
         Ok((looked, way)) => {
             let stream = looked.seen.stream.unwrap_or_default();
             let fps = stream.fps.map_or_else(|| "unknown".to_owned(), |f| format!("{f}"));
-            println!("codec    {}\nsize     {}x{}\nrate     {fps} frames/s, by the stream's own word", stream.codec, stream.width, stream.height);
+            println!(
+                "codec    {}\nsize     {}x{}\nrate     {fps} frames/s, by the stream's own word",
+                stream.codec, stream.width, stream.height
+            );
             println!("decoded  by {}", way.as_str());
-            println!("frames   {} in {:.1} s, the first after {:.1} s; sent {}x{}", looked.seen.frames, looked.took, looked.first, looked.sent.0, looked.sent.1);
+            println!(
+                "frames   {} in {:.1} s, the first after {:.1} s; sent {}x{}",
+                looked.seen.frames, looked.took, looked.first, looked.sent.0, looked.sent.1
+            );
             if looked.seen.damaged + looked.seen.broken > 0 {
                 println!("note     {} damaged: is the network good enough?", looked.seen.damaged + looked.seen.broken);
             }
@@ -298,7 +306,15 @@ async fn profiles(host: &str, camera: &Camera) -> Result<(), Cause> {
     let chosen = onvif::choose(&list, &camera.profile, camera.width)?.token.clone();
     for p in &list {
         let fps = p.fps.map(|f| format!(", {f} frames/s")).unwrap_or_default();
-        println!("profile  {} {} {} {}x{}{fps}{}", p.token, p.name, p.encoding, p.width, p.height, if p.token == chosen { "  <- chosen" } else { "" });
+        println!(
+            "profile  {} {} {} {}x{}{fps}{}",
+            p.token,
+            p.name,
+            p.encoding,
+            p.width,
+            p.height,
+            if p.token == chosen { "  <- chosen" } else { "" }
+        );
     }
     Ok(())
 }

@@ -73,7 +73,8 @@ impl Ffmpeg {
         let hwaccels = tell(program, "-hwaccels").await?.lines().skip(1).map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
         // " V....D h264_qsv             H264 video (...)"
         let decoders = tell(program, "-decoders").await?;
-        let decoders = decoders.lines().filter_map(|l| l.split_whitespace().nth(1)).filter(|d| d.contains('_')).map(str::to_owned).collect();
+        let decoders =
+            decoders.lines().filter_map(|l| l.split_whitespace().nth(1)).filter(|d| d.contains('_')).map(str::to_owned).collect();
         let files = DEVICES.iter().flat_map(|(_, files)| files.iter().map(PathBuf::from));
         let devices = files.filter(|f| f.exists()).collect();
         Ok(Ffmpeg { program: program.to_owned(), version: name.chars().take(40).collect(), hwaccels, decoders, devices })
@@ -220,7 +221,14 @@ impl Launcher {
 
     /// # Errors
     /// ffmpeg cannot be started.
-    pub async fn start(&self, ffmpeg: &Ffmpeg, camera: &Camera, url: &StreamUrl, way: Decode, codec: Option<&str>) -> Result<Decoder, Cause> {
+    pub async fn start(
+        &self,
+        ffmpeg: &Ffmpeg,
+        camera: &Camera,
+        url: &StreamUrl,
+        way: Decode,
+        codec: Option<&str>,
+    ) -> Result<Decoder, Cause> {
         let arguments = ffmpeg.arguments(camera, way, codec, url.encrypted());
         let mut command = if self.confined {
             // As it is now, even when an upgrade has replaced the file.
@@ -285,7 +293,10 @@ mod tests {
     fn neither_password_nor_address_is_an_argument() {
         let f = ffmpeg(&["vaapi"], &[], &["/dev/dri/renderD128"]);
         let text = f.arguments(&camera(Decode::Auto), Decode::Vaapi, None, false).join(" ");
-        assert!(!text.contains("hunter2") && !text.contains("10.9.8.7") && text.contains("-hwaccel vaapi -hwaccel_device /dev/dri/renderD128"), "{text}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("10.9.8.7") && text.contains("-hwaccel vaapi -hwaccel_device /dev/dri/renderD128"),
+            "{text}"
+        );
         let url = StreamUrl::new("rtsp://10.9.8.7/x").unwrap();
         assert!(playlist(&camera(Decode::Auto), &url).reveal().contains("file 'rtsp://admin:hunter2@10.9.8.7/x'\n"));
     }
@@ -307,7 +318,14 @@ mod tests {
 
     #[test]
     fn versions() {
-        for (version, old) in [("5.1.9-0+deb12u1", false), ("n6.0", false), ("N-111-gabc", false), ("4.4.2-0ubuntu0.22.04.1", true), ("5.0", true), ("7", false)] {
+        for (version, old) in [
+            ("5.1.9-0+deb12u1", false),
+            ("n6.0", false),
+            ("N-111-gabc", false),
+            ("4.4.2-0ubuntu0.22.04.1", true),
+            ("5.0", true),
+            ("7", false),
+        ] {
             assert_eq!(is_too_old(version), old, "{version}");
         }
     }

@@ -60,7 +60,14 @@ impl Voice {
     }
 
     fn status(&self, state: &State) -> Bytes {
-        let text = |t: &str| t.chars().take(32).scan(0, |n, c| Some((*n + c.len_utf8(), c)).inspect(|(m, _)| *n = *m)).take_while(|(n, _)| *n <= 32).map(|(_, c)| c).collect::<String>();
+        let text = |t: &str| {
+            t.chars()
+                .take(32)
+                .scan(0, |n, c| Some((*n + c.len_utf8(), c)).inspect(|(m, _)| *n = *m))
+                .take_while(|(n, _)| *n <= 32)
+                .map(|(_, c)| c)
+                .collect::<String>()
+        };
         let short = |t: &Option<String>| t.as_deref().map(text).filter(|t| !t.is_empty()).and_then(|t| t.as_str().try_into().ok());
         let status = Status {
             site: self.site.clone(),

@@ -55,16 +55,7 @@ const SOS: u8 = 0xDA;
 
 impl Default for Splitter {
     fn default() -> Self {
-        Splitter {
-            state: State::Seeking,
-            picture: BytesMut::new(),
-            began_ms: 0,
-            code: 0,
-            start: 0,
-            size: None,
-            length: None,
-            broken: 0,
-        }
+        Splitter { state: State::Seeking, picture: BytesMut::new(), began_ms: 0, code: 0, start: 0, size: None, length: None, broken: 0 }
     }
 }
 
@@ -75,7 +66,11 @@ impl Splitter {
         let most = usize::try_from(MAX_FRAME).unwrap_or(usize::MAX);
         let mut rest = chunk;
         while let Some((&byte, after)) = rest.split_first() {
-            // Long stretches in one go: what is inside of a segment, and coded data up to its next 0xFF.
+            // Long stretches in one go: what is no picture, what is inside of a segment, and coded data, each up to the next 0xFF that counts.
+            if self.state == State::Seeking && byte != MARK {
+                rest = rest.get(rest.iter().position(|b| *b == MARK).unwrap_or(rest.len())..).unwrap_or_default();
+                continue;
+            }
             let run = match self.state {
                 State::Segment(left) => rest.len().min(usize::from(left)),
                 State::Scan => rest.iter().position(|b| *b == MARK).unwrap_or(rest.len()),

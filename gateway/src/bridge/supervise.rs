@@ -176,7 +176,7 @@ impl Task {
         loop {
             let began = Instant::now();
             let mut about = About::default();
-            let Some(cause) = self.once(&mut hardware, &mut about, &stop, last.as_ref()).await else { break };
+            let Some(cause) = self.once(&mut hardware, &mut about, &stop, &mut last).await else { break };
             self.metrics.source_connected(&id, false);
             if matches!(cause, Cause::Switch | Cause::Hardware(_)) {
                 tracing::info!(camera = id, "{cause}");
@@ -208,7 +208,13 @@ impl Task {
     }
 
     /// One session; `None` when it was stopped.
-    async fn once(&mut self, hardware: &mut Hardware, about: &mut About, stop: &CancellationToken, before: Option<&Cause>) -> Option<Cause> {
+    async fn once(
+        &mut self,
+        hardware: &mut Hardware,
+        about: &mut About,
+        stop: &CancellationToken,
+        before: &mut Option<Cause>,
+    ) -> Option<Cause> {
         let Task { camera, program, launcher, outlet, metrics, clock } = self;
         let prepare = async {
             let ffmpeg = Ffmpeg::find(program).await?;
@@ -246,12 +252,15 @@ impl Task {
                     break Some(Cause::Switch);
                 }
                 let by = if session.seen.no_hardware { Decode::Software } else { way }.as_str();
-                let after = before.map(|b| format!(", after: {b}")).unwrap_or_default();
+                let after = before.take().map(|b| format!(", after: {b}")).unwrap_or_default();
                 let (codec, w, h) = (&stream.codec, stream.width, stream.height);
                 tracing::info!(camera = id, "frames come: {codec} {w}x{h}, decoded by {by}, sent {}x{}{after}", jpeg.width, jpeg.height);
                 if w > u32::from(camera.width).saturating_mul(WASTE) {
                     let wanted = camera.width;
-                    tracing::warn!(camera = id, "{w} pixels come and {wanted} are wanted: most of the decoding is wasted; name the sub-stream");
+                    tracing::warn!(
+                        camera = id,
+                        "{w} pixels come and {wanted} are wanted: most of the decoding is wasted; name the sub-stream"
+                    );
                 }
                 metrics.source_connected(&id, true);
                 outlet.say(State { presence: Presence::Online, reason: None, about: who.clone() }).await;

@@ -146,7 +146,10 @@ pub(super) fn read_cameras(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Pr
             Some("main") => Profile::Main,
             Some(name) if matches!(source, Some(Source::Onvif { .. })) => Profile::Named(name.to_owned()),
             Some(name) => {
-                f.problem("profile", format!("{name:?} is not known here; write \"sub\" or \"main\" (a profile's name needs make = \"onvif\")"));
+                f.problem(
+                    "profile",
+                    format!("{name:?} is not known here; write \"sub\" or \"main\" (a profile's name needs make = \"onvif\")"),
+                );
                 Profile::Smallest
             }
         };
@@ -208,7 +211,10 @@ fn read_source(f: &mut Fields<'_>) -> Option<Source> {
                     return Some(Source::Onvif { host });
                 }
                 Some(other) => {
-                    f.problem("make", format!("{other:?} is not known; write \"hikvision\", \"dahua\", \"uniview\" or \"onvif\", or give the url"));
+                    f.problem(
+                        "make",
+                        format!("{other:?} is not known; write \"hikvision\", \"dahua\", \"uniview\" or \"onvif\", or give the url"),
+                    );
                     return None;
                 }
             };

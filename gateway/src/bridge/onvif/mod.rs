@@ -79,7 +79,8 @@ impl<'l> Device<'l> {
     pub async fn connect(host: &str, login: Option<&'l Login>) -> Result<Device<'l>, Cause> {
         let device: Url = format!("http://{host}/onvif/device_service").parse().map_err(|e| Cause::Onvif(format!("{host:?}: {e}")))?;
         // No redirects: what is signed is for this camera.
-        let client = Client::builder().connect_timeout(ANSWER).timeout(ANSWER).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+        let client =
+            Client::builder().connect_timeout(ANSWER).timeout(ANSWER).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
         let client = client.map_err(|e| Cause::Onvif(e.to_string()))?;
         let host = device.host_str().unwrap_or_default().to_owned();
         let mut found = Device { client, host, login, ahead_ms: 0, media: device.clone(), device };
@@ -178,7 +179,9 @@ impl<'l> Device<'l> {
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) | (_, Some((_, true))) => Err(Cause::Refused),
             (_, Some((says, false))) => Err(Cause::Onvif(says)),
             (StatusCode::OK, None) => Ok(answer),
-            (StatusCode::NOT_FOUND, None) => Err(Cause::Onvif("there is no ONVIF service; turn it on in the camera's network settings".into())),
+            (StatusCode::NOT_FOUND, None) => {
+                Err(Cause::Onvif("there is no ONVIF service; turn it on in the camera's network settings".into()))
+            }
             (status, None) => Err(Cause::Onvif(format!("the camera answers {status}"))),
         }
     }

@@ -99,7 +99,8 @@ pub fn text<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
 /// What a fault says, and whether it is about who asks.
 pub fn fault(document: &Document<'_>) -> Option<(String, bool)> {
     let fault = find(document.root_element(), "Fault")?;
-    let all: String = fault.descendants().filter_map(|n| n.is_text().then(|| n.text().unwrap_or_default().trim())).collect::<Vec<_>>().join(" ");
+    let all: String =
+        fault.descendants().filter_map(|n| n.is_text().then(|| n.text().unwrap_or_default().trim())).collect::<Vec<_>>().join(" ");
     let refused = ["NotAuthorized", "FailedAuthentication", "InvalidSecurity"].iter().any(|code| all.contains(code));
     let says = text(fault, "Text").or_else(|| text(fault, "faultstring")).unwrap_or(&all);
     Some((says.chars().filter(|c| !c.is_control()).take(120).collect(), refused))
