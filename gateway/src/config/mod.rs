@@ -15,6 +15,7 @@ use figment::value::Dict;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub mod bridge;
 mod fields;
 use fields::Fields;
 pub use fields::{Problem, line_of};
@@ -41,6 +42,8 @@ pub struct Config {
     pub vision: Vision,
     /// Cameras and recorders whose event streams are read.
     pub hikvision: Vec<hikvision::Source>,
+    /// Network cameras whose frames the gateway itself fetches.
+    pub cameras: Vec<crate::bridge::Camera>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -256,6 +259,12 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let vision = read_vision(f.table("vision").unwrap_or_default(), f.problems());
     let (pictures, viewing_password) = read_pictures(f.table("pictures").unwrap_or_default(), base, f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
+    let cameras = f.table("bridge").map_or_else(Vec::new, |d| {
+        let mut b = Fields::new("bridge", d, f.problems());
+        let cameras = bridge::read_cameras(b.tables("camera"), base, b.problems());
+        b.finish();
+        cameras
+    });
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -289,6 +298,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         mappings,
         vision,
         hikvision,
+        cameras,
     })
 }
 
