@@ -14,6 +14,8 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tuoan_vision::modelfile;
+use tuoan_vision::models::store::{self, Part};
 
 pub mod bridge;
 mod fields;
@@ -131,6 +133,8 @@ pub struct Store {
 pub struct Runtime {
     pub onnx: runtime::Choice,
     pub room_climate: Source,
+    /// The models that look at pictures.
+    pub eyes: store::Sources,
 }
 
 /// How the cameras of the site file are looked at.
@@ -516,8 +520,12 @@ fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime
         Some("off") => Source::Off,
         Some(path) => Source::Folder(base.join(path)),
     };
+    let mut eye = |part: Part| {
+        f.take::<String>(part.kind().key).map_or(modelfile::Source::BuiltIn, |path| modelfile::Source::Folder(base.join(path)))
+    };
+    let eyes = store::Sources { person_pose: eye(Part::PersonPose), objects: eye(Part::Objects), faces: eye(Part::Faces) };
     f.finish();
-    Runtime { onnx, room_climate }
+    Runtime { onnx, room_climate, eyes }
 }
 
 fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
