@@ -146,7 +146,9 @@ impl RetainStorage for RetainedHandle {
     async fn set(&self, topic: &TopicName, retain: Retain, _expiry: Option<Duration>) -> rmqtt::Result<()> {
         let Retained { clock, closing, .. } = &*self.0;
         let own_doing = closing.load(Ordering::Acquire) && matches!(retain.from.typ(), FromType::LastWill);
-        if own_doing || FrameDesk::is_frame_topic(topic) || topic.len() > MAX_TOPIC {
+        // What is retained lies in clear on the disk.
+        let picture = FrameDesk::is_frame_topic(topic) || crate::cameras::holds_picture(&retain.publish.payload);
+        if own_doing || picture || topic.len() > MAX_TOPIC {
             return Ok(());
         }
         let publish = &retain.publish;
