@@ -2,6 +2,12 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | [`watch`] | the watch over all cameras: frames in, what is seen out; pure but for the pictures it keeps |
+//! | [`eyes`] | its thread, and the models |
+//! | [`fuse`] | what the cameras of a zone show together -> the engine's inputs |
+//! | [`gate`] | which frames are worth a look |
+//! | [`schedule`] | whose frame is looked at next, and whether the models keep up |
+//! | [`worker`] | the threads that run the models, and who watches over them |
 //! | [`live`] | figures of each camera for the pages, and its blurred picture while somebody may watch |
 //! | [`ring`] | the last minute of originals, in memory |
 //! | [`evidence`] | the minute before and after an incident, sealed on disk |
@@ -11,11 +17,17 @@
 //! | [`access`] | leave to see pictures, recorded before it is given |
 pub mod access;
 pub mod evidence;
+pub mod eyes;
+pub mod fuse;
+pub mod gate;
 pub mod keeper;
 pub mod live;
 pub mod ring;
+pub mod schedule;
 pub mod seal;
 pub mod store;
+pub mod watch;
+pub mod worker;
 
 use evidence::Evidence;
 use live::Live;

@@ -1,7 +1,9 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
 use crate::engine::input::{Body, DeviceInfo};
 use crate::engine::{ESTIMATE_PREFIX, VISION_PREFIX, is_own};
+use crate::ingest::frames::Announced;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use tuoan_protocol::DeviceId;
 
 pub mod directory;
@@ -89,6 +91,13 @@ const MAX_NATIVE: usize = 4096;
 /// Items in one message at most; no device has so many that we know.
 pub(crate) const MAX_ITEMS: usize = 48;
 
+/// What the ids of each convention's devices begin with, the gateway's own among them: nobody else's may.
+pub(crate) fn prefixes() -> impl Iterator<Item = &'static str> {
+    static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
+    let all = ALL.get_or_init(|| Decoders::standard(Vec::new()).prefixes().collect());
+    all.iter().copied()
+}
+
 /// All decoders, asked in order.
 ///
 /// What must hold: a topic has one owner, the first decoder that takes it; and no convention speaks for a device of another: whoever may publish
@@ -128,6 +137,10 @@ impl Decoders {
             early: early::Early::default(),
             native: BTreeSet::new(),
         }
+    }
+    /// Topics that discovery says carry pictures, as they become known.
+    pub fn pictures(&self) -> Announced {
+        self.directory.pictures.clone()
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
@@ -228,14 +241,15 @@ impl Decoders {
         }
     }
 
+    fn prefixes(&self) -> impl Iterator<Item = &'static str> {
+        let all = self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX, VISION_PREFIX]);
+        all.filter(|p| !p.is_empty())
+    }
+
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
-        let prefixes = || {
-            let others = [homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX, VISION_PREFIX];
-            self.list.iter().map(|d| d.prefix()).chain(others).filter(|p| !p.is_empty())
-        };
         let own = |id: &DeviceId| match prefix {
-            "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
+            "" => !self.prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),
         };
         for body in bodies {

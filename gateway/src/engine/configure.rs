@@ -22,7 +22,6 @@ impl Run<'_> {
         let compiled = self.compiled.clone();
         let old_zones: Vec<ZoneId> =
             self.state.configuration.as_ref().map(|c| c.site.zones.iter().map(|z| z.id.clone()).collect()).unwrap_or_default();
-        let had_eyes = self.state.configuration.as_ref().is_some_and(|c| !c.site.cameras.is_empty());
         self.state.compiled = compiled.clone();
 
         // Rules are remembered by number: give what is remembered its new numbers. A rule with another window starts its memory anew.
@@ -53,13 +52,11 @@ impl Run<'_> {
                 device.untested = false;
                 // Another room is another normality.
                 device.values.values_mut().for_each(|v| v.series = None);
+                if id.as_str().starts_with(VISION_PREFIX) {
+                    // No camera shows that zone any more, or one does again: nothing is known of it.
+                    device.values.values_mut().for_each(|v| v.unknown_since = v.unknown_since.or(Some(self.at)));
+                }
             }
-        }
-        // A zone that no camera shows any more: what was seen of it is over.
-        let eyeless = |id: &&DeviceId| id.as_str().starts_with(VISION_PREFIX) && !compiled.by_device.contains_key(*id);
-        let gone: Vec<DeviceId> = if had_eyes { self.state.devices.keys().filter(eyeless).cloned().collect() } else { vec![] };
-        for id in &gone {
-            self.state.devices.remove(id);
         }
         self.state.count_watched();
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();

@@ -1,5 +1,5 @@
 //! Builds the [`View`].
-use super::compiled::Slot;
+use super::compiled::{Slot, is_own};
 use super::detect::{Hold, anomaly, flat, silence};
 use super::device::{Device, Value};
 use super::eyes::{BLINDNESS, takes_sight};
@@ -76,7 +76,7 @@ impl State {
         view.unplaced = self
             .devices
             .iter()
-            .filter(|(id, _)| !self.compiled.by_device.contains_key(*id))
+            .filter(|(id, _)| !self.compiled.by_device.contains_key(*id) && !is_own(id))
             .map(|(id, d)| self.device_view(id, d, None))
             .collect();
         view.watched = self.watched;

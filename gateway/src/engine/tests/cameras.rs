@@ -1,34 +1,23 @@
 //! What the gateway's own eyes say, and what follows when they do not see.
 use crate::engine::input::{Body, Configuration, Item};
-use crate::engine::site::{AgeGroup, Placement, Role, Site};
-use crate::engine::testing::{Gateway, configuration, packs, reading, site};
+use crate::engine::site::AgeGroup;
+use crate::engine::testing::{Gateway, configuration, packs, reading, seen, site};
 use crate::engine::{State, VISION_HEARTBEAT_MS};
 use tuoan_protocol::{Basis, Quantity};
-use tuoan_vision::setup::{Camera, Floor};
-
-/// With a camera in the room that also shows the exit.
-pub fn seen(floor: Option<Floor>) -> Site {
-    let mut s = site();
-    s.devices.push(Placement {
-        id: "eye".parse().unwrap(),
-        zone: "room".parse().unwrap(),
-        name: None,
-        role: Role::Camera,
-        // Of its frames: what we say of it has our own pace.
-        period_s: Some(1),
-        via: None,
-    });
-    let areas =
-        ["room", "exit"].map(|zone| format!("{{ kind = \"{zone}\", zone = \"{zone}\", corners = [[0, 0], [999, 0], [999, 999]] }}"));
-    let camera: Camera = toml::from_str(&format!("device = \"eye\"\nareas = [{}]", areas.join(", "))).unwrap();
-    s.cameras = vec![Camera { floor, ..camera }];
-    s
-}
+use tuoan_vision::setup::Floor;
 
 fn unknown(g: &mut Gateway, time: &str, device: &str, quantities: &[Quantity]) {
     let mut m = reading(device, Quantity::People, 0.0);
     m.items = quantities.iter().map(|q| Item::Unknown { quantity: q.clone(), channel: 0 }).collect();
     g.message(time, m);
+}
+/// Whose camera was said to see, minute by minute, up to that one of the day.
+fn heard(minutes: u32) -> Gateway {
+    let mut g = Gateway::new(seen(None));
+    for m in 0..minutes {
+        g.says(&format!("{:02}:{:02}", m / 60, m % 60), "eye", Quantity::CameraOffline, 0.0);
+    }
+    g
 }
 fn zone<'a>(view: &'a crate::engine::view::View, id: &str) -> &'a crate::engine::view::ZoneView {
     view.zones.iter().find(|z| z.id.as_str() == id).unwrap()
@@ -98,7 +87,7 @@ fn what_was_found_stands_until_somebody_looks_again() {
 
 #[test]
 fn kinds_of_blindness_gather_at_their_camera() {
-    let mut g = Gateway::new(seen(None));
+    let mut g = heard(600);
     g.says("10:00", "eye", Quantity::CameraDark, 1.0).says("10:00:05", "eye", Quantity::CameraCovered, 1.0);
     let open = g.state.view(g.state.now()).incidents.iter().filter(|i| i.hazard.as_str() == "camera.blind").count();
     assert_eq!(open, 1, "{:?}", g.log);
@@ -117,7 +106,7 @@ fn kinds_of_blindness_gather_at_their_camera() {
 
 #[test]
 fn an_untrusted_clock_counts_as_care_hours() {
-    let mut g = Gateway::new(seen(None));
+    let mut g = heard(22 * 60);
     g.says("22:00", "eye", Quantity::CameraCovered, 1.0);
     assert_eq!(g.of("camera.blind").last().unwrap(), "22:00:00 opened 3");
     g.at("22:01", Body::Clock { offset_ms: 0, trusted: false });

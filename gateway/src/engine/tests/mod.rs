@@ -1,5 +1,5 @@
 //! The engine as a whole.
-pub mod cameras;
+mod cameras;
 mod hazards;
 mod hostile;
 mod incidents;

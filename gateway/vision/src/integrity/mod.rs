@@ -9,15 +9,27 @@ use hold::{Hold, Look, Patience};
 pub use luma::Rgb;
 use motion::Motion;
 pub use reference::Reference;
+use sight::Sight;
+pub use view::Measures;
+use view::{Verdict, View};
 
 mod clock;
+mod covered;
+mod edges;
+mod exposure;
+mod focus;
+mod frozen;
 mod hold;
+mod looped;
 pub mod luma;
 mod motion;
+mod moved;
 mod offline;
 mod rate;
 mod reference;
 mod resolution;
+mod sight;
+mod view;
 
 /// In which way a camera does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,12 +106,26 @@ pub struct Integrity {
     clock: clock::Clock,
     motion: Motion,
     reference: Option<Reference>,
+    view: View,
+    /// Of what is wrong with the picture itself one kind is believed in, the likeliest.
+    sight: Sight,
+    frozen: frozen::Frozen,
+    looped: looped::Looped,
+    looked_ms: Option<i64>,
 }
 
 /// Facts are certain: they need only be more than one stray frame.
 const FACT: Patience = Patience { raise_ms: 3_000, raise_looks: 3, clear_ms: 5_000, clear_looks: 3 };
 /// A rate is a mean already.
 const RATE: Patience = Patience { raise_ms: 3_000, raise_looks: 2, clear_ms: 10_000, clear_looks: 3 };
+
+/// These wait in themselves until it is certain.
+const STANDS: Patience = Patience { raise_ms: 0, raise_looks: 1, clear_ms: 2_000, clear_looks: 3 };
+const REPEATS: Patience = Patience { raise_ms: 0, raise_looks: 1, clear_ms: 5_000, clear_looks: 3 };
+const OF_THE_PICTURE: [Blindness; 5] =
+    [Blindness::Covered, Blindness::TooDark, Blindness::OverExposed, Blindness::Defocused, Blindness::Moved];
+/// Pictures are looked at five times a second at most.
+const EVERY_MS: i64 = 190;
 
 impl Integrity {
     pub fn new(wanted: Wanted) -> Integrity {
@@ -113,6 +139,11 @@ impl Integrity {
             clock: clock::Clock::default(),
             motion: Motion::default(),
             reference: None,
+            view: View::default(),
+            sight: Sight::default(),
+            frozen: frozen::Frozen::default(),
+            looped: looped::Looped::default(),
+            looked_ms: None,
         }
     }
 
@@ -129,14 +160,15 @@ impl Integrity {
     /// An installer says that the view is as it shall be: it is learned anew, and the camera is no longer moved or covered until that is seen again.
     pub fn relearn(&mut self) {
         self.reference = None;
-        for kind in [Blindness::Covered, Blindness::TooDark, Blindness::OverExposed, Blindness::Defocused, Blindness::Moved] {
-            self.holds.remove(&kind);
+        self.view.forget();
+        self.sight = Sight::default();
+        for kind in OF_THE_PICTURE {
             self.blind.remove(&kind);
         }
     }
 
     /// A frame came.
-    pub fn see(&mut self, facts: &FrameFacts, picture: Rgb, _context: Context) {
+    pub fn see(&mut self, facts: &FrameFacts, picture: Rgb, context: Context) {
         let now = facts.received_ms;
         self.awaited_ms.get_or_insert(now);
         self.last_ms = Some(now);
@@ -150,11 +182,31 @@ impl Integrity {
         self.hold(Blindness::LowResolution, now, look, FACT);
         let look = self.clock.look(now, facts.captured_ms);
         self.hold(Blindness::WrongClock, now, look, FACT);
-        self.motion.see(&luma::Luma::of(picture, motion::WIDTH, motion::HEIGHT));
-        let view = luma::Luma::of(picture, reference::WIDTH, reference::HEIGHT);
-        match &mut self.reference {
-            Some(reference) => reference.follow(&view, 0.002),
-            None => self.reference = Reference::of(&view),
+        self.look(now, picture, context);
+    }
+
+    fn look(&mut self, now: i64, picture: Rgb, context: Context) {
+        let cells = luma::Luma::of(picture, reference::WIDTH, reference::HEIGHT);
+        self.motion.see(&cells.halved());
+        // What is looked for changes in seconds: a fast camera need not be looked at each time.
+        if self.looked_ms.is_some_and(|last| (0..EVERY_MS).contains(&now.saturating_sub(last))) {
+            return;
+        }
+        self.looked_ms = Some(now);
+        let verdict = self.view.look(now, &cells, &mut self.reference, context);
+        self.sight.look(now, verdict);
+        for kind in OF_THE_PICTURE {
+            self.blind.remove(&kind);
+        }
+        if let Some((kind, since)) = self.sight.believed() {
+            self.blind.insert(kind, since);
+        }
+        // Of a picture that shows nothing it cannot be told whether it stands.
+        let stands = self.frozen.look(now, picture);
+        let repeats = self.looped.look(now, picture);
+        if verdict == Verdict::Sees {
+            self.hold(Blindness::Frozen, now, stands, STANDS);
+            self.hold(Blindness::Looped, now, repeats, REPEATS);
         }
     }
 
@@ -180,6 +232,11 @@ impl Integrity {
     /// Share of the picture that changed between the last two frames, 0 to 1, beyond noise and changes of light.
     pub fn motion(&self) -> f32 {
         self.motion.share()
+    }
+
+    /// What the last picture was like beside the learned view: why it is believed to be as it is.
+    pub fn measures(&self) -> &Measures {
+        &self.view.measures
     }
 
     fn hold(&mut self, kind: Blindness, at_ms: i64, look: Look, patience: Patience) {

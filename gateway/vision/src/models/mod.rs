@@ -6,20 +6,21 @@
 //! | [`objects`] | NanoDet-g | people, bicycles, motorcycles |
 //! | [`faces`] | BlazeFace (back camera) | faces |
 //!
-//! Any file of the same contract can take a model's place. Coordinates that come out are shares of the picture's width and height.
+//! [`store`] holds their files, [`sized`] makes one file serve two sizes of picture, [`check`] holds them to their golden answers. Any file of the same contract can take a model's place. Coordinates that come out are shares of the picture's width and height.
+pub mod check;
 pub mod faces;
 pub mod objects;
 pub mod pose;
+pub mod sized;
+pub mod store;
 
 use crate::sight::Rect;
 
 /// The models' files.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes<'a> {
-    /// Contract: [`pose::SMALL`].
-    pub pose_small: &'a [u8],
-    /// Contract: [`pose::LARGE`].
-    pub pose_large: &'a [u8],
+    /// Contract: [`pose::SMALL`] and [`pose::LARGE`]; one file serves both.
+    pub pose: &'a [u8],
     /// Contract: [`objects::INPUT`].
     pub objects: &'a [u8],
     /// Contract: [`faces::INPUT`].

@@ -3,6 +3,7 @@
 //! In: the canvas as integers 0 to 255, rows of red, green, blue. Out: 6 x 56 numbers: 17 times (y, x, score), then the box y0, x0, y1, x1, then the
 //! score of the whole, all of them 0 to 1. Six rows always come; those without a person have a low score.
 use super::around;
+use super::sized::sized;
 use crate::picture::{Map, Picture, View};
 use crate::runtime::{Model, Port, Runtime, RuntimeError, Tensor};
 use crate::sight::{KeyPoint, Pose, Rect};
@@ -39,12 +40,12 @@ pub struct PoseModel {
 }
 
 impl PoseModel {
-    /// `input` is [`SMALL`] or [`LARGE`].
+    /// `input` is [`SMALL`] or [`LARGE`]; the file may be of either size.
     ///
     /// # Errors
     /// As [`Model::load`].
     pub fn load(runtime: &Runtime, bytes: &[u8], input: Port) -> Result<PoseModel, RuntimeError> {
-        Ok(PoseModel { model: Model::load(runtime, bytes, input, OUTPUTS)?, input })
+        Ok(PoseModel { model: Model::load(runtime, &sized(bytes, &input)?, input, OUTPUTS)?, input })
     }
 
     /// Everybody that one pass over `view` reports with a score of `least` or more, best first.
