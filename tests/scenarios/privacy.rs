@@ -110,7 +110,8 @@ fn needles(frames: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
 /// The needles that are in there.
 fn found(hay: &[u8], needles: &BTreeSet<Vec<u8>>) -> usize {
     let begin: BTreeSet<[u8; 4]> = needles.iter().map(|n| [n[0], n[1], n[2], n[3]]).collect();
-    let at = |i: usize| hay.get(i..i + NEEDLE).is_some_and(|w| needles.contains(w)) || hay.get(i..i + 32).is_some_and(|w| needles.contains(w));
+    let at =
+        |i: usize| hay.get(i..i + NEEDLE).is_some_and(|w| needles.contains(w)) || hay.get(i..i + 32).is_some_and(|w| needles.contains(w));
     (0..hay.len().saturating_sub(NEEDLE)).filter(|i| begin.contains(&hay[*i..*i + 4]) && at(*i)).count()
 }
 
