@@ -4,6 +4,15 @@ use serde::{Deserialize, Serialize};
 /// A corner, in thousandths of the picture's width and height from its upper left corner.
 pub type Corner = [u16; 2];
 
+/// Corners of an area.
+pub const CORNERS: std::ops::RangeInclusive<usize> = 3..=32;
+/// Areas of a camera.
+pub const AREAS: usize = 64;
+/// Places where a person stood for calibration.
+pub const PLACES: std::ops::RangeInclusive<usize> = 3..=32;
+/// Frames in ten seconds.
+pub const RATE: std::ops::RangeInclusive<u16> = 2..=100;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AreaKind {
@@ -13,6 +22,7 @@ pub enum AreaKind {
     Exit,
     /// A cot or mattress.
     Bed,
+    /// A window with its sill, or a shelf: where nobody shall climb.
     Window,
     Stairs,
     Kitchen,
@@ -62,4 +72,63 @@ pub struct Camera {
 
 fn ten() -> u16 {
     10
+}
+
+/// What of a camera's set-up cannot be used, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    #[error("area {number} ({kind:?}): {what}")]
+    Area { number: usize, kind: AreaKind, what: String },
+    #[error("floor: {0}")]
+    Floor(String),
+    #[error("{0}")]
+    Camera(String),
+}
+
+/// All that is wrong with a camera's set-up, at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupError {
+    pub device: String,
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+impl std::fmt::Display for SetupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "camera {}: ", self.device)?;
+        for (i, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if i == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+impl Camera {
+    /// # Errors
+    /// Something cannot be used; the error names all of it.
+    pub fn check(&self) -> Result<(), SetupError> {
+        let mut problems = Vec::new();
+        if !RATE.contains(&self.rate) {
+            problems.push(Problem::Camera(format!(
+                "frames_per_10s is {}: give a number from {} to {}",
+                self.rate,
+                RATE.start(),
+                RATE.end()
+            )));
+        }
+        if self.areas.len() > AREAS {
+            problems.push(Problem::Camera(format!("{} areas are drawn: draw at most {AREAS}", self.areas.len())));
+        }
+        for (index, area) in self.areas.iter().enumerate() {
+            if let Some(what) = crate::scene::area::check(area) {
+                problems.push(Problem::Area { number: index + 1, kind: area.kind, what });
+            }
+        }
+        if let Some(what) = self.floor.as_ref().and_then(crate::scene::floor::check) {
+            problems.push(Problem::Floor(what));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(SetupError { device: self.device.clone(), problems }) }
+    }
 }
