@@ -1,6 +1,9 @@
 //! The gateway put together: config -> build -> run -> drain.
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
+use crate::bridge;
+use crate::cameras::Pictures;
+use crate::cameras::keeper::Keeper;
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config};
 use crate::decode::mapping::Mapping;
@@ -88,6 +91,11 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         let _ = ended_tx.send(result);
     });
 
+    let pictures = {
+        let (settings, data, now) = (config.pictures.clone(), config.data.clone(), clock.utc_ms());
+        let cameras = pipeline.cameras;
+        tokio::task::spawn_blocking(move || Pictures::open(&settings, &data, cameras, now)).await.into_diagnostic()?
+    };
     let frames = desk(&config, &handle)?;
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
@@ -101,6 +109,16 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let (mut sources, sources_stop) = (JoinSet::new(), CancellationToken::new());
     for source in &config.hikvision {
         sources.spawn(source.clone().run(handle.inbound.clone(), Arc::clone(&handle.metrics), sources_stop.clone()));
+    }
+
+    if !config.cameras.is_empty() {
+        let desk = |c: &bridge::Camera| {
+            let voice = bridge::Voice::new(config.site.id.clone(), c.id.clone());
+            bridge::Outlet::gateway(voice, frames.clone(), handle.inbound.clone(), clock.clone())
+        };
+        let cameras = config.cameras.iter().map(|c| (c.clone(), desk(c))).collect();
+        let mut bridge = bridge::start(cameras, &bridge::Launcher::confined(), &handle.metrics, &clock, &sources_stop);
+        sources.spawn(async move { while bridge.join_next().await.is_some() {} });
     }
 
     let catalogue = Arc::new(Catalogue::new(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()));
@@ -126,6 +144,8 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let link: Arc<dyn CommandLink> = intake.clone();
     delivery.start_emergency(pipeline.emergency, &list, link.clone(), config.site.id.clone(), &mut tasks);
     tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
+    let keeper = Keeper { pictures: pictures.clone(), handle: handle.clone(), clock: clock.clone() };
+    tasks.spawn(keeper.run(shutdown.clone()));
     tasks.spawn(watch_metrics(handle.clone(), deliveries.clone(), intake.clone(), frames.clone(), shutdown.clone()));
     tasks.spawn(tell_refusals(handle.clone(), frames.clone(), clock.clone(), shutdown.clone()));
 
@@ -139,6 +159,8 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         metrics_token: None,
         institution: config.site.institution,
         supervisor: config.site.supervisor,
+        live_pictures: config.pictures.live,
+        viewing_password: config.viewing_password.clone(),
     };
     let packs: Vec<&str> = config.rules.iter().map(|(_, text)| text.as_str()).collect();
     let deps = web::WebDeps {
@@ -147,6 +169,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         rulebook: Arc::new(web::rules::rulebook(&packs)),
         catalogue,
         deliveries: deliveries.clone(),
+        pictures,
         clock,
         door: door.clone(),
         shutdown: CancellationToken::new(),

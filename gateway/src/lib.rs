@@ -2,6 +2,7 @@
 
 pub mod anomaly;
 pub mod app;
+pub mod bridge;
 pub mod cameras;
 pub mod clock;
 pub mod config;

@@ -9,7 +9,7 @@ use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, detect_files, doctor, models, replay};
+use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -65,6 +65,8 @@ enum Command {
         #[arg(long)]
         mappings: Option<PathBuf>,
     },
+    /// Network cameras (RTSP, ONVIF) to frames on MQTT.
+    CameraBridge(bridge::cli::Args),
     /// Messages that nobody understood.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -202,6 +204,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Replay(args) => replay::cli::replay(&args),
+        Command::CameraBridge(args) => bridge::cli::main(args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
         Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),
         Command::Decode { file, json, mappings } => Ok(decode(&file, json, mappings.as_deref()).unwrap_or_else(|e| {

@@ -89,15 +89,19 @@ impl Keeper {
         let setups = self.pictures.live.setups().borrow().clone();
         let cameras = concerned(&view, &setups, event);
         let held = event.hazard.as_str() == HELD;
-        self.pictures.stills.ask(&event.incident, &cameras, now);
-        self.pictures.evidence.begin(&event.incident, event.place.zone.as_str(), cameras, event.at, held);
+        if let Some(stills) = &self.pictures.stills {
+            stills.ask(&event.incident, &cameras, now);
+        }
+        if let Some(evidence) = &self.pictures.evidence {
+            evidence.begin(&event.incident, event.place.zone.as_str(), cameras, event.at, held);
+        }
     }
 
     /// Seals; a trouble is said once, and again when it is another.
     async fn collect(&self, trouble: &mut Option<String>) {
         let (pictures, now) = (self.pictures.clone(), self.clock.utc_ms());
         let worked = tokio::task::spawn_blocking(move || {
-            let collected = pictures.evidence.collect(now, &pictures.ring);
+            let collected = pictures.evidence.map_or(Ok(()), |e| e.collect(now, &pictures.ring));
             pictures.ring.expire(now);
             collected.err().map(|e| e.to_string())
         });
@@ -109,7 +113,8 @@ impl Keeper {
             }
             *trouble = failed;
         }
-        let (counts, metrics) = (&self.pictures.evidence.counts, &self.handle.metrics);
+        let Some(evidence) = &self.pictures.evidence else { return };
+        let (counts, metrics) = (&evidence.counts, &self.handle.metrics);
         for (counted, metric) in [
             (&counts.sealed, &metrics.evidence_sealed),
             (&counts.failed, &metrics.evidence_failed),
@@ -117,7 +122,7 @@ impl Keeper {
         ] {
             metric.inc_by(counted.load(Ordering::Relaxed).saturating_sub(metric.get()));
         }
-        metrics.evidence_bytes.set(i64::try_from(self.pictures.evidence.used().0).unwrap_or(i64::MAX));
+        metrics.evidence_bytes.set(i64::try_from(evidence.used().0).unwrap_or(i64::MAX));
     }
 
     /// Deletes what is due, each after it stands in the log.
@@ -125,13 +130,17 @@ impl Keeper {
         let (now, trusted) = (self.clock.utc_ms(), self.handle.view.borrow().clock_trusted);
         // What the ring holds may be sealed next.
         let coming = self.pictures.ring.room() as u64;
-        for (incident, why) in self.pictures.evidence.due(now, trusted, coming) {
+        if let Some(stills) = self.pictures.stills.clone() {
+            let _ = tokio::task::spawn_blocking(move || stills.clean(now, trusted)).await;
+        }
+        let Some(evidence) = &self.pictures.evidence else { return };
+        for (incident, why) in evidence.due(now, trusted, coming) {
             let deed =
                 PictureDeed { what: PictureAct::Delete, camera: None, incident: Some(incident.clone()), reason: why.text().to_owned() };
             let deleted = match record(&self.handle.control, SELF, deed).await {
                 Ok(logged) => {
-                    let pictures = self.pictures.clone();
-                    tokio::task::spawn_blocking(move || pictures.evidence.delete(&incident, logged)).await.unwrap_or(Ok(()))
+                    let evidence = evidence.clone();
+                    tokio::task::spawn_blocking(move || evidence.delete(&incident, logged)).await.unwrap_or(Ok(()))
                 }
                 Err(e) => Err(std::io::Error::other(e)),
             };
@@ -140,8 +149,6 @@ impl Keeper {
                 return;
             }
         }
-        let pictures = self.pictures.clone();
-        let _ = tokio::task::spawn_blocking(move || pictures.stills.clean(now, trusted)).await;
     }
 }
 

@@ -80,6 +80,15 @@ pub struct Status {
     pub watchers: usize,
 }
 
+/// The models do not keep up: frames a second of all cameras together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overload {
+    /// In which something moved.
+    pub wanted: f32,
+    /// That are looked at.
+    pub looked: f32,
+}
+
 /// Why no picture is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPicture {
@@ -101,6 +110,7 @@ struct Camera {
 struct State {
     cameras: BTreeMap<DeviceId, Camera>,
     leases: Leases<DeviceId>,
+    overload: Option<Overload>,
 }
 
 impl State {
@@ -169,6 +179,15 @@ impl Live {
         if state.watchers(device, monotonic_ms) > 0 {
             state.cameras.entry(device.clone()).or_default().shot = Some(Arc::new(shot));
         }
+    }
+
+    /// Worker: whether the models keep up.
+    pub fn load(&self, overload: Option<Overload>) {
+        self.lock().overload = overload;
+    }
+    /// Every camera is looked at less often than it should be; `None`: the models keep up.
+    pub fn overload(&self) -> Option<Overload> {
+        self.lock().overload
     }
 
     /// Gives leave to watch, which is on record.

@@ -35,6 +35,8 @@ use ring::Ring;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Stills;
+use tuoan_protocol::DeviceId;
+use tuoan_vision::blur::BlurredJpeg;
 use tuoan_vision::setup;
 
 /// `[pictures]` of the configuration: what is kept of them, and how long.
@@ -69,16 +71,15 @@ const DAY_MS: i64 = 86_400_000;
 pub struct Pictures {
     pub live: Live,
     pub ring: Ring,
-    pub evidence: Arc<Evidence>,
-    pub stills: Arc<Stills>,
+    /// `None`: its folder or key cannot be used, which the log says.
+    pub evidence: Option<Arc<Evidence>>,
+    pub stills: Option<Arc<Stills>>,
 }
 
 impl Pictures {
-    /// `data` is the data folder, `setups` the cameras of the configuration in force, `now` UTC milliseconds. Blocks on the disk.
-    ///
-    /// # Errors
-    /// A folder or the key cannot be used; the text says what to do.
-    pub fn open(settings: &Settings, data: &Path, setups: Vec<setup::Camera>, now: i64) -> std::io::Result<Pictures> {
+    /// `data` is the data folder, `setups` the cameras of the configuration in force, `now` UTC milliseconds. Blocks on the disk. A folder or key that
+    /// cannot be used is said aloud and does without: the gateway must watch all the same.
+    pub fn open(settings: &Settings, data: &Path, setups: Vec<setup::Camera>, now: i64) -> Pictures {
         let evidence = evidence::Settings {
             folder: data.join("evidence"),
             key: settings.key_file.clone().unwrap_or_else(|| data.join("evidence.key")),
@@ -91,11 +92,46 @@ impl Pictures {
             budget: u64::from(settings.stills_mb) << 20,
             keep_ms: i64::from(settings.stills_days) * DAY_MS,
         };
-        Ok(Pictures {
+        let said = |e: &std::io::Error, what: &str| tracing::error!("{what} of incidents are not kept until the next start: {e}");
+        Pictures {
             live: Live::new(setups),
             ring: Ring::new(usize::try_from(u64::from(settings.ring_mb) << 20).unwrap_or(usize::MAX)),
-            evidence: Arc::new(Evidence::open(evidence, now)?),
-            stills: Arc::new(Stills::open(stills)?),
-        })
+            evidence: Evidence::open(evidence, now).inspect_err(|e| said(e, "originals")).ok().map(Arc::new),
+            stills: Stills::open(stills).inspect_err(|e| said(e, "stills")).ok().map(Arc::new),
+        }
+    }
+
+    /// Worker: whether a blurred still of that camera is asked for. Then it shall look at the next frame even if nothing moves.
+    pub fn still_asked(&self, camera: &DeviceId, now: i64) -> bool {
+        self.stills.as_ref().is_some_and(|s| s.asked(camera, now))
+    }
+
+    /// Worker: the still that was asked for. Blocks on the disk; one that it does not take is said and let go.
+    pub fn still(&self, camera: &DeviceId, at: i64, picture: &BlurredJpeg) {
+        if let Some(Err(e)) = self.stills.as_ref().map(|s| s.put(camera, at, picture)) {
+            tracing::warn!("a still of {camera} is not kept: {e}");
+        }
+    }
+}
+
+/// How pictures begin: JPEG, PNG, GIF, WebP, HEIF; the first two in base64, too.
+const BEGINNINGS: [&[u8]; 7] = [&[0xFF, 0xD8, 0xFF], b"\x89PNG\r\n", b"GIF8", b"WEBPVP8", b"ftypheic", b"/9j/", b"iVBORw0KGgo"];
+
+/// Whether a picture may begin somewhere in these bytes. What merely looks like one counts: such bytes are not written in clear.
+pub fn holds_picture(bytes: &[u8]) -> bool {
+    BEGINNINGS.iter().any(|b| bytes.windows(b.len()).any(|w| w == *b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_found_wherever_it_begins_and_readings_are_none() {
+        assert!(holds_picture(&[0xFF, 0xD8, 0xFF, 0xE0]));
+        assert!(holds_picture(&[&[0xA5; 90][..], &[0xFF, 0xD8, 0xFF, 0xDB, 0]].concat()));
+        assert!(holds_picture(br#"{"snapshot":"/9j/4AAQSkZJRgABAQ"}"#));
+        assert!(holds_picture(b"data:image/png;base64,iVBORw0KGgoAAA"));
+        assert!(!holds_picture(br#"{"temperature":23.4,"humidity":45,"linkquality":120}"#) && !holds_picture(b""));
     }
 }

@@ -11,9 +11,9 @@ use super::ring::Original;
 use super::schedule::{Load, Schedule};
 use super::worker::{self, Crew, Over};
 use crate::clock::Stopwatch;
+use crate::engine::Message;
 use crate::engine::site::Site;
 use crate::engine::view::View;
-use crate::engine::{Message, VISION_PREFIX};
 use crate::ingest::frames::{Frame, FrameRefused};
 use crate::metrics::{CameraLabel, Metrics, StageLabel};
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,6 +168,11 @@ impl Watch {
         self.cameras.iter().map(|c| c.device.clone()).collect()
     }
 
+    /// The devices that speak for the zones.
+    pub fn zones(&self) -> Vec<DeviceId> {
+        self.site.eyes().map(|(device, _)| device).collect()
+    }
+
     /// A frame has come.
     ///
     /// # Errors
@@ -261,8 +266,8 @@ impl Watch {
     /// The blurred picture for whoever watches, or for an incident's still.
     fn show(&mut self, now: Now, index: usize, looked: &Waiting, sight: &Sight) {
         let Some(camera) = self.cameras.get_mut(index) else { return };
-        let (live, stills) = (&self.pictures.live, &self.pictures.stills);
-        let (watched, asked) = (live.watched(&camera.device, now.steady_ms), stills.asked(&camera.device, now.utc_ms));
+        let live = &self.pictures.live;
+        let (watched, asked) = (live.watched(&camera.device, now.steady_ms), self.pictures.still_asked(&camera.device, now.utc_ms));
         if !watched && !asked {
             return;
         }
@@ -272,12 +277,10 @@ impl Watch {
             Err(e) => return tracing::warn!(camera = %camera.device, "{e}"),
         };
         if asked && !self.writing.swap(true, Ordering::AcqRel) {
-            let (stills, device, at, picture) = (Arc::clone(stills), camera.device.clone(), looked.received_at_ms, picture.clone());
+            let (pictures, device, at, picture) = (self.pictures.clone(), camera.device.clone(), looked.received_at_ms, picture.clone());
             let writing = Arc::clone(&self.writing);
             let write = std::thread::Builder::new().name("still".to_owned()).spawn(move || {
-                if let Err(e) = stills.put(&device, at, &picture) {
-                    tracing::warn!(camera = %device, "the still of an incident is not kept now: {e}");
-                }
+                pictures.still(&device, at, &picture);
                 writing.store(false, Ordering::Release);
             });
             if write.is_err() {
@@ -367,7 +370,7 @@ impl Watch {
     }
 
     fn wants_picture(&self, device: &DeviceId, now: Now) -> bool {
-        self.pictures.live.watched(device, now.steady_ms) || self.pictures.stills.asked(device, now.utc_ms)
+        self.pictures.live.watched(device, now.steady_ms) || self.pictures.still_asked(device, now.utc_ms)
     }
 
     fn spent(&self, stage: &'static str, time: Duration) {
@@ -463,11 +466,6 @@ fn recall(bytes: &[u8]) -> BTreeMap<DeviceId, Reference> {
         tracing::warn!("the cameras' learned views cannot be read ({e}); they are learned anew");
         BTreeMap::new()
     })
-}
-
-/// What stands in the log of who speaks for a zone.
-pub fn is_eye(device: &DeviceId) -> bool {
-    device.as_str().starts_with(VISION_PREFIX)
 }
 
 #[cfg(test)]

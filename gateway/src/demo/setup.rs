@@ -87,10 +87,11 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         clock_trust: ClockTrust::Always,
         runtime: Runtime::default(),
         mappings: Vec::new(),
-        pictures: Default::default(),
+        pictures: crate::cameras::Settings::default(),
         viewing_password: None,
         vision: Vision::default(),
         hikvision: Vec::new(),
+        cameras: Vec::new(),
     }
 }
 

@@ -44,7 +44,10 @@ pub fn run(args: CheckArgs) -> Result<ExitCode> {
                 None if kind == CONTRACT => climate(&source, &choice)?,
                 None => {
                     let known: Vec<_> = Part::ALL.iter().map(|p| p.kind().contract).collect();
-                    return Err(miette!("the model is made for the contract {kind:?}, this program knows {CONTRACT}, {}", known.join(", ")));
+                    return Err(miette!(
+                        "the model is made for the contract {kind:?}, this program knows {CONTRACT}, {}",
+                        known.join(", ")
+                    ));
                 }
             }
         }

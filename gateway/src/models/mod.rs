@@ -34,7 +34,6 @@ pub enum ModelError {
 }
 
 /// The models that look at pictures, checked and ready to be loaded as often as there are threads to run them.
-#[derive(Debug)]
 pub struct EyeModels {
     files: Files,
     runtime: &'static Runtime,
@@ -50,9 +49,7 @@ impl EyeModels {
             try_apart(sources.of(part), part.kind().contract, choice).await?;
         }
         let (sources, choice) = (sources.clone(), choice.clone());
-        let opened = tokio::task::spawn_blocking(move || {
-            Ok(EyeModels { files: Files::open(&sources)?, runtime: runtime::get(&choice)? })
-        });
+        let opened = tokio::task::spawn_blocking(move || Ok(EyeModels { files: Files::open(&sources)?, runtime: runtime::get(&choice)? }));
         opened.await.unwrap_or_else(|e| Err(RuntimeError::Run(e.to_string()).into()))
     }
 
@@ -142,7 +139,7 @@ mod tests {
     async fn a_model_of_another_contract_is_refused_before_it_runs() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/faces");
         let sources = Sources { objects: Source::Folder(dir), ..Sources::default() };
-        let says = EyeModels::open_safely(&sources, &Choice::Embedded).await.unwrap_err().to_string();
+        let says = EyeModels::open_safely(&sources, &Choice::Embedded).await.err().expect("must be refused").to_string();
         assert!(says.contains("\"faces/1\"") && says.contains("\"objects/1\""), "{says}");
     }
 }

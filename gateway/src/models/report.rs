@@ -217,7 +217,10 @@ impl Report {
             };
             let _ = writeln!(out, "{:>3} cameras at {} fps: {says}", e.cameras, e.fps);
         }
-        let _ = writeln!(out, "Measured on one thread, on this machine as busy as it is now. A camera whose picture stands still needs far fewer looks.");
+        let _ = writeln!(
+            out,
+            "Measured on one thread, on this machine as busy as it is now. A camera whose picture stands still needs far fewer looks."
+        );
         if let Some(faster) = &self.faster {
             let _ = writeln!(out, "\nfaster    {faster}");
         }

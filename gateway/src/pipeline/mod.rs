@@ -37,6 +37,7 @@ use std::sync::Arc;
 use time::EngineClock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tuoan_protocol::LogId;
+use tuoan_vision::setup;
 
 /// What the pipeline needs to start.
 pub struct PipelineConfig {
@@ -103,6 +104,8 @@ pub struct Pipeline {
     pub thread: std::thread::JoinHandle<Result<(), PipelineError>>,
     /// What must go out although the disk does not take it.
     pub emergency: mpsc::Receiver<Emergency>,
+    /// How the cameras are set up at this start.
+    pub cameras: Vec<setup::Camera>,
 }
 
 /// Orders to devices and alarms that may wait for delivery while the disk does not answer.
@@ -136,6 +139,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         None => None,
     };
     let configuration = rules::keep_set(&state, Configuration::new(recovered.log.clone(), config.site, config.rules), time.now());
+    let cameras = configuration.site.cameras.clone();
     let first = first_inputs(&state, &recovered, configuration, time.now());
 
     let (inbound_tx, inbound) = mpsc::channel(INBOUND_QUEUE);
@@ -181,7 +185,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
             ended
         })
         .map_err(|e| PipelineError::Thread("pipeline", e.to_string()))?;
-    Ok(Pipeline { handle, thread, emergency })
+    Ok(Pipeline { handle, thread, emergency, cameras })
 }
 
 /// What the engine is told at a start. On a restart `Started` comes first: whatever came before it would let the silence while the gateway
@@ -248,6 +252,38 @@ impl Handle {
     }
 }
 
+/// Why an observation was not taken. The next one says all of it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Untaken {
+    #[error("the engine has not taken what was seen before")]
+    Busy,
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+impl Handle {
+    /// What the gateway's own eyes see of a zone or say of a camera. It never waits, and nothing is acknowledged.
+    ///
+    /// # Errors
+    /// [`Untaken`]: to be counted, and said again with the next.
+    pub fn observe(&self, seen: Message) -> Result<(), Untaken> {
+        self.tell(Body::Message(seen))
+    }
+    /// By which models and from which picture the zone's device speaks: it stands in the log with what it said.
+    ///
+    /// # Errors
+    /// [`Untaken`]
+    pub fn introduce(&self, eyes: DeviceInfo) -> Result<(), Untaken> {
+        self.tell(Body::Inventory(vec![eyes]))
+    }
+    fn tell(&self, body: Body) -> Result<(), Untaken> {
+        self.observations.try_send(body).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Untaken::Busy,
+            mpsc::error::TrySendError::Closed(_) => Untaken::Stopped,
+        })
+    }
+}
+
 /// Requests to the engine's thread.
 pub enum Control {
     /// Answered after the commit: the new position, or why not.
@@ -256,6 +292,8 @@ pub enum Control {
     Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Put camera frames that were refused into the quarantine: the reasons, no pictures.
     Refused(Vec<Refusal>),
+    /// Set a camera up so; answered after the commit: the new position, or why not.
+    Camera { camera: Box<setup::Camera>, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.

@@ -4,7 +4,7 @@ use crate::decode::{Decoders, Raw};
 use crate::engine::input::{Item, Message};
 use crate::engine::{Body, Command, Configuration, Input, Outcome, Verdict};
 use crate::ingest::Inbound;
-use crate::ingest::frames::{self, FIRST_BYTES, Refusal};
+use crate::ingest::frames::Refusal;
 use crate::store::{Batch, Entry, Quarantined, Reply};
 use tokio::sync::oneshot;
 use tuoan_protocol::{EventKind, Presence, quantity::Kind};
@@ -79,7 +79,7 @@ impl Round {
             Control::Drain { reply } => return Some(reply),
             Control::Refused(list) => list.into_iter().for_each(|r| self.refused(r)),
             // It rests on the engine's state, and is the loop's own; who asks while it stops gets no answer.
-            Control::Override { .. } => {}
+            Control::Override { .. } | Control::Camera { .. } => {}
         }
         None
     }
@@ -107,10 +107,12 @@ impl Round {
         self.origins.push(origin);
     }
     fn quarantine(&mut self, m: &Inbound, decoder: Option<&str>, mut reason: String) {
-        // No picture is ever written to disk, whoever sent it and however it got here.
-        let most = if frames::holds_picture(&m.payload) { FIRST_BYTES } else { QUARANTINED_PAYLOAD };
-        let kept = m.payload.len().min(most);
-        if kept < m.payload.len() {
+        // The quarantine lies in clear on the disk, and anybody who is signed in may read it.
+        let picture = crate::cameras::holds_picture(&m.payload);
+        let kept = if picture { 0 } else { m.payload.len().min(QUARANTINED_PAYLOAD) };
+        if picture {
+            reason.push_str(&format!(" (its {} bytes hold a picture and are not kept)", m.payload.len()));
+        } else if kept < m.payload.len() {
             reason.push_str(&format!(" (the first {kept} of {} bytes are kept)", m.payload.len()));
         }
         self.batch.quarantine.push(Quarantined {

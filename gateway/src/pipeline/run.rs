@@ -123,6 +123,13 @@ impl Runner {
                     let _ = reply.send(Err("it does not go with the rules in force"));
                 }
             },
+            Control::Camera { camera, reply } => match rules::with_camera(&self.parts.state, *camera) {
+                Ok(c) => round.configure(c, reply),
+                Err(problems) => {
+                    tracing::info!("a camera's set-up was refused: {problems}");
+                    let _ = reply.send(Err("it does not go with the site"));
+                }
+            },
             other => return round.control(other),
         }
         None

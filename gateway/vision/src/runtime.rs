@@ -51,7 +51,6 @@ impl std::fmt::Display for Backend {
     }
 }
 
-#[derive(Debug)]
 pub struct Runtime {
     environment: Environment,
     pub backend: Backend,

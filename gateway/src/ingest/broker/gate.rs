@@ -275,7 +275,7 @@ fn check_will(account: &Account, will: &LastWill<'_>) -> Result<(), String> {
         LastWill::V3(will) => (&will.topic, &will.message),
         LastWill::V5(will) => (&will.topic, &will.message),
     };
-    if !is_topic(topic) || frames::is_frame_topic(topic) || frames::holds_picture(payload) {
+    if !is_topic(topic) || frames::is_frame_topic(topic) || crate::cameras::holds_picture(payload) {
         return Err(format!("{topic:?} is no topic for a will"));
     }
     if !account.may_publish(topic) {

@@ -110,6 +110,7 @@ struct Desk {
     stale: u64,
     bytes: usize,
     places: u64,
+    watched: BTreeSet<DeviceId>,
     /// Who looks at the frames.
     viewer: Option<std::thread::Thread>,
 }
@@ -119,7 +120,6 @@ struct Desk {
 pub struct FrameDesk {
     desk: Arc<Mutex<Desk>>,
     topics: Arc<Topics>,
-    watched: Arc<BTreeSet<DeviceId>>,
     interval_ms: i64,
     room: usize,
 }
@@ -134,9 +134,8 @@ impl FrameDesk {
     pub fn watching(watch: Watch) -> FrameDesk {
         let fps = if watch.fps == 0 { MAX_FPS } else { watch.fps.min(MAX_FPS) };
         FrameDesk {
-            desk: Arc::default(),
+            desk: Arc::new(Mutex::new(Desk { watched: watch.cameras, ..Desk::default() })),
             topics: Arc::new(Topics { mapped: watch.mapped, announced: watch.announced }),
-            watched: Arc::new(watch.cameras),
             interval_ms: 1000 / i64::from(fps),
             room: ROOM,
         }
@@ -168,7 +167,7 @@ impl FrameDesk {
             Owner::Native(Topic { device, .. }) | Owner::Pictures { device, .. } => device.clone(),
             Owner::Nobody => return Ok(()),
         };
-        if !self.lock().admit(&device, topic, arrival, self.interval_ms, &self.watched)? {
+        if !self.lock().admit(&device, topic, arrival, self.interval_ms)? {
             return Ok(());
         }
         // The picture is looked through without the lock.
@@ -176,7 +175,7 @@ impl FrameDesk {
         let viewer = {
             let mut desk = self.lock();
             match frame {
-                Ok(frame) => desk.store(frame, if self.watched.contains(&device) { self.room } else { 0 }),
+                Ok(frame) => desk.store(frame, self.room),
                 Err(reason) => {
                     desk.refuse(topic, Some(&device), &reason, &payload, arrival);
                     return Err(reason);
@@ -188,6 +187,11 @@ impl FrameDesk {
             viewer.unpark();
         }
         Ok(())
+    }
+
+    /// Other cameras are watched from now on.
+    pub fn watch(&self, cameras: BTreeSet<DeviceId>) {
+        self.lock().watched = cameras;
     }
 
     /// Who is woken (unparked) when a frame has come.
@@ -272,19 +276,12 @@ fn inspect(owner: Owner<'_>, device: DeviceId, topic: &str, payload: Bytes, arri
 
 impl Desk {
     /// Whether a frame of this camera is taken now; false when it is one too many of its camera.
-    fn admit(
-        &mut self,
-        device: &DeviceId,
-        topic: &str,
-        arrival: Arrival,
-        interval_ms: i64,
-        watched: &BTreeSet<DeviceId>,
-    ) -> Result<bool, FrameRefused> {
+    fn admit(&mut self, device: &DeviceId, topic: &str, arrival: Arrival, interval_ms: i64) -> Result<bool, FrameRefused> {
         if arrival.retained {
             self.stale = self.stale.saturating_add(1);
             return Ok(false);
         }
-        if !self.cameras.contains_key(device) && self.cameras.len() >= MAX_CAMERAS && !watched.contains(device) {
+        if !self.cameras.contains_key(device) && self.cameras.len() >= MAX_CAMERAS && !self.watched.contains(device) {
             self.refuse(topic, None, &FrameRefused::TooManyCameras, &[], arrival);
             return Err(FrameRefused::TooManyCameras);
         }
@@ -314,7 +311,7 @@ impl Desk {
             self.places = self.places.saturating_add(1);
             camera.place = self.places;
         }
-        if frame.jpeg.len() <= room {
+        if self.watched.contains(&frame.device) && frame.jpeg.len() <= room {
             self.bytes = self.bytes.saturating_add(frame.jpeg.len());
             camera.waiting = Some(frame);
             while self.bytes > room && self.drop_oldest() {}

@@ -12,8 +12,8 @@
 //! | `jpeg.rs` | whether a JPEG is whole and of a size that may be decoded |
 //!
 //! What must hold: a topic has one owner, and no convention feeds another's camera. Frames bypass the log, and no byte of a picture is ever
-//! written to disk on this way: not to the quarantine (the reason and the first [`FIRST_BYTES`] bytes are), not as a retained message. That holds
-//! for pictures on topics that are no camera's, too.
+//! written to disk on this way: not to the quarantine (the reason and the first [`FIRST_BYTES`] bytes, a JPEG's header, are), not as a retained
+//! message. That holds for pictures on topics that are no camera's, too.
 mod announced;
 mod desk;
 mod frigate;
@@ -27,7 +27,7 @@ pub use announced::Announced;
 pub use desk::{Arrival, CameraStatus, FrameCounts, FrameDesk, MAX_CAMERAS, MAX_FPS, Watch};
 pub use mapped::{Mapped, TopicSpec};
 pub use native::is_frame_topic;
-pub use payload::{NoPicture, holds_picture, is_picture};
+pub use payload::{NoPicture, is_picture};
 
 use bytes::Bytes;
 use jpeg::Spoilt;
