@@ -60,6 +60,15 @@ pub async fn examine(file: &Path, data: Option<&Path>) -> Vec<Finding> {
     }
     port("web", config.web.listen, running, &mut out);
     model(&config, &mut out).await;
+    if !config.cameras.is_empty() {
+        out.push(match crate::bridge::ffmpeg().await {
+            Ok(version) => well(
+                "cameras",
+                format!("{} to be fetched with ffmpeg {version}; `tuoan camera-bridge check` looks at one", config.cameras.len()),
+            ),
+            Err(e) => Finding { about: "cameras", state: State::Wrong, text: e },
+        });
+    }
     if let Some(p) = &config.platform {
         http("platform", &format!("{}/healthz", p.url), &mut out).await;
         if p.url.starts_with("http://") && !loopback(&p.url) {

@@ -195,7 +195,7 @@ impl Task {
             if began.elapsed() >= GOOD {
                 backoff.reset();
             }
-            let wait = if matches!(cause, Cause::Refused | Cause::Digest) { REFUSED } else { backoff.next() };
+            let wait = if matches!(cause, Cause::Refused) { REFUSED } else { backoff.next() };
             last = Some(cause);
             tokio::select! {
                 biased;
@@ -270,7 +270,7 @@ impl Task {
         };
         let seen = session.close().await;
         let cause = ended?;
-        let network = matches!(cause, Cause::Refused | Cause::NoStream | Cause::Busy | Cause::Unreachable(_) | Cause::Digest);
+        let network = matches!(cause, Cause::Refused | Cause::NoStream | Cause::Busy | Cause::Unreachable(_));
         // A stream was there and no picture came of it.
         if way != Decode::Software && (seen.no_hardware || (seen.stream.is_some() && seen.frames == 0 && !network)) {
             hardware.failed.insert(way);

@@ -252,38 +252,6 @@ impl Handle {
     }
 }
 
-/// Why an observation was not taken. The next one says all of it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Untaken {
-    #[error("the engine has not taken what was seen before")]
-    Busy,
-    #[error("the engine has stopped")]
-    Stopped,
-}
-
-impl Handle {
-    /// What the gateway's own eyes see of a zone or say of a camera. It never waits, and nothing is acknowledged.
-    ///
-    /// # Errors
-    /// [`Untaken`]: to be counted, and said again with the next.
-    pub fn observe(&self, seen: Message) -> Result<(), Untaken> {
-        self.tell(Body::Message(seen))
-    }
-    /// By which models and from which picture the zone's device speaks: it stands in the log with what it said.
-    ///
-    /// # Errors
-    /// [`Untaken`]
-    pub fn introduce(&self, eyes: DeviceInfo) -> Result<(), Untaken> {
-        self.tell(Body::Inventory(vec![eyes]))
-    }
-    fn tell(&self, body: Body) -> Result<(), Untaken> {
-        self.observations.try_send(body).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Untaken::Busy,
-            mpsc::error::TrySendError::Closed(_) => Untaken::Stopped,
-        })
-    }
-}
-
 /// Requests to the engine's thread.
 pub enum Control {
     /// Answered after the commit: the new position, or why not.
