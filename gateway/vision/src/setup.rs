@@ -121,6 +121,14 @@ impl Camera {
         if self.areas.len() > AREAS {
             problems.push(Problem::Camera(format!("{} areas are drawn: draw at most {AREAS}", self.areas.len())));
         }
+        for (index, area) in self.areas.iter().enumerate() {
+            if let Some(what) = crate::scene::area::check(area) {
+                problems.push(Problem::Area { number: index + 1, kind: area.kind, what });
+            }
+        }
+        if let Some(what) = self.floor.as_ref().and_then(crate::scene::floor::check) {
+            problems.push(Problem::Floor(what));
+        }
         if problems.is_empty() { Ok(()) } else { Err(SetupError { device: self.device.clone(), problems }) }
     }
 }

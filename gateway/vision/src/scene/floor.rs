@@ -1,0 +1,364 @@
+//! How the floor lies in the picture: from what an installer marked to metres.
+//!
+//! The camera is a pinhole in the middle of the picture with square pixels, that hangs above a flat floor. Four numbers describe it: focal length, tilt,
+//! roll, height. They are found by least squares on the marked points, with what is known of cameras in rooms as a weak prior, so that three
+//! carelessly marked places give a plausible camera with a wide uncertainty rather than an absurd one with a narrow one. That uncertainty is kept and
+//! goes into every height that is measured later.
+//!
+//! Lenses that bend straight lines are not corrected: beyond about 100° of view heights near the picture's edge come out wrong by more than is stated.
+use crate::setup;
+
+/// How well a person marks a point, in picture heights: 5 of 1000 by hand, 0.3 by rounding.
+const MARK: f64 = 0.005;
+/// Largest misfit of a mark, in picture heights, root of the mean square: above it the marks are no flat floor.
+const MISFIT: f64 = 0.02;
+/// What is farther is not measured, metres.
+const FAR: f64 = 30.0;
+
+/// Mean and spread of cameras in rooms: ln of the focal length in picture heights (a 16:9 picture of 60° to 105° of view), tilt and roll in
+/// radians, ln of the height in metres.
+const PRIOR: [(f64, f64); 4] = [(-0.1, 0.35), (0.55, 0.35), (0.0, 0.05), (1.0, 0.3)];
+
+/// A point of the picture in picture heights from its middle, y downwards.
+pub type Point = (f64, f64);
+
+/// Where a camera hangs and how it looks: ln focal length, tilt, roll, ln height.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mount(pub [f64; 4]);
+
+impl Mount {
+    fn focal(&self) -> f64 {
+        self.0[0].exp()
+    }
+    /// Metres above the floor.
+    pub fn height(&self) -> f64 {
+        self.0[3].exp()
+    }
+
+    /// The ray of a point: to the right, forwards, upwards.
+    fn ray(&self, (u, v): Point) -> [f64; 3] {
+        let ((sr, cr), (st, ct)) = (self.0[2].sin_cos(), self.0[1].sin_cos());
+        let (u, v) = (u * cr + v * sr, v * cr - u * sr);
+        let f = self.focal();
+        [u, f * ct - v * st, -f * st - v * ct]
+    }
+
+    /// Where a place stands in the picture; `None` behind the camera.
+    pub fn project(&self, [x, y, z]: [f64; 3]) -> Option<Point> {
+        let ((sr, cr), (st, ct)) = (self.0[2].sin_cos(), self.0[1].sin_cos());
+        let dz = z - self.height();
+        let depth = y * ct - dz * st;
+        if depth.is_nan() || depth < 0.05 {
+            return None;
+        }
+        let (u, v) = (self.focal() * x / depth, self.focal() * (-y * st - dz * ct) / depth);
+        Some((u * cr - v * sr, v * cr + u * sr))
+    }
+
+    /// The place at height `z` that a point shows; `None` at and above the horizon.
+    pub fn ground(&self, point: Point, z: f64) -> Option<(f64, f64)> {
+        let [x, y, down] = self.ray(point);
+        let s = (z - self.height()) / down;
+        let place = (s * x, s * y);
+        (s > 0.0 && place.0.abs() < FAR && place.1.abs() < FAR).then_some(place)
+    }
+
+    /// How high above a place on the floor the point is that is seen there: where its ray comes nearest to the place's vertical.
+    pub fn above(&self, (x, y): (f64, f64), point: Point) -> Option<f64> {
+        let [rx, ry, rz] = self.ray(point);
+        let flat = rx * rx + ry * ry;
+        let s = (rx * x + ry * y) / flat;
+        let z = self.height() + s * rz;
+        (flat > 1e-9 && s > 0.0 && z.is_finite()).then_some(z)
+    }
+
+    /// Metres from the camera to a place.
+    pub fn distance(&self, (x, y): (f64, f64), z: f64) -> f64 {
+        (x * x + y * y + (z - self.height()).powi(2)).sqrt()
+    }
+
+    /// Metres that one picture height spans at a distance, across the view.
+    pub fn span(&self, distance: f64) -> f64 {
+        distance / self.focal()
+    }
+}
+
+/// A calibrated camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floor {
+    pub mount: Mount,
+    /// The directions in which the mount may be wrong, each by one standard deviation.
+    pub doubt: [[f64; 4]; 4],
+    /// Width by height of the picture.
+    pub aspect: f64,
+    /// Root of the mean square by which the marks miss, in picture heights.
+    pub misfit: f64,
+}
+
+/// What is wrong with the marks whatever the camera's picture is shaped like, and what to do.
+pub fn check(floor: &setup::Floor) -> Option<String> {
+    if let Some(what) = check_marks(floor) {
+        return Some(what);
+    }
+    // The picture's shape is known with the first frame only.
+    let mut said = None;
+    for aspect in [16.0 / 9.0, 4.0 / 3.0, 1.0, 9.0 / 16.0] {
+        match Floor::fit(floor, aspect) {
+            Ok(_) => return None,
+            Err(what) => said = said.or(Some(what)),
+        }
+    }
+    said
+}
+
+fn check_marks(floor: &setup::Floor) -> Option<String> {
+    let outside = |c: &setup::Corner| c.iter().any(|v| *v > 1000);
+    match floor {
+        setup::Floor::Walked { height_cm, places } => {
+            if !(100..=220).contains(height_cm) {
+                return Some(format!("the person is {height_cm} cm tall: let an adult of 100 to 220 cm walk"));
+            }
+            if !setup::PLACES.contains(&places.len()) {
+                return Some(format!("{} places are marked: mark {} to {}", places.len(), setup::PLACES.start(), setup::PLACES.end()));
+            }
+            for (i, [feet, head]) in places.iter().enumerate() {
+                if outside(feet) || outside(head) {
+                    return Some(format!("place {} lies outside of the picture: coordinates go from 0 to 1000", i + 1));
+                }
+                if head[1] + 50 > feet[1] {
+                    return Some(format!("place {}: the head must be clearly above the feet; the feet come first", i + 1));
+                }
+            }
+            let feet: Vec<_> = places.iter().map(|[feet, _]| feet.map(f64::from)).collect();
+            let doubled = |a: &[f64; 2], b: &[f64; 2], c: &[f64; 2]| ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs();
+            let widest = feet.iter().flat_map(|a| feet.iter().map(move |b| (a, b)));
+            let widest = widest.flat_map(|(a, b)| feet.iter().map(move |c| doubled(a, b, c))).fold(0.0, f64::max);
+            (widest < 20_000.0).then(|| "the places are nearly in one line: let the person stand near, far, left and right".to_owned())
+        }
+        setup::Floor::Rectangle { corners, width_cm, depth_cm, camera_cm } => {
+            if corners.iter().any(outside) {
+                return Some("a corner lies outside of the picture: coordinates go from 0 to 1000".to_owned());
+            }
+            if [width_cm, depth_cm].iter().any(|s| !(50..=3000).contains(*s)) {
+                return Some(format!("the rectangle measures {width_cm} by {depth_cm} cm: use sides of 50 to 3000 cm"));
+            }
+            if !(100..=800).contains(camera_cm) {
+                return Some(format!("the camera hangs at {camera_cm} cm: give its height above the floor, 100 to 800 cm"));
+            }
+            let outline = setup::Area { kind: setup::AreaKind::Room, zone: None, corners: corners.to_vec() };
+            super::area::check(&outline).map(|what| format!("the rectangle {what}"))
+        }
+    }
+}
+
+impl Floor {
+    /// # Errors
+    /// The marks do not fit a flat floor before this camera; the text says what to do.
+    pub fn fit(floor: &setup::Floor, aspect: f64) -> Result<Floor, String> {
+        if let Some(what) = check_marks(floor) {
+            return Err(what);
+        }
+        let point = |[x, y]: setup::Corner| ((f64::from(x) / 1000.0 - 0.5) * aspect, f64::from(y) / 1000.0 - 0.5);
+        let mut prior = PRIOR;
+        let best = match floor {
+            setup::Floor::Walked { height_cm, places } => {
+                let tall = f64::from(*height_cm) / 100.0;
+                let places: Vec<(Point, Point)> = places.iter().map(|[feet, head]| (point(*feet), point(*head))).collect();
+                least(&prior, 2 * places.len(), |mount, out| {
+                    for (feet, head) in &places {
+                        let seen = mount.ground(*feet, 0.0).and_then(|(x, y)| mount.project([x, y, tall]));
+                        // Both marks are uncertain.
+                        miss(seen, *head, MARK * std::f64::consts::SQRT_2, out);
+                    }
+                })
+            }
+            setup::Floor::Rectangle { corners, width_cm, depth_cm, camera_cm } => {
+                // A measuring tape at the ceiling: 3 %.
+                prior[3] = ((f64::from(*camera_cm) / 100.0).ln(), 0.03);
+                let (w, d) = (f64::from(*width_cm) / 100.0, f64::from(*depth_cm) / 100.0);
+                let marked = corners.map(point);
+                least(&prior, 8, |mount, out| {
+                    let laid = rectangle(mount, &marked, w, d);
+                    for (i, mark) in marked.iter().enumerate() {
+                        miss(laid.and_then(|l| mount.project([l[i].0, l[i].1, 0.0])), *mark, MARK, out);
+                    }
+                })
+            }
+        };
+        let Some((mount, doubt, misfit)) = best else {
+            return Err("the marks fit no camera: mark them again".to_owned());
+        };
+        let tilt = mount.0[1].to_degrees();
+        if misfit > MISFIT {
+            return Err(format!(
+                "the marks miss a flat floor by {:.1} % of the picture's height (at most {:.0} %): mark them again, feet where they touch the floor",
+                misfit * 100.0,
+                MISFIT * 100.0
+            ));
+        }
+        if !(-10.0..=89.0).contains(&tilt) || !(0.8..=9.0).contains(&mount.height()) {
+            return Err(format!("the marks mean a camera at {:.1} m that looks {tilt:.0}° down: mark them again", mount.height()));
+        }
+        Ok(Floor { mount, doubt, aspect, misfit })
+    }
+
+    /// A point in shares of the picture, as [`Mount`] wants it.
+    pub fn point(&self, (x, y): (f32, f32)) -> Point {
+        ((f64::from(x) - 0.5) * self.aspect, f64::from(y) - 0.5)
+    }
+
+    /// The mount, and the mounts that it may as well be, each one standard deviation away.
+    pub fn mounts(&self) -> [Mount; 5] {
+        let mut all = [self.mount; 5];
+        for (other, doubt) in all.iter_mut().skip(1).zip(&self.doubt) {
+            for (value, by) in other.0.iter_mut().zip(doubt) {
+                *value += by;
+            }
+        }
+        all
+    }
+}
+
+/// How far a mark is from where it should be, in standard deviations; far away where it could not be at all.
+fn miss(should: Option<Point>, is: Point, spread: f64, out: &mut Vec<f64>) {
+    let (du, dv) = should.map_or((1.0, 1.0), |(u, v)| ((u - is.0).clamp(-2.0, 2.0), (v - is.1).clamp(-2.0, 2.0)));
+    out.extend([du / spread, dv / spread]);
+}
+
+/// The rectangle's corners on the floor, turned and moved to where the marks show it best.
+fn rectangle(mount: &Mount, marked: &[Point; 4], w: f64, d: f64) -> Option<[(f64, f64); 4]> {
+    let mut seen = [(0.0, 0.0); 4];
+    for (place, mark) in seen.iter_mut().zip(marked) {
+        *place = mount.ground(*mark, 0.0)?;
+    }
+    let middle = seen.iter().fold((0.0, 0.0), |m, p| (m.0 + p.0 / 4.0, m.1 + p.1 / 4.0));
+    let turning: f64 = (0..4).map(|i| seen[i].0 * seen[(i + 1) % 4].1 - seen[(i + 1) % 4].0 * seen[i].1).sum();
+    // The corners may have been marked either way round.
+    let d = d.copysign(turning);
+    let own = [(-w / 2.0, -d / 2.0), (w / 2.0, -d / 2.0), (w / 2.0, d / 2.0), (-w / 2.0, d / 2.0)];
+    let (mut along, mut across) = (0.0, 0.0);
+    for (p, q) in own.iter().zip(&seen) {
+        let q = (q.0 - middle.0, q.1 - middle.1);
+        along += p.0 * q.0 + p.1 * q.1;
+        across += p.0 * q.1 - p.1 * q.0;
+    }
+    let (s, c) = across.atan2(along).sin_cos();
+    Some(own.map(|p| (middle.0 + p.0 * c - p.1 * s, middle.1 + p.0 * s + p.1 * c)))
+}
+
+type Matrix = [[f64; 4]; 4];
+
+/// Levenberg-Marquardt from several starts: the best mount, its standard deviations as columns, and the misfit of the marks.
+fn least(prior: &[(f64, f64); 4], marks: usize, residuals: impl Fn(&Mount, &mut Vec<f64>)) -> Option<(Mount, Matrix, f64)> {
+    let all = |at: &[f64; 4]| {
+        let mut out = Vec::with_capacity(marks + 4);
+        residuals(&Mount(*at), &mut out);
+        out.extend(at.iter().zip(prior).map(|(v, (mean, spread))| (v - mean) / spread));
+        out
+    };
+    let cost = |r: &[f64]| r.iter().map(|v| v * v).sum::<f64>();
+    let mut best: Option<([f64; 4], f64)> = None;
+    for tilt in [0.15, 0.45, 0.8, 1.2] {
+        for ln_focal in [-0.5, 0.2] {
+            let mut at = [ln_focal, tilt, 0.0, prior[3].0];
+            let mut r = all(&at);
+            let mut damping = 1e-2;
+            for _ in 0..60 {
+                let (normal, gradient) = normal_equations(&at, &r, &all);
+                let mut damped = normal;
+                for (i, row) in damped.iter_mut().enumerate() {
+                    row[i] *= 1.0 + damping;
+                }
+                let Some(step) = solve(damped, gradient) else { break };
+                let next: [f64; 4] = std::array::from_fn(|i| at[i] - step[i]);
+                let there = all(&next);
+                if cost(&there) < cost(&r) {
+                    let small = cost(&r) - cost(&there) < 1e-9 * cost(&r);
+                    (at, r, damping) = (next, there, damping * 0.3);
+                    if small {
+                        break;
+                    }
+                } else {
+                    damping *= 5.0;
+                    if damping > 1e9 {
+                        break;
+                    }
+                }
+            }
+            let found = cost(&r);
+            if found.is_finite() && best.as_ref().is_none_or(|(_, c)| found < *c) {
+                best = Some((at, found));
+            }
+        }
+    }
+    let (at, _) = best?;
+    let r = all(&at);
+    let (normal, _) = normal_equations(&at, &r, &all);
+    let doubt = root_of_inverse(normal)?;
+    // Residuals are in standard deviations of a mark; each mark has two.
+    let misfit = (r[..marks].iter().map(|v| v * v).sum::<f64>() / (marks as f64 / 2.0)).sqrt() * MARK;
+    at.iter().chain(doubt.iter().flatten()).all(|v| v.is_finite()).then_some((Mount(at), doubt, misfit))
+}
+
+fn normal_equations(at: &[f64; 4], r: &[f64], all: &impl Fn(&[f64; 4]) -> Vec<f64>) -> (Matrix, [f64; 4]) {
+    const STEP: f64 = 1e-5;
+    let slopes: [Vec<f64>; 4] = std::array::from_fn(|i| {
+        let (mut more, mut less) = (*at, *at);
+        more[i] += STEP;
+        less[i] -= STEP;
+        all(&more).iter().zip(all(&less)).map(|(a, b)| (a - b) / (2.0 * STEP)).collect()
+    });
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    (std::array::from_fn(|i| std::array::from_fn(|k| dot(&slopes[i], &slopes[k]))), std::array::from_fn(|i| dot(&slopes[i], r)))
+}
+
+/// Gauss with pivots.
+fn solve(mut a: Matrix, mut b: [f64; 4]) -> Option<[f64; 4]> {
+    for i in 0..4 {
+        let pivot = (i..4).max_by(|p, q| a[*p][i].abs().total_cmp(&a[*q][i].abs()))?;
+        let largest = a[pivot][i].abs();
+        if largest.is_nan() || largest < 1e-12 {
+            return None;
+        }
+        a.swap(i, pivot);
+        b.swap(i, pivot);
+        for k in i + 1..4 {
+            let by = a[k][i] / a[i][i];
+            let above = a[i];
+            for (value, from) in a[k].iter_mut().zip(above).skip(i) {
+                *value -= by * from;
+            }
+            b[k] -= by * b[i];
+        }
+    }
+    for i in (0..4).rev() {
+        let known: f64 = (i + 1..4).map(|j| a[i][j] * b[j]).sum();
+        b[i] = (b[i] - known) / a[i][i];
+    }
+    Some(b)
+}
+
+/// Rows `d` with `sum of d dT` the inverse of `a`: the inverse's Cholesky factor by columns.
+fn root_of_inverse(a: Matrix) -> Option<Matrix> {
+    // Symmetric: its columns are its rows.
+    let mut inverse = [[0.0; 4]; 4];
+    for (i, row) in inverse.iter_mut().enumerate() {
+        *row = solve(a, std::array::from_fn(|k| f64::from(u8::from(i == k))))?;
+    }
+    let mut l = [[0.0; 4]; 4];
+    for i in 0..4 {
+        for k in 0..=i {
+            let known: f64 = (0..k).map(|j| l[i][j] * l[k][j]).sum();
+            let left = inverse[i][k] - known;
+            if i == k {
+                if left.is_nan() || left < 0.0 {
+                    return None;
+                }
+                l[i][i] = left.sqrt();
+            } else {
+                l[i][k] = if l[k][k] > 0.0 { left / l[k][k] } else { 0.0 };
+            }
+        }
+    }
+    Some(std::array::from_fn(|i| std::array::from_fn(|k| l[k][i])))
+}

@@ -1,0 +1,160 @@
+//! How tall somebody is, from one frame of a calibrated camera, and whether that is an adult or a child under three.
+//!
+//! Somebody who stands upright is measured: the ankles show the place on the floor, the head how far above it. For other postures the height is
+//! only narrowed down, by how high the head is and how long the trunk or the whole body appears. Each answer carries a standard deviation, made of that of
+//! the camera, of the key points and of people's proportions; nothing is decided here but by probability.
+//!
+//! Children of 12 to 36 months are 0.69 to 1.09 m tall (boys, three standard deviations to either side, 中国7岁以下儿童生长发育参照标准 2009: 68.6 cm at 12 months,
+//! 109.4 cm at 36; girls are a little smaller. WS/T 423-2022 has replaced that table; its own figures were not at hand). Adults below 1.40 m are rarer
+//! than errors of measure. The border lies in the middle, where hardly anybody is.
+use super::body::{At, Body};
+use super::floor::{Floor, Mount};
+use crate::sight::Posture;
+
+/// Metres. Between the tallest child and the smallest adult.
+pub const BORDER: f64 = 1.25;
+/// Of the ankle joint above the sole: 0.04 m of a toddler, 0.07 m of an adult.
+const ANKLE: f64 = 0.055;
+/// From the ears to the top of the head: 0.10 m of a toddler, 0.13 m of an adult.
+const CROWN: f64 = 0.115;
+/// Of the trunk from hips to shoulders, in statures (Drillis and Contini, 1966: 0.818 - 0.530), and how much people differ.
+const TRUNK: f64 = 0.288;
+const TRUNK_SPREAD: f64 = 0.15;
+/// Errors of a key point, in box heights. Of the model on people who stand still: 0.003 from frame to frame, and 0.01 to 0.02 of one person against another
+/// (`script/eye.rs`).
+const POINT: f64 = 0.015;
+
+/// A height and how sure it is. Metres.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Size {
+    pub metres: f64,
+    pub spread: f64,
+    /// Measured on somebody upright; else only narrowed down.
+    pub standing: bool,
+}
+
+impl Size {
+    /// Probability of being an adult. It never reaches certainty: one key point in a thousand is elsewhere.
+    pub fn adult(&self) -> f64 {
+        normal((self.metres - BORDER) / self.spread).clamp(0.001, 0.999)
+    }
+}
+
+/// The normal distribution's probability below `z` (Abramowitz and Stegun 26.2.17, within 1e-7).
+fn normal(z: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
+    let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let tail = 0.398_942_280_4 * (-z * z / 2.0).exp() * poly;
+    if z >= 0.0 { 1.0 - tail } else { tail }
+}
+
+/// The body's points that heights are taken from, all in shares of the picture.
+#[derive(Debug, Clone, Copy)]
+struct Points {
+    ankles: At,
+    head: At,
+    hips: Option<At>,
+    knees: Option<At>,
+    shoulders: Option<At>,
+}
+
+/// What one frame says of somebody's height. `None` when ankles or head are not seen, or the floor is not.
+pub fn measure(floor: &Floor, body: &Body) -> Option<Size> {
+    let points = Points { ankles: body.ankles()?, head: body.head()?, hips: body.hips(), knees: body.knees(), shoulders: body.shoulders() };
+    let posture = posture(floor, body.person.posture, &points);
+    let value = |mount: &Mount, p: &Points| match posture {
+        Posture::Standing => upright(floor, mount, p),
+        Posture::Lying => length(floor, mount, p),
+        Posture::Bending => by_hips(floor, mount, p),
+        Posture::Sitting | Posture::Crouching => by_head(floor, mount, p),
+        Posture::Unknown => None,
+    };
+    let metres = value(&floor.mount, &points)?;
+    let mut square = own_spread(posture, metres).powi(2);
+    for mount in &floor.mounts()[1..] {
+        square += (value(mount, &points)? - metres).powi(2);
+    }
+    let by = POINT * f64::from(body.size());
+    let moved = |p: At| (p.0, p.1 + by as f32);
+    let feet = value(&floor.mount, &Points { ankles: moved(points.ankles), ..points })?;
+    let head = value(&floor.mount, &Points { head: moved(points.head), ..points })?;
+    square += (feet - metres).powi(2) + (head - metres).powi(2);
+    let height = Size { metres, spread: square.sqrt(), standing: posture == Posture::Standing };
+    let height = if matches!(posture, Posture::Sitting | Posture::Crouching) { with_trunk(floor, &points, height) } else { height };
+    (height.metres.is_finite() && height.spread.is_finite() && (0.2..=3.0).contains(&height.metres)).then_some(height)
+}
+
+/// The spread of people's proportions and of what the posture leaves open.
+fn own_spread(posture: Posture, metres: f64) -> f64 {
+    match posture {
+        // Hair, shoes, knees not quite straight.
+        Posture::Standing | Posture::Unknown => 0.04,
+        Posture::Lying => 0.11 * metres,
+        Posture::Bending => 0.10 * metres,
+        Posture::Sitting => 0.13 * metres,
+        Posture::Crouching => 0.13 * metres,
+    }
+}
+
+/// Who is called standing must have hips and knees where somebody upright has them; who is called nothing and has them, stands.
+fn posture(floor: &Floor, said: Posture, p: &Points) -> Posture {
+    if !matches!(said, Posture::Standing | Posture::Unknown) {
+        return said;
+    }
+    let share = |at: Option<At>| {
+        let place = floor.mount.ground(floor.point(p.ankles), ANKLE)?;
+        let head = floor.mount.above(place, floor.point(p.head))?;
+        Some(floor.mount.above(place, floor.point(at?))? / head)
+    };
+    match (share(p.hips), share(p.knees)) {
+        (Some(hips), Some(knees)) if (0.42..=0.74).contains(&hips) && (0.14..=0.46).contains(&knees) => Posture::Standing,
+        (Some(hips), None) if said == Posture::Standing && (0.42..=0.74).contains(&hips) => Posture::Standing,
+        (None, _) if said == Posture::Standing => Posture::Standing,
+        _ => Posture::Unknown,
+    }
+}
+
+fn upright(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
+    let place = mount.ground(floor.point(p.ankles), ANKLE)?;
+    Some(mount.above(place, floor.point(p.head))? + CROWN)
+}
+
+/// Sitting on the floor or a chair, or crouching: the head is at 0.5 to 0.8 of the stature.
+fn by_head(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
+    Some(upright(floor, mount, p)? * 1.62)
+}
+
+/// Bending: the legs stand, the hips are at 0.53 of the stature of an adult, 0.48 of a toddler's.
+fn by_hips(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
+    let place = mount.ground(floor.point(p.ankles), ANKLE)?;
+    Some(mount.above(place, floor.point(p.hips?))? / 0.51)
+}
+
+/// Lying: the way from head to feet along the floor, longer by what bent knees take.
+fn length(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
+    let (a, b) = (mount.ground(floor.point(p.ankles), 0.06)?, mount.ground(floor.point(p.head), 0.09)?);
+    Some(((a.0 - b.0).powi(2) + (a.1 - b.1).powi(2)).sqrt() * 1.12 + CROWN + 0.04)
+}
+
+/// Two looks at the same height, weighed by their spreads.
+fn with_trunk(floor: &Floor, p: &Points, height: Size) -> Size {
+    let trunk = || {
+        let place = floor.mount.ground(floor.point(p.ankles), ANKLE)?;
+        let distance = floor.mount.distance(place, 0.4);
+        let (a, b) = (floor.point(p.hips?), floor.point(p.shoulders?));
+        let seen = ((a.0 - b.0).powi(2) + (a.1 - b.1).powi(2)).sqrt() * floor.mount.span(distance);
+        // Upright and seen from above it appears shorter.
+        let down = (floor.mount.height() - 0.4) / distance;
+        let foreshortened = (1.0 - down * down).max(0.0).sqrt();
+        let metres = seen / foreshortened / TRUNK;
+        // The trunk may be half a metre before or behind the feet, and lean.
+        let spread = metres * (TRUNK_SPREAD.powi(2) + (0.35 / distance).powi(2)).sqrt();
+        (foreshortened > 0.5 && metres.is_finite() && metres > 0.2).then_some((metres, spread))
+    };
+    let Some((metres, spread)) = trunk() else { return height };
+    let (a, b) = (1.0 / height.spread.powi(2), 1.0 / spread.powi(2));
+    let both = (height.metres * a + metres * b) / (a + b);
+    // Where they disagree, one of them is wrong and it is not known which.
+    let apart = (height.metres - metres).abs() / (height.spread.powi(2) + spread.powi(2)).sqrt();
+    Size { metres: both, spread: (1.0 / (a + b)).sqrt() * apart.max(1.0), standing: false }
+}
