@@ -17,12 +17,19 @@ pub const BORDER: f64 = 1.25;
 const ANKLE: f64 = 0.055;
 /// From the ears to the top of the head: 0.10 m of a toddler, 0.13 m of an adult.
 const CROWN: f64 = 0.115;
+/// Height of the joints of who lies.
+const LYING: f64 = 0.1;
 /// Of the trunk from hips to shoulders, in statures (Drillis and Contini, 1966: 0.818 - 0.530), and how much people differ.
 const TRUNK: f64 = 0.288;
 const TRUNK_SPREAD: f64 = 0.15;
 /// Errors of a key point, in box heights. Of the model on people who stand still: 0.003 from frame to frame, and 0.01 to 0.02 of one person against another
 /// (`script/eye.rs`).
 const POINT: f64 = 0.015;
+
+/// Where hips and knees of somebody upright are, in heights of the ears: 0.50 and 0.26 of toddlers to 0.57 and 0.31 of adults, and the errors of key
+/// points. Who sits with the legs towards the camera comes near to it.
+const HIPS: std::ops::RangeInclusive<f64> = 0.45..=0.66;
+const KNEES: std::ops::RangeInclusive<f64> = 0.19..=0.39;
 
 /// A height and how sure it is. Metres.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,8 +114,8 @@ fn posture(floor: &Floor, said: Posture, p: &Points) -> Posture {
         Some(floor.mount.above(place, floor.point(at?))? / head)
     };
     match (share(p.hips), share(p.knees)) {
-        (Some(hips), Some(knees)) if (0.42..=0.74).contains(&hips) && (0.14..=0.46).contains(&knees) => Posture::Standing,
-        (Some(hips), None) if said == Posture::Standing && (0.42..=0.74).contains(&hips) => Posture::Standing,
+        (Some(hips), Some(knees)) if HIPS.contains(&hips) && KNEES.contains(&knees) => Posture::Standing,
+        (Some(hips), None) if said == Posture::Standing && HIPS.contains(&hips) => Posture::Standing,
         (None, _) if said == Posture::Standing => Posture::Standing,
         _ => Posture::Unknown,
     }
@@ -134,6 +141,25 @@ fn by_hips(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
 fn length(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
     let (a, b) = (mount.ground(floor.point(p.ankles), 0.06)?, mount.ground(floor.point(p.head), 0.09)?);
     Some(((a.0 - b.0).powi(2) + (a.1 - b.1).powi(2)).sqrt() * 1.12 + CROWN + 0.04)
+}
+
+/// Whether somebody of known height rather lies on the floor than stands on it: trunk and legs have their length along the floor, and as somebody
+/// upright they would be too short. Close to the camera, where both fit, it says no.
+pub fn lies(floor: &Floor, body: &Body, metres: f64) -> bool {
+    let parts = || {
+        let (ankles, head) = (body.ankles()?, body.head()?);
+        let at = |p: At| floor.mount.ground(floor.point(p), LYING);
+        let (a, h, s) = (at(ankles)?, at(body.hips()?)?, at(body.shoulders()?)?);
+        let way = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) / metres;
+        let place = floor.mount.ground(floor.point(ankles), ANKLE)?;
+        let upright = (floor.mount.above(place, floor.point(head))? + CROWN) / metres;
+        let whole = way(a, at(head)?);
+        Some((way(h, s), way(a, h), whole, upright))
+    };
+    // Somebody who sits with the legs towards the camera has the legs along the floor, and a head that seems to be farther off than they are long.
+    parts().is_some_and(|(trunk, legs, whole, upright)| {
+        (0.2..=0.37).contains(&trunk) && (0.33..=0.6).contains(&legs) && (0.7..=1.05).contains(&whole) && upright < 0.85
+    })
 }
 
 /// Two looks at the same height, weighed by their spreads.
