@@ -34,7 +34,7 @@ const STILL: f32 = 0.12;
 /// Once seen with this score is enough to count; with the lower one twice, else three times.
 const SURE: f32 = 0.4;
 const LIKELY: f32 = 0.33;
-/// Between two frames, in body sizes: whoever makes such a way is on their feet.
+/// Within a second and a half, in body sizes: whoever makes such a way is on their feet.
 const WALKS: f32 = 0.3;
 /// Standard deviation of a height, metres, as long as somebody was not seen to walk.
 const MAY_SIT: f64 = 0.16;
@@ -140,11 +140,22 @@ impl Track {
         self.person.posture == Posture::Lying || self.ground == Ground::Bed
     }
 
-    /// Lies along the line of sight, which on the picture alone looks like standing, but for whose height is known.
-    fn is_down(&self, floor: &Floor, body: &Body) -> bool {
-        let height = self.height().filter(|h| h.standing && self.walked);
-        matches!(body.person.posture, Posture::Standing | Posture::Unknown | Posture::Bending | Posture::Crouching)
-            && height.is_some_and(|h| size::lies(floor, body, h.metres))
+    /// How far up the body is. Of whom the height is known it is measured, because on the picture alone who lies along the line of sight looks
+    /// like standing, and who sits with the back to the camera like lying.
+    fn level(&self, floor: Option<&Floor>, body: &Body, size: Option<Size>) -> Level {
+        let known = floor.zip(self.height().filter(|h| h.standing && self.walked));
+        let lies = || known.is_some_and(|(floor, h)| size::lies(floor, body, h.metres));
+        let sits = || known.is_some_and(|(floor, h)| size::sits(floor, body, h.metres));
+        match body.person.posture {
+            Posture::Sitting => Level::Low,
+            Posture::Lying if sits() => Level::Low,
+            Posture::Lying => Level::Lying,
+            _ if lies() => Level::Lying,
+            Posture::Standing => Level::Upright,
+            Posture::Unknown if size.is_some_and(|s| s.standing) => Level::Upright,
+            Posture::Unknown => Level::Unknown,
+            Posture::Crouching | Posture::Bending => Level::Low,
+        }
     }
 
     fn at_edge(&self) -> bool {
@@ -217,8 +228,8 @@ impl Tracker {
         for (_, t, b) in pairs {
             if !taken[b] && !self.tracks[t].now {
                 taken[b] = true;
-                let down = floor.is_some_and(|f| self.tracks[t].is_down(f, &bodies[b]));
-                self.tracks[t].follow(&bodies[b], measured[b], self.now_ms, down);
+                let level = self.tracks[t].level(floor, &bodies[b], measured[b]);
+                self.tracks[t].follow(&bodies[b], measured[b], self.now_ms, level);
                 self.tracks[t].ground = grounds[b];
             }
         }
@@ -326,12 +337,12 @@ impl Track {
             stood: VecDeque::new(),
             otherwise: VecDeque::new(),
         };
-        track.follow(body, size, now_ms, false);
+        let level = track.level(None, body, size);
+        track.follow(body, size, now_ms, level);
         track
     }
 
-    fn follow(&mut self, body: &Body, size: Option<Size>, now_ms: i64, down: bool) {
-        let (seen_before, before) = (self.seen_ms, Body { person: &self.person, ..*body }.core());
+    fn follow(&mut self, body: &Body, size: Option<Size>, now_ms: i64, level: Level) {
         self.person = body.person.clone();
         self.seen_ms = now_ms;
         self.times = self.times.saturating_add(1);
@@ -346,8 +357,9 @@ impl Track {
             // Slow drift of the model's answer is no movement.
             self.anchor = (self.anchor.0 + (core.0 - self.anchor.0) * 0.1, self.anchor.1 + (core.1 - self.anchor.1) * 0.1);
         }
-        let step = body.vector(before, core);
-        let walks = step.0.hypot(step.1) > WALKS * self.size && now_ms - seen_before <= 3_000 && !self.lying();
+        let before = self.trail.iter().find(|m| now_ms - m.at_ms <= 1_500).or(self.trail.back());
+        let step = before.filter(|m| now_ms - m.at_ms <= 3_000).map_or((0.0, 0.0), |m| body.vector(m.core, core));
+        let walks = step.0.hypot(step.1) > WALKS * self.size && !self.lying();
         self.walked |= walks && self.times >= 3;
         // Nobody shrinks on the spot: they have sat down with the legs towards the camera, which looks like standing, only smaller.
         let sat = |size: &Size| size.standing && !walks && self.height().is_some_and(|h| h.standing && size.metres < 0.8 * h.metres);
@@ -358,13 +370,6 @@ impl Track {
                 list.pop_front();
             }
         }
-        let level = match self.person.posture {
-            _ if down => Level::Lying,
-            Posture::Standing => Level::Upright,
-            Posture::Sitting | Posture::Crouching | Posture::Bending => Level::Low,
-            Posture::Lying => Level::Lying,
-            Posture::Unknown => Level::Unknown,
-        };
         self.trail.push_back(Moment { at_ms: now_ms, core, level });
         while self.trail.len() > TRAIL || self.trail.front().is_some_and(|m| now_ms - m.at_ms > TRAIL_MS) {
             self.trail.pop_front();
@@ -373,5 +378,128 @@ impl Track {
 
     pub fn bbox(&self) -> Rect {
         self.person.bbox
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sight::{KeyPoint, Pose};
+
+    /// Somebody upright in a picture of 16:9, with the trunk at `x` and the feet at `y`.
+    pub fn standing(x: f32, y: f32, tall: f32) -> Person {
+        let at = |dx: f32, up: f32| KeyPoint { x: x + dx * tall, y: y - up * tall, score: 0.6 };
+        let mut pose: Pose = [at(0.0, 0.9); 17];
+        for (joint, (dx, up)) in [
+            (0.07, 0.8),
+            (-0.07, 0.8),
+            (0.09, 0.6),
+            (-0.09, 0.6),
+            (0.1, 0.5),
+            (-0.1, 0.5),
+            (0.04, 0.5),
+            (-0.04, 0.5),
+            (0.04, 0.27),
+            (-0.04, 0.27),
+            (0.04, 0.04),
+            (-0.04, 0.04),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            pose[joint + 5] = at(dx, up);
+        }
+        let bbox = Rect { x0: x - 0.12 * tall, y0: y - tall, x1: x + 0.12 * tall, y1: y };
+        Person { bbox, score: 0.6, pose: Some(pose), posture: Posture::Standing }
+    }
+
+    const WIDE: f32 = 16.0 / 9.0;
+
+    fn see(tracker: &mut Tracker, elapsed_ms: i64, people: &[Person]) -> Vec<u32> {
+        let people: Vec<&Person> = people.iter().collect();
+        tracker.see(elapsed_ms, &people, WIDE, None, |_| Ground::Floor);
+        let mut at: Vec<(f32, u32)> = tracker.present().map(|t| (t.bbox().x0, t.number)).collect();
+        at.sort_by(|a, b| a.0.total_cmp(&b.0));
+        at.into_iter().map(|(_, number)| number).collect()
+    }
+
+    #[test]
+    fn somebody_who_walks_is_one_person_at_one_frame_a_second_though_the_boxes_do_not_overlap() {
+        let mut tracker = Tracker::default();
+        for i in 0..8_u8 {
+            let x = 0.1 + 0.1 * f32::from(i);
+            assert_eq!(see(&mut tracker, 1000, &[standing(x, 0.8, 0.3)]), [0], "step {i}");
+        }
+    }
+
+    #[test]
+    fn two_who_pass_each_other_at_a_distance_keep_their_numbers() {
+        let mut tracker = Tracker::default();
+        for i in 0..9_u8 {
+            let x = 0.1 * f32::from(i);
+            let numbers = see(&mut tracker, 500, &[standing(0.1 + x, 0.6, 0.25), standing(0.9 - x, 0.9, 0.4)]);
+            assert_eq!(
+                numbers,
+                if i < 4 {
+                    [0, 1]
+                } else if i == 4 {
+                    continue;
+                } else {
+                    [1, 0]
+                },
+                "step {i}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_missed_for_a_moment_still_counts_and_comes_back_as_themselves() {
+        let mut tracker = Tracker::default();
+        for _ in 0..6 {
+            see(&mut tracker, 1000, &[standing(0.5, 0.8, 0.3)]);
+        }
+        assert_eq!(see(&mut tracker, 1000, &[]), [0]);
+        assert_eq!(see(&mut tracker, 3000, &[]), [0]);
+        assert_eq!(see(&mut tracker, 9000, &[]), [0_u32; 0], "and not for ever");
+        assert_eq!(see(&mut tracker, 1000, &[standing(0.52, 0.8, 0.3)]), [0]);
+    }
+
+    #[test]
+    fn who_goes_at_the_edge_of_the_picture_is_gone() {
+        let mut tracker = Tracker::default();
+        for x in [0.7, 0.8, 0.9, 0.99] {
+            see(&mut tracker, 1000, &[standing(x, 0.8, 0.3)]);
+        }
+        assert_eq!(see(&mut tracker, 2000, &[]), [0_u32; 0]);
+    }
+
+    #[test]
+    fn what_is_imagined_once_is_nobody() {
+        let mut tracker = Tracker::default();
+        let phantom = Person { score: 0.25, pose: None, ..standing(0.3, 0.5, 0.2) };
+        assert_eq!(see(&mut tracker, 1000, std::slice::from_ref(&phantom)), [0_u32; 0]);
+        assert_eq!(see(&mut tracker, 1000, &[]), [0_u32; 0]);
+        assert_eq!(see(&mut tracker, 4000, &[phantom]), [0_u32; 0]);
+    }
+
+    #[test]
+    fn a_crowd_without_end_does_not_grow_the_tracker() {
+        let mut tracker = Tracker::default();
+        for i in 0..200_u16 {
+            let people: Vec<Person> =
+                (0..60).map(|k| standing(f32::from((i * 37 + k * 61) % 997) / 997.0, f32::from(k % 9) / 9.0, 0.05)).collect();
+            see(&mut tracker, 100, &people);
+            assert!(tracker.tracks.len() <= TRACKS);
+        }
+    }
+
+    #[test]
+    fn skipped_time_makes_nobody_vanish() {
+        let mut tracker = Tracker::default();
+        for _ in 0..3 {
+            see(&mut tracker, 1000, &[standing(0.5, 0.8, 0.3)]);
+        }
+        tracker.skip(600_000);
+        assert_eq!(tracker.present().count(), 1);
     }
 }
