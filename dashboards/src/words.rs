@@ -7,7 +7,7 @@ use time::{OffsetDateTime, UtcOffset};
 use tuoan_protocol::{Basis, Fixed, Quantity, Severity, Transition};
 
 /// Ids of the hazard catalogue, each with a name and an advice in both languages.
-pub const HAZARDS: [&str; 42] = [
+pub const HAZARDS: [&str; 43] = [
     "fire.smoke",
     "gas.leak",
     "co.high",
@@ -38,6 +38,7 @@ pub const HAZARDS: [&str; 42] = [
     "fridge.temp",
     "power.after_close",
     "ebike.in_escape",
+    "crowding",
     "health.fever",
     "health.cluster",
     "exit.blocked",
@@ -61,12 +62,32 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 12] = [
+pub const WORDS: [(&str, &[&str]); 17] = [
+    ("watch-reason", &crate::view::cameras::REASONS),
+    ("area", &crate::view::cameras::AREAS),
+    ("deed", &["watch", "watch_ended", "open", "hold", "release", "delete", "set_up"]),
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
     ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),
     ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed"]),
-    ("zone-kind", &["activity", "nap", "corridor", "washroom", "kitchen", "exit", "stairs_gate", "yard", "office", "power", "storage"]),
+    (
+        "zone-kind",
+        &[
+            "activity",
+            "nap",
+            "corridor",
+            "washroom",
+            "changing",
+            "nursing",
+            "kitchen",
+            "exit",
+            "stairs_gate",
+            "yard",
+            "office",
+            "power",
+            "storage",
+        ],
+    ),
     ("phase", &["care", "drop_off", "nap", "collection", "staff", "closed"]),
     (
         "role",
@@ -97,6 +118,8 @@ pub const WORDS: [(&str, &[&str]); 12] = [
             "other",
         ],
     ),
+    ("eyes", &["blind", "uncalibrated"]),
+    ("eyes-help", &["blind", "uncalibrated"]),
     ("doubt", &["implausible", "flat", "drifting"]),
     ("period-by", &["site", "device", "learned"]),
     ("institution", &["public", "employer", "community", "private", "kindergarten", "station"]),
@@ -312,7 +335,7 @@ impl Ui {
     /// The same message with its variables left as `{s}`, `{m}` ..., for the script.
     pub fn pattern(&self, key: &str) -> String {
         let mut args = fluent_bundle::FluentArgs::new();
-        for name in ["s", "m", "h", "d"] {
+        for name in ["s", "m", "h", "d", "n", "e"] {
             args.set(name, format!("{{{name}}}"));
         }
         self.lang.message(key, Some(&args)).unwrap_or_default()

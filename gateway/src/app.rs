@@ -1,6 +1,9 @@
 //! The gateway put together: config -> build -> run -> drain.
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
+use crate::bridge;
+use crate::cameras::Pictures;
+use crate::cameras::keeper::Keeper;
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config};
 use crate::decode::mapping::Mapping;
@@ -13,7 +16,7 @@ use crate::engine::site::Site;
 use crate::estimate::model::{ClimateModel, Source};
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
-use crate::ingest::frames::FrameDesk;
+use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
@@ -88,7 +91,12 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         let _ = ended_tx.send(result);
     });
 
-    let frames = FrameDesk::new();
+    let pictures = {
+        let (settings, data, now) = (config.pictures.clone(), config.data.clone(), clock.utc_ms());
+        let cameras = pipeline.cameras;
+        tokio::task::spawn_blocking(move || Pictures::open(&settings, &data, cameras, now)).await.into_diagnostic()?
+    };
+    let frames = desk(&config, &handle)?;
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
         config::Ingest::Outside(c) => Intake::Outside(start_client(c, &handle, frames.clone(), clock.clone())?),
@@ -101,6 +109,16 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let (mut sources, sources_stop) = (JoinSet::new(), CancellationToken::new());
     for source in &config.hikvision {
         sources.spawn(source.clone().run(handle.inbound.clone(), Arc::clone(&handle.metrics), sources_stop.clone()));
+    }
+
+    if !config.cameras.is_empty() {
+        let desk = |c: &bridge::Camera| {
+            let voice = bridge::Voice::new(config.site.id.clone(), c.id.clone());
+            bridge::Outlet::gateway(voice, frames.clone(), handle.inbound.clone(), clock.clone())
+        };
+        let cameras = config.cameras.iter().map(|c| (c.clone(), desk(c))).collect();
+        let mut bridge = bridge::start(cameras, &bridge::Launcher::confined(), &handle.metrics, &clock, &sources_stop);
+        sources.spawn(async move { while bridge.join_next().await.is_some() {} });
     }
 
     let catalogue = Arc::new(Catalogue::new(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()));
@@ -126,7 +144,10 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let link: Arc<dyn CommandLink> = intake.clone();
     delivery.start_emergency(pipeline.emergency, &list, link.clone(), config.site.id.clone(), &mut tasks);
     tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
+    let keeper = Keeper { pictures: pictures.clone(), handle: handle.clone(), clock: clock.clone() };
+    tasks.spawn(keeper.run(shutdown.clone()));
     tasks.spawn(watch_metrics(handle.clone(), deliveries.clone(), intake.clone(), frames.clone(), shutdown.clone()));
+    tasks.spawn(tell_refusals(handle.clone(), frames.clone(), clock.clone(), shutdown.clone()));
 
     let wall = Clock::System;
     let door = DoorConfig { name: "gateway", code: std::env::var("TUOAN_CLAIM_CODE").ok(), now: Box::new(move || wall.utc_ms()) };
@@ -138,6 +159,8 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         metrics_token: None,
         institution: config.site.institution,
         supervisor: config.site.supervisor,
+        live_pictures: config.pictures.live,
+        viewing_password: config.viewing_password.clone(),
     };
     let packs: Vec<&str> = config.rules.iter().map(|(_, text)| text.as_str()).collect();
     let deps = web::WebDeps {
@@ -146,6 +169,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         rulebook: Arc::new(web::rules::rulebook(&packs)),
         catalogue,
         deliveries: deliveries.clone(),
+        pictures,
         clock,
         door: door.clone(),
         shutdown: CancellationToken::new(),
@@ -286,6 +310,15 @@ async fn open_model(source: &Source, choice: &runtime::Choice) -> Option<Climate
     }
 }
 
+/// Where the cameras' frames come in.
+fn desk(config: &Config, handle: &Handle) -> Result<FrameDesk> {
+    let mut mapped = Vec::new();
+    for spec in &config.vision.topics {
+        mapped.push(Mapped::compile(spec).map_err(|list| miette!("[[vision.topic]] {}: {}", spec.topic, list.join("; ")))?);
+    }
+    Ok(FrameDesk::watching(Watch { cameras: Default::default(), mapped, announced: handle.pictures.clone(), fps: config.vision.fps }))
+}
+
 async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Broker> {
     let mut users = Vec::new();
     for u in &b.users {
@@ -415,6 +448,23 @@ pub fn incident_json(i: &IncidentRow) -> serde_json::Value {
     })
 }
 
+/// Puts the reasons for which frames were refused into the quarantine.
+async fn tell_refusals(handle: Handle, frames: FrameDesk, clock: Clock, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        let list = frames.refusals(clock.monotonic_ms());
+        for r in &list {
+            tracing::warn!(topic = %r.topic, count = r.count, "camera frame refused: {}", r.reason);
+        }
+        if !list.is_empty() && handle.control.send(Control::Refused(list)).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Copies what the parts count into the metrics, once a second.
 async fn watch_metrics(handle: Handle, deliveries: Deliveries, intake: Arc<Intake>, frames: FrameDesk, shutdown: CancellationToken) {
     let mut seen = Seen::default();
@@ -432,7 +482,9 @@ async fn watch_metrics(handle: Handle, deliveries: Deliveries, intake: Arc<Intak
         let m = &handle.metrics;
         Seen::raise(&mut seen.refused, refused, &m.refused);
         Seen::raise(&mut seen.frames, f.accepted, &m.frames);
-        Seen::raise(&mut seen.frames_dropped, f.replaced.saturating_add(f.refused), &m.frames_dropped);
+        Seen::raise(&mut seen.frames_dropped, f.replaced, &m.frames_dropped);
+        Seen::raise(&mut seen.frames_thinned, f.thinned, &m.frames_thinned);
+        Seen::raise(&mut seen.frames_refused, f.refused.saturating_add(f.stale), &m.frames_refused);
         m.deliveries(&deliveries.status());
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -447,6 +499,8 @@ struct Seen {
     refused: u64,
     frames: u64,
     frames_dropped: u64,
+    frames_thinned: u64,
+    frames_refused: u64,
     dropped: u64,
     advice: Vec<Advice>,
 }

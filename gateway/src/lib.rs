@@ -2,6 +2,8 @@
 
 pub mod anomaly;
 pub mod app;
+pub mod bridge;
+pub mod cameras;
 pub mod clock;
 pub mod config;
 pub mod decode;
@@ -13,6 +15,7 @@ pub mod engine;
 pub mod estimate;
 pub mod ingest;
 pub mod metrics;
+pub mod models;
 pub mod pipeline;
 pub mod replay;
 pub use tuoan_vision::runtime;

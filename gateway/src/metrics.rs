@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct SeverityLabel {
@@ -21,6 +22,23 @@ pub struct LaneLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct SourceLabel {
     pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StageLabel {
+    pub stage: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CameraLabel {
+    pub camera: String,
+    pub quantile: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FailureLabel {
+    pub source: String,
+    pub cause: &'static str,
 }
 
 /// All of them; shared by an `Arc`. A part of the gateway that is not running leaves its own at 0.
@@ -39,6 +57,39 @@ pub struct Metrics {
     /// Camera frames taken, and those overwritten by a newer one before anybody looked.
     pub frames: Counter,
     pub frames_dropped: Counter,
+    /// Left out because their camera sends more than it may; and those that are no whole picture of a camera's, or old.
+    pub frames_thinned: Counter,
+    pub frames_refused: Counter,
+    /// Looked at by the models; passed over because nothing had moved; and looks that failed.
+    pub frames_looked: Counter,
+    pub frames_still: Counter,
+    pub looks_failed: Counter,
+    /// From a frame's arrival to what it shows.
+    pub look_lag: Histogram,
+    /// The same of each camera: median and 95th percentile of its last looks.
+    pub camera_lag: Family<CameraLabel, Gauge<f64, AtomicU64>>,
+    /// Time spent on frames, by stage: decode, check (blindness and motion), look (the models), scene.
+    pub vision_seconds: Family<StageLabel, Counter<f64, AtomicU64>>,
+    /// 1 while the models look at too few frames.
+    pub overloaded: Gauge,
+    /// Threads that have their models loaded, and those that were given up for hanging.
+    pub workers: Gauge,
+    pub workers_replaced: Counter,
+    /// Times that the watch over the cameras had to be begun anew.
+    pub watch_restarts: Counter,
+    /// What was seen and the engine had no room for.
+    pub observations_untaken: Counter,
+    /// Requests for a picture without leave: answered 403.
+    pub pictures_refused: Counter,
+    /// Pictures given out to who had leave.
+    pub pictures_shown: Counter,
+    /// Originals sealed as evidence, and attempts to write them that failed.
+    pub evidence_sealed: Counter,
+    pub evidence_failed: Counter,
+    /// Incidents whose originals were deleted.
+    pub evidence_deleted: Counter,
+    /// Bytes of evidence on disk.
+    pub evidence_bytes: Gauge,
     /// Of an outside broker, by its own word (`$SYS`): messages it has dropped.
     pub broker_dropped: Counter,
     pub commits: Counter,
@@ -57,8 +108,12 @@ pub struct Metrics {
     pub backlog: Family<LaneLabel, Gauge>,
     pub delivered: Family<LaneLabel, Counter>,
     pub set_aside: Family<LaneLabel, Counter>,
-    /// 1 while a device's event stream is open.
+    /// 1 while a device's event stream is open, or a network camera's frames come.
     pub sources: Family<SourceLabel, Gauge>,
+    /// Of network cameras: frames taken, those that a newer one overtook on the way to the broker, and connections that ended, by cause.
+    pub bridge_frames: Family<SourceLabel, Counter>,
+    pub bridge_replaced: Family<SourceLabel, Counter>,
+    pub bridge_failures: Family<FailureLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -82,6 +137,19 @@ impl Metrics {
         let refused = counter("messages_refused", "MQTT messages refused before the pipeline: not authorised or too large");
         let frames = counter("frames_received", "Camera frames taken");
         let frames_dropped = counter("frames_dropped", "Camera frames replaced by a newer one before they were used");
+        let frames_thinned = counter("frames_thinned", "Camera frames left out because their camera sends more than it may");
+        let frames_refused = counter("frames_refused", "Camera frames refused: broken, too large, old, or on a topic that is no camera's");
+        let pictures_refused = counter("pictures_refused", "Requests for a camera's picture without leave, answered 403");
+        let pictures_shown = counter("pictures_shown", "Pictures given out to who had leave to see them");
+        let evidence_sealed = counter("evidence_sealed", "Original pictures sealed as evidence");
+        let evidence_failed = counter("evidence_failed", "Attempts to write evidence that failed");
+        let evidence_deleted = counter("evidence_deleted", "Incidents whose original pictures were deleted");
+        let frames_looked = counter("frames_looked", "Camera frames that the models looked at");
+        let frames_still = counter("frames_still", "Camera frames passed over because nothing had moved in them");
+        let looks_failed = counter("looks_failed", "Looks at a camera frame that failed");
+        let workers_replaced = counter("vision_workers_replaced", "Threads of the models that were given up because a look did not end");
+        let watch_restarts = counter("vision_restarts", "Times that the watch over the cameras failed and was begun anew");
+        let observations_untaken = counter("observations_untaken", "What was seen and the engine had no room for; it is said again");
         let broker_dropped = counter("broker_dropped_messages", "Messages that the outside broker says it has dropped");
         let commits = counter("commits", "Transactions committed");
         let commit_failures = counter("commit_failures", "Transactions that the disk did not take; each is retried");
@@ -92,6 +160,16 @@ impl Metrics {
             Unit::Seconds,
             commit_seconds.clone(),
         );
+        let look_lag = Histogram::new([0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0]);
+        r.register_with_unit("look_lag", "From a camera frame's arrival to what it shows", Unit::Seconds, look_lag.clone());
+        let camera_lag = Family::default();
+        r.register("camera_lag_seconds", "The same of each camera's last looks, by quantile", Family::clone(&camera_lag));
+        let vision_seconds = Family::default();
+        r.register("vision_seconds", "Time spent on camera frames, by stage", Family::clone(&vision_seconds));
+        let overloaded = Gauge::default();
+        r.register("vision_overloaded", "1 while the models look at fewer frames than they should", overloaded.clone());
+        let workers = Gauge::default();
+        r.register("vision_workers", "Threads of the models that work", workers.clone());
         let inbound_queue = Gauge::default();
         r.register("inbound_queue_messages", "Messages waiting between broker and pipeline", inbound_queue.clone());
         let disk_healthy = Gauge::default();
@@ -99,6 +177,8 @@ impl Metrics {
         r.register("disk_healthy", "1 while commits succeed, 0 while they fail", disk_healthy.clone());
         let estimating = Gauge::default();
         r.register("estimating", "1 while the model looks at the rooms, else 0", estimating.clone());
+        let evidence_bytes = Gauge::default();
+        r.register_with_unit("evidence", "Original pictures on disk, sealed", Unit::Bytes, evidence_bytes.clone());
         let incidents = Family::default();
         r.register("incidents_open", "Incidents not yet closed, by severity (1 is the most urgent)", Family::clone(&incidents));
         let backlog = Family::default();
@@ -108,7 +188,17 @@ impl Metrics {
         let set_aside = Family::default();
         r.register("delivery_set_aside", "Records that a sink cannot take", Family::clone(&set_aside));
         let sources = Family::default();
-        r.register("source_connected", "1 while a device's event stream is open", Family::clone(&sources));
+        r.register(
+            "source_connected",
+            "1 while a device's event stream is open or a network camera's frames come",
+            Family::clone(&sources),
+        );
+        let bridge_frames = Family::default();
+        r.register("bridge_frames", "Frames taken from a network camera", Family::clone(&bridge_frames));
+        let bridge_replaced = Family::default();
+        r.register("bridge_frames_replaced", "Frames that a newer one overtook on the way to the broker", Family::clone(&bridge_replaced));
+        let bridge_failures = Family::default();
+        r.register("bridge_failures", "Connections to a network camera that failed or ended, by cause", Family::clone(&bridge_failures));
         Metrics {
             registry: r,
             received,
@@ -118,6 +208,25 @@ impl Metrics {
             refused,
             frames,
             frames_dropped,
+            frames_thinned,
+            frames_refused,
+            frames_looked,
+            frames_still,
+            looks_failed,
+            look_lag,
+            camera_lag,
+            vision_seconds,
+            overloaded,
+            workers,
+            workers_replaced,
+            watch_restarts,
+            observations_untaken,
+            pictures_refused,
+            pictures_shown,
+            evidence_sealed,
+            evidence_failed,
+            evidence_deleted,
+            evidence_bytes,
             broker_dropped,
             commits,
             commit_failures,
@@ -130,11 +239,36 @@ impl Metrics {
             delivered,
             set_aside,
             sources,
+            bridge_frames,
+            bridge_replaced,
+            bridge_failures,
         }
     }
 
     pub fn source_connected(&self, source: &str, connected: bool) {
         self.sources.get_or_create(&SourceLabel { source: source.to_owned() }).set(i64::from(connected));
+    }
+
+    /// A network camera has sent a frame; `replaced` is how many have been overtaken since the start.
+    pub fn bridge_frame(&self, source: &str, replaced: u64) {
+        let label = SourceLabel { source: source.to_owned() };
+        self.bridge_frames.get_or_create(&label).inc();
+        let counter = self.bridge_replaced.get_or_create(&label);
+        counter.inc_by(replaced.saturating_sub(counter.get()));
+    }
+
+    /// A connection to a network camera has ended. How many have for this cause.
+    pub fn bridge_failed(&self, source: &str, cause: &'static str) -> u64 {
+        let counter = self.bridge_failures.get_or_create(&FailureLabel { source: source.to_owned(), cause });
+        counter.inc().saturating_add(1)
+    }
+
+    /// One line about a network camera.
+    pub fn bridge_report(&self, source: &str) -> String {
+        let label = SourceLabel { source: source.to_owned() };
+        let connected = self.sources.get_or_create(&label).get() == 1;
+        let (frames, replaced) = (self.bridge_frames.get_or_create(&label).get(), self.bridge_replaced.get_or_create(&label).get());
+        format!("{source}: {}, {frames} frames, {replaced} overtaken", if connected { "online" } else { "offline" })
     }
 
     /// Takes over what delivery counts; its figures since the start only ever grow.

@@ -78,6 +78,8 @@ quantities! {
     People "people" "1" 0 Number;
     Adults "adults" "1" 0 Number;
     Children "children" "1" 0 Number;
+    /** Adults that a zone lacks for the children seen in it, by its classes' ratio; only as far as that is sure. */
+    CarersMissing "carers_missing" "1" 0 Number;
     /** How likely it is that someone is in the zone, estimated from CO₂, light and noise. Never a proof of absence. */
     OccupancyLikelihood "occupancy_likelihood" "%" 1 Number;
     /** How rare the zone's climate is as a whole: seen about once in so many days. */
@@ -97,6 +99,27 @@ quantities! {
     /** 1 is locked. */ Locked "locked" "bool" 0 State;
     /** Motion by PIR: 1 is motion. Absence proves nothing: a sleeping child does not move. */ Motion "motion" "bool" 0 State;
     /** Presence by mmWave or camera: 1 is present; absence counts as evidence. */ Presence "presence" "bool" 0 State;
+    /** A child is seen and no adult. */ Unattended "unattended" "bool" 0 Hazard;
+    /** Someone fell and lies still. */ Fallen "fallen" "bool" 0 Hazard;
+    /** Someone is where one gets by climbing: a window sill, a shelf. */ Climbing "climbing" "bool" 0 Hazard;
+    /** A child is where none may be. */ Intrusion "intrusion" "bool" 0 Hazard;
+    /** A sleeper lies face down. */ Prone "prone" "bool" 0 Hazard;
+    /** A sleeper's face is covered. */ FaceCovered "face_covered" "bool" 0 Hazard;
+    /** A sleeper's face cannot be seen: nobody can tell how that child lies. */ NapUnseen "nap_unseen" "bool" 0 State;
+    /** An electric bicycle or scooter stands on an escape way. */ EBike "ebike" "bool" 0 State;
+    /** More people than the place bears. */ Crowded "crowded" "bool" 0 State;
+    /** More people may be there than were counted: the counts are "at least". */ CountCapped "count_capped" "bool" 0 State;
+    /** No frame comes. */ CameraOffline "camera_offline" "bool" 0 State;
+    CameraCovered "camera_covered" "bool" 0 State;
+    CameraDark "camera_dark" "bool" 0 State;
+    CameraOverexposed "camera_overexposed" "bool" 0 State;
+    /** Out of focus, or its glass is smeared. */ CameraDefocused "camera_defocused" "bool" 0 State;
+    /** It looks elsewhere than when it was set up. */ CameraMoved "camera_moved" "bool" 0 State;
+    /** The same picture again and again. */ CameraFrozen "camera_frozen" "bool" 0 State;
+    /** A recording played in a loop. */ CameraLooped "camera_looped" "bool" 0 State;
+    /** The time it gives its frames is wrong. */ CameraClock "camera_clock" "bool" 0 State;
+    /** Too few pixels to see people by. */ CameraLowResolution "camera_low_resolution" "bool" 0 State;
+    /** Too few frames to see what happens. */ CameraLowRate "camera_low_rate" "bool" 0 State;
     Vibration "vibration" "bool" 0 State;
     /** 1 is blocked: an escape way that cannot be used. */ Blocked "blocked" "bool" 0 State;
     /** A recorder's channel: 1 is recording. */ Recording "recording" "bool" 0 State;

@@ -174,6 +174,30 @@ impl Door {
         self.admit().await
     }
 
+    /// Asks a visitor with a session for a password again, before what a session alone must not open: a wall tablet stays signed in. `other` is the
+    /// password that opens it instead of the login's. Counted as attempts to log in are.
+    pub async fn confirm(&self, visitor: &Visitor, password: &str, other: Option<&str>) -> Result<(), Refusal> {
+        let now = self.now();
+        if !visitor.signed_in() || password.chars().count() > *PASSWORD.end() {
+            return Err(Refusal::Wrong);
+        }
+        let stored = {
+            let mut state = self.state();
+            state.attempts.begin(visitor.address, now).map_err(Refusal::Locked)?;
+            state.keys.password.clone()
+        };
+        let right = match (other, stored) {
+            (Some(other), _) => same(&hash(password), &hash(other)),
+            (None, Some(stored)) => self.verify(password, stored).await?,
+            (None, None) => false,
+        };
+        if !right {
+            return Err(Refusal::Wrong);
+        }
+        self.state().attempts.succeeded(visitor.address, now);
+        Ok(())
+    }
+
     /// Spends a one-time link.
     async fn enter(&self, address: IpAddr, token: &str) -> Result<String, Refusal> {
         let now = self.now();

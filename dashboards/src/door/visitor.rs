@@ -26,6 +26,10 @@ impl Visitor {
     pub fn signed_in(&self) -> bool {
         self.session.is_some()
     }
+    /// What tells this session from others, without being its secret: for what is given to one session alone.
+    pub fn session_key(&self) -> Option<&str> {
+        self.session.as_ref().map(|s| s.hash.as_str())
+    }
     /// What the pages need; the server fills in its clock and name.
     pub fn ui(&self, now: i64, utc_offset_minutes: i32, speed: f64, whose: &str) -> Ui {
         Ui {

@@ -44,6 +44,8 @@ pub struct Zone {
     pub devices: Vec<Device>,
     /// An exit without a sensor that can see adults.
     pub not_watched: bool,
+    /// What is lacking for its cameras to watch over the children: `blind`, `uncalibrated`.
+    pub eyes: Option<&'static str>,
     /// Most urgent open incident here.
     pub worst: Option<Severity>,
 }
@@ -65,7 +67,7 @@ impl Zone {
         let live = self.sensors.len().saturating_sub(lost) + self.devices.len().saturating_sub(silent);
         match (live, lost + silent) {
             (0, _) => Sight::Blind,
-            (_, 0) if !self.not_watched => Sight::Clear,
+            (_, 0) if !self.not_watched && self.eyes.is_none() => Sight::Clear,
             _ => Sight::Partly,
         }
     }
@@ -217,6 +219,9 @@ pub struct IncidentPage {
     pub clock_trusted: bool,
     pub institution: &'static str,
     pub supervisor: &'static str,
+    /// Blurred stills, and sealed originals.
+    pub stills: u64,
+    pub originals: u64,
     pub notice: Option<Notice>,
 }
 

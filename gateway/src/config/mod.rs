@@ -1,10 +1,12 @@
 //! Configuration: one TOML file and the environment (`TUOAN_WEB__LISTEN=...`), read whole, with all problems reported together.
 //!
 //! Paths in the file are relative to the file. A secret may stand in a file of its own (`token_file`); no secret is ever printed.
+use crate::cameras;
 use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
 use crate::estimate::model::Source;
+use crate::ingest::frames::{MAX_FPS, Mapped, TopicSpec};
 use crate::ingest::hikvision;
 use crate::runtime;
 use figment::Figment;
@@ -12,7 +14,10 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tuoan_vision::modelfile;
+use tuoan_vision::models::store::{self, Part};
 
+pub mod bridge;
 mod fields;
 use fields::Fields;
 pub use fields::{Problem, line_of};
@@ -31,9 +36,16 @@ pub struct Config {
     pub store: Store,
     pub clock_trust: ClockTrust,
     pub runtime: Runtime,
+    /// What is kept of cameras' pictures.
+    pub pictures: cameras::Settings,
+    /// Opens pictures instead of the login's password.
+    pub viewing_password: Option<Secret>,
     pub mappings: Vec<MappingSpec>,
+    pub vision: Vision,
     /// Cameras and recorders whose event streams are read.
     pub hikvision: Vec<hikvision::Source>,
+    /// Network cameras whose frames the gateway itself fetches.
+    pub cameras: Vec<crate::bridge::Camera>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +133,31 @@ pub struct Store {
 pub struct Runtime {
     pub onnx: runtime::Choice,
     pub room_climate: Source,
+    /// The models that look at pictures.
+    pub eyes: store::Sources,
 }
+
+/// How the cameras of the site file are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vision {
+    /// False: frames are counted and forgotten, and no zone counts as watched by a camera.
+    pub enabled: bool,
+    /// Threads that run the models, 1 to [`MAX_WORKERS`]; `None`: as many as the machine has cores, less one.
+    pub workers: Option<u8>,
+    /// Most frames a second that are taken of one camera.
+    pub fps: u8,
+    /// Cameras that publish on topics of their own.
+    pub topics: Vec<TopicSpec>,
+}
+
+impl Default for Vision {
+    fn default() -> Vision {
+        Vision { enabled: true, workers: None, fps: MAX_FPS, topics: Vec::new() }
+    }
+}
+
+/// More would take the other parts' memory and gain nothing on such boxes.
+pub const MAX_WORKERS: u8 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockTrust {
@@ -224,7 +260,15 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let store = read_store(f.table("store").unwrap_or_default(), f.problems());
     let clock_trust = read_clock(f.table("clock").unwrap_or_default(), f.problems());
     let runtime = read_runtime(f.table("runtime").unwrap_or_default(), base, f.problems());
+    let vision = read_vision(f.table("vision").unwrap_or_default(), f.problems());
+    let (pictures, viewing_password) = read_pictures(f.table("pictures").unwrap_or_default(), base, f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
+    let cameras = f.table("bridge").map_or_else(Vec::new, |d| {
+        let mut b = Fields::new("bridge", d, f.problems());
+        let cameras = bridge::read_cameras(b.tables("camera"), base, b.problems());
+        b.finish();
+        cameras
+    });
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -253,8 +297,12 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         store,
         clock_trust,
         runtime,
+        pictures,
+        viewing_password,
         mappings,
+        vision,
         hikvision,
+        cameras,
     })
 }
 
@@ -382,6 +430,30 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     Some(Platform { url: url?, token: token?, receipts })
 }
 
+fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (cameras::Settings, Option<Secret>) {
+    let mut f = Fields::new("pictures", dict, problems);
+    let own = cameras::Settings::default();
+    let mut number = |name: &'static str, own: u32, least: u32, most: u32| {
+        let n: u32 = f.take(name).unwrap_or(own);
+        if !(least..=most).contains(&n) {
+            f.problem(name, format!("{n} does not go; write a number from {least} to {most}"));
+        }
+        n.clamp(least, most)
+    };
+    let settings = cameras::Settings {
+        ring_mb: number("ring_mb", own.ring_mb, 1, 4096),
+        evidence_mb: number("evidence_mb", own.evidence_mb, 16, 1 << 20),
+        evidence_days: number("evidence_days", own.evidence_days, 1, 3650),
+        stills_mb: number("stills_mb", own.stills_mb, 0, 1 << 16),
+        stills_days: number("stills_days", own.stills_days, 1, 3650),
+        key_file: f.take::<PathBuf>("key_file").map(|p| base.join(p)),
+        live: f.take("live").unwrap_or(own.live),
+    };
+    let viewing = secret(&mut f, "viewing_password", "viewing_password_file", base, false);
+    f.finish();
+    (settings, viewing)
+}
+
 fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -> Vec<hikvision::Source> {
     let mut sources: Vec<hikvision::Source> = Vec::new();
     for (i, d) in tables.into_iter().enumerate() {
@@ -448,8 +520,34 @@ fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime
         Some("off") => Source::Off,
         Some(path) => Source::Folder(base.join(path)),
     };
+    let mut eye = |part: Part| {
+        f.take::<String>(part.kind().key).map_or(modelfile::Source::BuiltIn, |path| modelfile::Source::Folder(base.join(path)))
+    };
+    let eyes = store::Sources { person_pose: eye(Part::PersonPose), objects: eye(Part::Objects), faces: eye(Part::Faces) };
     f.finish();
-    Runtime { onnx, room_climate }
+    Runtime { onnx, room_climate, eyes }
+}
+
+fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
+    let mut f = Fields::new("vision", dict, problems);
+    let default = Vision::default();
+    let enabled = f.take("enabled").unwrap_or(default.enabled);
+    let workers = f.take("workers");
+    if workers.is_some_and(|n| !(1..=MAX_WORKERS).contains(&n)) {
+        f.problem("workers", format!("must be 1 to {MAX_WORKERS}; left out, it is one less than the machine has cores"));
+    }
+    let fps = f.take("fps").unwrap_or(default.fps);
+    if !(1..=MAX_FPS).contains(&fps) {
+        f.problem("fps", format!("must be 1 to {MAX_FPS} frames a second"));
+    }
+    let topics: Vec<TopicSpec> = f.take("topic").unwrap_or_default();
+    for spec in &topics {
+        for text in Mapped::compile(spec).err().unwrap_or_default() {
+            f.problem("topic", format!("{}: {text}", spec.topic));
+        }
+    }
+    f.finish();
+    Vision { enabled, workers, fps, topics }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {

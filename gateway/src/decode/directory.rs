@@ -3,6 +3,7 @@
 //! What must hold: it only ever *describes*. No entry lets one convention speak for a device of another; that is [`super::Decoders`]' to judge
 //! by the prefixes of ids. It is bounded, and what is full is not overwritten: a flood of invented names displaces nobody.
 use super::units::Conversion;
+use crate::ingest::frames::Announced as Pictures;
 use std::collections::{BTreeMap, BTreeSet};
 use tuoan_protocol::{DeviceId, Quantity};
 
@@ -34,6 +35,8 @@ pub struct Directory {
     described: BTreeSet<DeviceId>,
     /// Topics below which a decoder has just learned that all is its.
     roots: Vec<String>,
+    /// Topics that carry pictures: where messages come in they are told from the others.
+    pub(super) pictures: Pictures,
 }
 
 impl Directory {

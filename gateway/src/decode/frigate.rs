@@ -59,6 +59,16 @@ const OF_THE_SERVER: [&str; 16] = [
     "profile",
 ];
 
+/// Whether the name alone says that it is a base topic.
+pub(crate) fn is_base(level: &str) -> bool {
+    level.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("frigate"))
+}
+
+/// The device that a camera of this base is.
+pub(crate) fn camera_id(base: &str, camera: &str) -> Option<DeviceId> {
+    Server::camera(&device_id(PREFIX, base)?, camera).ok()
+}
+
 impl Frigate {
     /// The base topic and what follows: by its name, or once a review or event was heard there.
     fn place<'a>(&self, topic: &'a str) -> Option<(&'a str, &'a str)> {
@@ -67,7 +77,7 @@ impl Frigate {
             return Some((topic.get(..base.len())?, topic.get(base.len() + 1..)?));
         }
         let (base, rest) = topic.split_once('/')?;
-        base.to_ascii_lowercase().starts_with("frigate").then_some((base, rest))
+        is_base(base).then_some((base, rest))
     }
 
     fn server(&mut self, base: &str) -> Option<&mut Server> {

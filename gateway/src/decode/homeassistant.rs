@@ -53,6 +53,7 @@ impl HomeAssistant {
         for key in keys {
             let Some(entity) = self.registry.entities.get_mut(&key) else { continue };
             let Speaks::For(ghost) = std::mem::replace(&mut entity.speaks, Speaks::Describes(device.clone())) else { continue };
+            entity.entity.picture.iter().for_each(|t| directory.pictures.withdraw(t));
             self.registry.leave(&key, &ghost, &mut bodies);
             self.registry.join(&key, device);
             bodies.extend(self.describe(device, directory));
@@ -173,6 +174,15 @@ impl HomeAssistant {
             Speaks::For(id) | Speaks::Describes(id) => Some(id.clone()),
             Speaks::Refused(_) | Speaks::Nothing => None,
         };
+        if let Some(before) = self.registry.entities.get(&key).and_then(|e| e.entity.picture.as_ref()) {
+            directory.pictures.withdraw(before);
+        }
+        // On a topic that nobody else reads, as `speaks` says.
+        if let (Speaks::For(id), Some(topic)) = (&speaks, &entity.picture)
+            && !directory.pictures.announce(topic, id)
+        {
+            tracing::warn!(topic, device = %id, "a camera announced by discovery is not looked at: its device has another view already, or there are too many");
+        }
         if !self.registry.insert(&key, Registered { entity, speaks: speaks.clone(), described: described.clone() }, bodies) {
             return Err(());
         }
@@ -201,10 +211,14 @@ impl HomeAssistant {
     /// Takes out what `topic` announced, but for `kept`.
     fn remove(&mut self, topic: &str, kept: &BTreeSet<String>, directory: &mut Directory, bodies: &mut Vec<Body>) {
         for key in self.registry.announced_by(topic).into_iter().filter(|k| !kept.contains(k)) {
-            if let Some(gone) = self.registry.take(&key, bodies)
-                && let Speaks::Describes(_) = gone.speaks
-            {
-                gone.entity.uses.iter().for_each(|u| directory.withdraw(&u.topic));
+            match self.registry.take(&key, bodies) {
+                Some(Registered { speaks: Speaks::Describes(_), entity, .. }) => {
+                    entity.uses.iter().for_each(|u| directory.withdraw(&u.topic))
+                }
+                Some(Registered { speaks: Speaks::For(_), entity, .. }) => {
+                    entity.picture.iter().for_each(|t| directory.pictures.withdraw(t))
+                }
+                _ => {}
             }
         }
     }

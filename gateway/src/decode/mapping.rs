@@ -25,7 +25,7 @@ use tuoan_protocol::quantity::ValueError;
 use tuoan_protocol::reading::MAX_READINGS;
 use tuoan_protocol::{DeviceId, Fixed, Quantity};
 
-mod pattern;
+pub(crate) mod pattern;
 mod pick;
 
 use pattern::{Pattern, Template};

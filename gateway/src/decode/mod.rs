@@ -1,7 +1,9 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
-use crate::engine::ESTIMATE_PREFIX;
 use crate::engine::input::{Body, DeviceInfo};
+use crate::engine::{ESTIMATE_PREFIX, VISION_PREFIX, is_own};
+use crate::ingest::frames::Announced;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use tuoan_protocol::DeviceId;
 
 pub mod directory;
@@ -89,6 +91,13 @@ const MAX_NATIVE: usize = 4096;
 /// Items in one message at most; no device has so many that we know.
 pub(crate) const MAX_ITEMS: usize = 48;
 
+/// What the ids of each convention's devices begin with, the gateway's own among them: nobody else's may.
+pub(crate) fn prefixes() -> impl Iterator<Item = &'static str> {
+    static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
+    let all = ALL.get_or_init(|| Decoders::standard(Vec::new()).prefixes().collect());
+    all.iter().copied()
+}
+
 /// All decoders, asked in order.
 ///
 /// What must hold: a topic has one owner, the first decoder that takes it; and no convention speaks for a device of another: whoever may publish
@@ -128,6 +137,10 @@ impl Decoders {
             early: early::Early::default(),
             native: BTreeSet::new(),
         }
+    }
+    /// Topics that discovery says carry pictures, as they become known.
+    pub fn pictures(&self) -> Announced {
+        self.directory.pictures.clone()
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {
@@ -228,14 +241,15 @@ impl Decoders {
         }
     }
 
+    fn prefixes(&self) -> impl Iterator<Item = &'static str> {
+        let all = self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX, VISION_PREFIX]);
+        all.filter(|p| !p.is_empty())
+    }
+
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
-        let prefixes = || {
-            self.list.iter().map(|d| d.prefix()).chain([homeassistant::PREFIX, esphome::PREFIX, ESTIMATE_PREFIX]).filter(|p| !p.is_empty())
-        };
-        let is_estimate = |id: &DeviceId| id.as_str().starts_with(ESTIMATE_PREFIX);
         let own = |id: &DeviceId| match prefix {
-            "" => !prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
+            "" => !self.prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),
         };
         for body in bodies {
@@ -244,7 +258,7 @@ impl Decoders {
                 // Home Assistant discovery describes devices of others too; that they are gone is not its to say.
                 Body::Inventory(list) => list
                     .iter()
-                    .filter_map(|info| info.device.as_ref().filter(|id| name != homeassistant::NAME || info.removed || is_estimate(id)))
+                    .filter_map(|info| info.device.as_ref().filter(|id| name != homeassistant::NAME || info.removed || is_own(id)))
                     .find(|id| !own(id)),
                 _ => None,
             };
@@ -332,18 +346,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_speaks_for_the_gateway_s_own_estimates() {
+    fn nobody_speaks_for_the_gateway_s_own_estimates_and_eyes() {
         let mut decoders = all();
-        let raw = |topic, payload| Raw { topic, payload, retained: false };
-        let event = br#"{"v":1,"site":"s","device":"estimate.nap","boot":1,"seq":1,"uptime":1,"kind":"test"}"#;
-        let birth = br#"{"v":1,"site":"s","device":"estimate.nap","presence":"online","make":"x"}"#;
-        for (topic, payload) in [
-            ("tuoan/v1/s/estimate.nap/event", &event[..]),
-            ("tuoan/v1/s/estimate.nap/status", birth),
-            ("kit/estimate.nap/x", br#"{"list":[0,{"x":false}]}"#),
-        ] {
-            let refused = decoders.decode(raw(topic, payload)).unwrap_err();
-            assert!(refused.reason.contains("the device estimate.nap"), "{refused:?}");
+        for own in ["estimate.nap", "vision.nap"] {
+            let event = format!(r#"{{"v":1,"site":"s","device":"{own}","boot":1,"seq":1,"uptime":1,"kind":"test"}}"#);
+            let birth = format!(r#"{{"v":1,"site":"s","device":"{own}","presence":"online","make":"x"}}"#);
+            for (topic, payload) in [
+                (format!("tuoan/v1/s/{own}/event"), event),
+                (format!("tuoan/v1/s/{own}/status"), birth),
+                (format!("kit/{own}/x"), r#"{"list":[0,{"x":false}]}"#.to_owned()),
+            ] {
+                let refused = decoders.decode(Raw { topic: &topic, payload: payload.as_bytes(), retained: false }).unwrap_err();
+                assert!(refused.reason.contains(&format!("the device {own}")), "{refused:?}");
+            }
         }
     }
 

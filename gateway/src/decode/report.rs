@@ -170,6 +170,8 @@ impl Outcome {
                             quantity: quantity.name().to_owned(),
                             sampled_at: m.sampled_at,
                         }),
+                        // No convention says that of a device.
+                        Item::Unknown { .. } => {}
                         Item::Event { kind, .. } => self.events.push(EventOut { device: device.to_owned(), kind: kind.name().to_owned() }),
                         Item::Presence(p) => self.presence.push(PresenceOut { device: device.to_owned(), presence: p.name().to_owned() }),
                     }

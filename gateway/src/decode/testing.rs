@@ -79,6 +79,7 @@ pub fn item(item: &Item) -> String {
     match item {
         Item::Reading { quantity, channel: 0, value } => format!("{}={}", quantity.name(), quantity.exact(*value)),
         Item::Reading { quantity, channel, value } => format!("{}.{channel}={}", quantity.name(), quantity.exact(*value)),
+        Item::Unknown { quantity, channel } => format!("{}.{channel}=?", quantity.name()),
         Item::Event { kind, .. } => format!("event:{}", kind.name()),
         Item::Presence(p) => p.name().to_owned(),
     }

@@ -52,7 +52,7 @@ fn next_channel(message: &Message, after: Option<u8>) -> Option<u8> {
 fn readings(message: &Message) -> impl DoubleEndedIterator<Item = (&Quantity, u8, Fixed)> {
     message.items.iter().filter_map(|item| match item {
         Item::Reading { quantity, channel, value } => Some((quantity, *channel, *value)),
-        Item::Event { .. } | Item::Presence(_) => None,
+        Item::Unknown { .. } | Item::Event { .. } | Item::Presence(_) => None,
     })
 }
 
@@ -83,7 +83,7 @@ fn line(origin: &Origin<'_>, message: &Message, channel: u8, to: &mut Vec<u8>) -
     // An impossible value is kept and forwarded, and says of itself what it is.
     let impossible = |item: &&Item| match item {
         Item::Reading { quantity, channel: c, value } => *c == channel && !limits::is_plausible(quantity, *value),
-        Item::Event { .. } | Item::Presence(_) => false,
+        Item::Unknown { .. } | Item::Event { .. } | Item::Presence(_) => false,
     };
     let mut doubtful = String::new();
     for q in message.items.iter().filter(impossible).filter_map(Item::quantity_name) {

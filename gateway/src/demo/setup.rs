@@ -3,7 +3,7 @@ use super::nursery::Nursery;
 use super::play;
 use super::scenario::Wire;
 use crate::clock::{Clock, Stopwatch};
-use crate::config::{Broker, BrokerUser, ClockTrust, Config, Influx, Ingest, Platform, Runtime, Secret, Store, Web};
+use crate::config::{Broker, BrokerUser, ClockTrust, Config, Influx, Ingest, Platform, Runtime, Secret, Store, Vision, Web};
 use crate::engine::rules;
 use miette::{Result, miette};
 use sha2::{Digest, Sha256};
@@ -87,7 +87,11 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         clock_trust: ClockTrust::Always,
         runtime: Runtime::default(),
         mappings: Vec::new(),
+        pictures: crate::cameras::Settings::default(),
+        viewing_password: None,
+        vision: Vision::default(),
         hikvision: Vec::new(),
+        cameras: Vec::new(),
     }
 }
 

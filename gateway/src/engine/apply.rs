@@ -116,6 +116,11 @@ impl Run<'_> {
                         self.person(place, quantity.clone(), *channel, seen, *value);
                     }
                 }
+                Item::Unknown { quantity, channel } => {
+                    if !m.retained {
+                        self.cannot_tell(&m.device, quantity, *channel);
+                    }
+                }
                 Item::Event { kind, command } => self.event(m, place.as_ref(), kind, *command),
                 Item::Presence(p) => self.presence(m, *p),
             }
@@ -142,7 +147,7 @@ impl Run<'_> {
             Item::Reading { quantity, channel, value } if quantity.is_state() => {
                 device.value(quantity, *channel).is_some_and(|v| v.value != *value)
             }
-            Item::Reading { .. } => false,
+            Item::Reading { .. } | Item::Unknown { .. } => false,
             Item::Event { .. } | Item::Presence(_) => true,
         });
         let gap = match (was_silent, &device.under) {
@@ -156,7 +161,7 @@ impl Run<'_> {
         } else {
             device.cadence.beat(at, gap)
         };
-        let sees_people = device.sees_people;
+        let sees_people = device.tells_of_people();
         if first || unset {
             self.arm_age(&m.device);
         }
@@ -234,12 +239,16 @@ impl Run<'_> {
         let known = match known {
             Some(v) if older => v,
             Some(v) => {
-                (v.value, v.at, v.sampled, v.shift, v.implausible) = (value, at, sampled.utc, shift, implausible);
+                if !number && (v.value != value || v.unknown_since.is_some()) {
+                    v.since = at;
+                }
+                (v.value, v.at, v.sampled, v.shift, v.implausible, v.unknown_since) = (value, at, sampled.utc, shift, implausible, None);
                 v
             }
             None if full => return false,
             None => {
-                let fresh = Value { value, at, sampled: sampled.utc, shift, implausible, series: None };
+                let since = if number { 0 } else { at };
+                let fresh = Value { value, at, sampled: sampled.utc, shift, implausible, unknown_since: None, since, series: None };
                 device.values.entry(key).or_insert(fresh)
             }
         };

@@ -34,7 +34,10 @@ impl Run<'_> {
             }
             Action::ReportConcern { .. } if self.compiled.report.is_none() => Err("no rule pack in force takes reports of concern"),
             Action::MorningCheck(c) => self.may_check(c),
-            Action::RoomSwept { .. } | Action::ReportConcern { .. } => Ok(()),
+            Action::Pictures(deed) if deed.reason.trim().is_empty() => {
+                Err("a reason is required for everything that is done with pictures")
+            }
+            Action::RoomSwept { .. } | Action::ReportConcern { .. } | Action::Pictures(_) => Ok(()),
         }
     }
 
@@ -78,6 +81,7 @@ impl Run<'_> {
                 self.unlatch(zone, Latch::Sweep, &cause);
             }
             Action::MorningCheck(check) => self.check(check, &c.actor),
+            Action::Pictures(_) => {}
             Action::ReportConcern { zone, note } => {
                 let compiled = self.compiled.clone();
                 let Some((index, rule)) = compiled.report.and_then(|i| Some((i, compiled.rule(i)?))) else { return };

@@ -9,6 +9,17 @@ use tuoan_protocol::{DeviceId, EventKind, Quantity, ZoneId};
 pub const UNPLACED_ZONE: &str = "unplaced";
 /// Device ids of the gateway's own estimates: this and the zone's id. Nobody else may speak for them.
 pub const ESTIMATE_PREFIX: &str = "estimate.";
+/// The same of what the gateway's own eyes, the `[[cameras]]` of the site file, see of a zone.
+pub const VISION_PREFIX: &str = "vision.";
+/// They say at least this often what they see, and of each camera whether it sees.
+pub const VISION_HEARTBEAT_MS: i64 = 30_000;
+/// After so many heartbeats missed nothing of it is believed any more.
+const VISION_MISSED: i64 = 3;
+
+/// The gateway's own voice: no device out there.
+pub fn is_own(id: &DeviceId) -> bool {
+    id.as_str().starts_with(ESTIMATE_PREFIX) || id.as_str().starts_with(VISION_PREFIX)
+}
 
 #[derive(Debug, Clone, Default)]
 pub struct Compiled {
@@ -46,6 +57,8 @@ pub struct Slot {
     pub watched: Vec<(Quantity, Vec<u16>)>,
     pub events: Vec<(EventKind, u16)>,
     pub silence: Option<u16>,
+    /// The gateway's own eyes: milliseconds without a word after which what they said is not believed any more.
+    pub fades: Option<i64>,
     pub age: Option<u16>,
     /// Rules about the quality of its numbers.
     pub quality: Vec<u16>,
@@ -73,9 +86,12 @@ impl Compiled {
         c.by_zone = site.zones.iter().zip(0u32..).map(|(z, i)| (z.id.clone(), i)).collect();
         for p in &site.devices {
             let Some((&zone, z)) = c.by_zone.get(&p.zone).and_then(|i| Some((i, site.zones.get(*i as usize)?))) else { continue };
-            let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role));
+            let groups = site.age_groups(z);
+            let matching = numbered(&rules).filter(|(_, r)| r.applies(z.kind, z.floor, p.role) && r.is_for(&groups));
             let mut slot = slot(matching, Some(zone), p.zone.clone(), p.role);
-            slot.period_ms = p.period_s.map(|s| i64::from(s) * 1000);
+            // What is said of a camera is said by us, at our pace, not at that of its frames.
+            let watched = site.cameras.iter().any(|c| c.device == p.id.as_str());
+            slot.period_ms = if watched { Some(VISION_HEARTBEAT_MS) } else { p.period_s.map(|s| i64::from(s) * 1000) };
             slot.via = p.via.clone();
             if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(p.id.clone());
@@ -90,12 +106,28 @@ impl Compiled {
         }
         for (i, z) in (0u32..).zip(&site.zones) {
             let Ok(id) = DeviceId::new(&format!("{ESTIMATE_PREFIX}{}", z.id)) else { continue };
+            let groups = site.age_groups(z);
             // It is silent when the room's sensors are, which is said already, or when there is no model, which the gateway says once.
             let matching = numbered(&rules)
-                .filter(|(_, r)| r.applies(z.kind, z.floor, Role::Estimate))
+                .filter(|(_, r)| r.applies(z.kind, z.floor, Role::Estimate) && r.is_for(&groups))
                 .filter(|(_, r)| r.kind != Kind::Silence || r.roles.contains(&Role::Estimate));
             let slot = slot(matching, Some(i), z.id.clone(), Role::Estimate);
             if let Some(zs) = c.zones.get_mut(i as usize) {
+                zs.devices.push(id.clone());
+            }
+            c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
+            c.slots.push(slot);
+        }
+        for (id, z) in site.eyes() {
+            let Some(&zone) = c.by_zone.get(&z.id) else { continue };
+            let groups = site.age_groups(z);
+            // It is no instrument: it cannot drift or stand still, it counts people only while it can, and its silence is told of its cameras.
+            let matching = numbered(&rules)
+                .filter(|(_, r)| r.applies(z.kind, z.floor, Role::Camera) && r.is_for(&groups))
+                .filter(|(_, r)| !r.kind.is_quality() && !matches!(r.kind, Kind::Silence | Kind::Age));
+            let mut slot = slot(matching, Some(zone), z.id.clone(), Role::Camera);
+            (slot.period_ms, slot.fades) = (Some(VISION_HEARTBEAT_MS), Some(VISION_HEARTBEAT_MS * VISION_MISSED));
+            if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(id.clone());
             }
             c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
@@ -216,6 +248,7 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
         watched: vec![],
         events: vec![],
         silence: None,
+        fades: None,
         age: None,
         quality: vec![],
         guarded: false,

@@ -1,5 +1,5 @@
 //! A new configuration, and what is rebuilt after a snapshot.
-use super::compiled::{Compiled, ESTIMATE_PREFIX, UNPLACED_ZONE};
+use super::compiled::{Compiled, UNPLACED_ZONE, VISION_PREFIX, is_own};
 use super::device::Device;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
@@ -52,13 +52,17 @@ impl Run<'_> {
                 device.untested = false;
                 // Another room is another normality.
                 device.values.values_mut().for_each(|v| v.series = None);
+                if id.as_str().starts_with(VISION_PREFIX) {
+                    // No camera shows that zone any more, or one does again: nothing is known of it.
+                    device.values.values_mut().for_each(|v| v.unknown_since = v.unknown_since.or(Some(self.at)));
+                }
             }
         }
         self.state.count_watched();
         self.state.unplaced = self.state.devices.keys().filter(|id| !compiled.by_device.contains_key(*id)).count();
 
-        // Placed devices that were never heard are expected from now on; an estimate is there when there is one.
-        for id in compiled.by_device.keys().filter(|id| !id.as_str().starts_with(ESTIMATE_PREFIX)) {
+        // Placed devices that were never heard are expected from now on; an estimate or a sight is there when there is one.
+        for id in compiled.by_device.keys().filter(|id| !is_own(id)) {
             let device = self.state.devices.get_or_default(id);
             device.slot = compiled.slot_of(id);
             device.quiet_since = device.quiet_since.or(Some(self.at));
@@ -77,7 +81,7 @@ impl Run<'_> {
             for (i, z) in (0u32..).zip(&mut self.state.zones) {
                 if slot.zone != Some(i) {
                     z.seen_by.retain(|(d, _, _)| d != id);
-                } else if (device.sees_people || slot.role == Role::Occupancy) && !device.silent {
+                } else if (device.tells_of_people() || slot.role == Role::Occupancy) && !device.silent {
                     z.watchers.insert(id.clone());
                 }
             }

@@ -4,6 +4,7 @@ use super::dedupe::Boots;
 use super::derive::Derived;
 use super::detect::Tracker;
 use super::input::EngineMs;
+use super::occupancy::sign_of_person;
 use super::quality::Counts;
 use super::quality::clock::DeviceClock;
 use super::quality::series::Series;
@@ -39,9 +40,19 @@ pub struct Value {
     /// It cannot be: shown as such and judged by no rule.
     #[serde(default)]
     pub implausible: bool,
+    /// Engine time since which the device cannot tell: the value is the last it could, and nothing rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<EngineMs>,
+    /// Of a state: engine time at which it became so; 0 for numbers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub since: EngineMs,
     /// What the numbers of a placed device have learned of themselves.
     #[serde(default)]
     pub series: Option<Box<Series>>,
+}
+
+fn is_zero(n: &i64) -> bool {
+    *n == 0
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -134,6 +145,11 @@ pub struct Info {
 }
 
 impl Device {
+    /// It reports people, and does not say of all it reported of them that it cannot tell.
+    pub fn tells_of_people(&self) -> bool {
+        let mut reported = self.values.iter().filter(|((q, _), v)| sign_of_person(q, v.value).is_some()).peekable();
+        self.sees_people && (reported.peek().is_none() || reported.any(|(_, v)| v.unknown_since.is_none()))
+    }
     pub fn value(&self, quantity: &Quantity, channel: u8) -> Option<&Value> {
         // A `Quantity` without text is cheap to clone; one with text is rare.
         self.values.get(&(quantity.clone(), channel))

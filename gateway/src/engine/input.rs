@@ -4,6 +4,7 @@ use super::site::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tuoan_protocol::{DeviceId, EventKind, Fixed, IncidentId, LogId, Presence, Quantity, ZoneId};
+use tuoan_vision::setup::Camera;
 
 /// Engine time: milliseconds, starting as UTC when the log was created, never going back, advancing with the machine's monotonic clock and
 /// persisted. UTC is engine time plus the offset that the last [`Body::Clock`] gave.
@@ -47,6 +48,17 @@ pub struct Configuration {
     /// Those of the site's overrides that were set while the gateway ran, not by its file: a start with the file alone keeps them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<Override>,
+    /// Cameras that were set up on their pages while the gateway ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cameras: Vec<SetCamera>,
+}
+
+/// A camera's set-up that was drawn on its page, and what the site file said of it then: when the file says something else later, the file holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetCamera {
+    pub camera: Camera,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Camera>,
 }
 
 impl Configuration {
@@ -59,15 +71,27 @@ impl Configuration {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Configuration { log, site, rules, hash: hash.finalize().into(), set: Vec::new() }
+        Configuration { log, site, rules, hash: hash.finalize().into(), set: Vec::new(), cameras: Vec::new() }
     }
 
     /// The same with those overrides set beside the file's; of one rule they take the place of the file's.
     pub fn with_set(self, set: Vec<Override>) -> Configuration {
-        let Configuration { log, mut site, rules, .. } = self;
+        let Configuration { log, mut site, rules, cameras, .. } = self;
         site.overrides.retain(|o| set.iter().all(|s| s.rule != o.rule));
         site.overrides.extend(set.iter().cloned());
-        Configuration { set, ..Configuration::new(log, site, rules) }
+        Configuration { set, cameras, ..Configuration::new(log, site, rules) }
+    }
+
+    /// The same with those cameras set up so, in the place of what the file says of them.
+    pub fn with_cameras(self, cameras: Vec<SetCamera>) -> Configuration {
+        let Configuration { log, mut site, rules, set, .. } = self;
+        for new in cameras.iter().map(|c| &c.camera) {
+            match site.cameras.iter_mut().find(|c| c.device == new.device) {
+                Some(old) => old.clone_from(new),
+                None => site.cameras.push(new.clone()),
+            }
+        }
+        Configuration { set, cameras, ..Configuration::new(log, site, rules) }
     }
 }
 
@@ -85,15 +109,28 @@ pub struct Message {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Item {
-    Reading { quantity: Quantity, channel: u8, value: Fixed },
-    Event { kind: EventKind, command: Option<u64> },
+    Reading {
+        quantity: Quantity,
+        channel: u8,
+        value: Fixed,
+    },
+    /// What the device said of a quantity holds no longer: it cannot tell now (its camera is covered). What it said last is not believed any more,
+    /// and is not taken for its opposite.
+    Unknown {
+        quantity: Quantity,
+        channel: u8,
+    },
+    Event {
+        kind: EventKind,
+        command: Option<u64>,
+    },
     Presence(Presence),
 }
 
 impl Item {
     pub fn quantity_name(&self) -> Option<&str> {
         match self {
-            Item::Reading { quantity, .. } => Some(quantity.name()),
+            Item::Reading { quantity, .. } | Item::Unknown { quantity, .. } => Some(quantity.name()),
             Item::Event { .. } | Item::Presence(_) => None,
         }
     }
@@ -149,6 +186,50 @@ pub enum Action {
         incident: IncidentId,
         reason: String,
     },
+    /// Something was done with cameras' pictures: it stands in the log, and nothing follows from it.
+    Pictures(PictureDeed),
+}
+
+/// What was done with pictures, and why. Whoever did it is the command's actor; the gateway itself is `tuoan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureDeed {
+    pub what: PictureAct,
+    pub camera: Option<DeviceId>,
+    pub incident: Option<IncidentId>,
+    /// In the person's words; required.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureAct {
+    /// Leave to watch a camera's blurred picture for ten minutes.
+    Watch,
+    WatchEnded,
+    /// Leave to see an incident's originals for ten minutes.
+    Open,
+    /// An incident's originals are kept until they are released.
+    Hold,
+    Release,
+    /// An incident's originals are deleted: their time is over, or the room is needed.
+    Delete,
+    /// A camera's areas or calibration are set.
+    SetUp,
+}
+
+impl PictureAct {
+    /// As it stands in tables and message files.
+    pub fn name(self) -> &'static str {
+        match self {
+            PictureAct::Watch => "watch",
+            PictureAct::WatchEnded => "watch_ended",
+            PictureAct::Open => "open",
+            PictureAct::Hold => "hold",
+            PictureAct::Release => "release",
+            PictureAct::Delete => "delete",
+            PictureAct::SetUp => "set_up",
+        }
+    }
 }
 
 /// A morning check entered by hand.

@@ -134,7 +134,10 @@ impl Run<'_> {
                 let old = self.at.saturating_sub(value.at);
                 let (mut trips, mut clears) = judge(rule, level, false);
                 let idle = tracker.is_none_or(|t| t.hold == Hold::Idle);
-                if value.implausible || (matches!(why, Why::Time(..)) || idle) && !quantity.is_state() && old >= carry {
+                if value.implausible
+                    || value.unknown_since.is_some()
+                    || (matches!(why, Why::Time(..)) || idle) && !quantity.is_state() && old >= carry
+                {
                     // A number that nobody has confirmed lately begins nothing, fulfils no hold time and proves no recovery.
                     (trips, clears) = (false, false);
                 }

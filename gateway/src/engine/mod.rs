@@ -29,6 +29,7 @@ mod derive;
 mod detect;
 mod device;
 mod devices;
+pub mod eyes;
 mod held_back;
 mod incident;
 pub mod input;
@@ -49,10 +50,11 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod unknown;
 pub mod view;
 mod view_build;
 
-pub use compiled::{ESTIMATE_PREFIX, UNPLACED_ZONE};
+pub use compiled::{ESTIMATE_PREFIX, UNPLACED_ZONE, VISION_HEARTBEAT_MS, VISION_PREFIX, is_own};
 pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
 pub use outcome::{DeviceCommand, Outcome, Verdict};
 pub use schedule::Phase;

@@ -164,6 +164,29 @@ impl Run<'_> {
         changed
     }
 
+    /// A device cannot tell of a quantity any more. True when that changes what holds.
+    pub(super) fn sign_unknown(&mut self, index: u32, id: &DeviceId, quantity: &Quantity, channel: u8) -> bool {
+        let (at, compiled) = (self.at, self.compiled.clone());
+        let asked = compiled.slot(compiled.slot_of(id)).and_then(|s| s.watched.iter().find(|(q, _)| q == quantity));
+        let (Some((_, asked)), Some(device)) = (asked, self.state.devices.get(id)) else { return false };
+        let Some(z) = self.state.zones.get_mut(index as usize) else { return false };
+        let (children, mut changed) = (z.phase.has_children(), false);
+        for c in asked.iter().filter_map(|c| compiled.conditions.get(usize::from(*c))) {
+            let Some(s) = z.signs.get_mut(&c.id) else { continue };
+            let before = (s.holds(c, at), s.is_observed(at));
+            if s.by.remove(&(id.clone(), quantity.clone(), channel)) {
+                s.last = Some(at);
+            }
+            // It may tell by another quantity.
+            if !device.values.iter().any(|((q, _), v)| c.quantities.contains(q) && v.unknown_since.is_none()) {
+                s.observers.remove(id);
+            }
+            s.count(c, children, at);
+            changed |= before != (s.holds(c, at), s.is_observed(at));
+        }
+        changed
+    }
+
     /// Children have come or gone.
     pub(super) fn signs_counted(&mut self, index: u32) {
         let (at, compiled) = (self.at, self.compiled.clone());
@@ -194,7 +217,7 @@ impl Run<'_> {
                 let Some(device) = self.state.devices.get(id).filter(|d| !d.silent) else { continue };
                 let Some(slot) = compiled.slot(device.slot) else { continue };
                 for (quantity, asked) in &slot.watched {
-                    for ((q, channel), v) in device.values.iter().filter(|((q, _), _)| q == quantity) {
+                    for ((q, channel), v) in device.values.iter().filter(|((q, _), v)| q == quantity && v.unknown_since.is_none()) {
                         for c in asked.iter().filter_map(|c| compiled.conditions.get(usize::from(*c))) {
                             let s = signs.entry(c.id).or_default();
                             s.observers.insert(id.clone(), believed(q, device, slot, v.at));

@@ -1,6 +1,8 @@
 //! The site file: what the institution is, its zones, devices, classes and hours.
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use tuoan_protocol::{DeviceId, InstitutionType, SiteId, SupervisingBody, ZoneId};
+use tuoan_vision::setup::Camera;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,9 @@ pub struct Site {
     pub zones: Vec<Zone>,
     #[serde(default)]
     pub devices: Vec<Placement>,
+    /// The cameras whose frames the gateway looks at itself, and what they show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cameras: Vec<Camera>,
     #[serde(default)]
     pub calendar: Calendar,
     /// What this site changes about the rules, `[[override]]`.
@@ -29,6 +34,26 @@ pub struct Site {
 }
 
 impl Site {
+    /// The classes whose hours hold in a zone.
+    pub fn classes_of<'a>(&'a self, zone: &'a Zone) -> impl Iterator<Item = &'a Class> {
+        self.classes.iter().filter(|c| zone.classes.is_empty() || zone.classes.contains(&c.id))
+    }
+    pub fn age_groups(&self, zone: &Zone) -> BTreeSet<AgeGroup> {
+        self.classes_of(zone).map(|c| c.age_group).collect()
+    }
+    /// The zones that a camera shows: those of its areas, and its own.
+    pub fn zones_of<'a>(&'a self, camera: &'a Camera) -> impl Iterator<Item = &'a Zone> {
+        let own = self.devices.iter().find(|d| d.id.as_str() == camera.device).map(|d| d.zone.as_str());
+        let shown: BTreeSet<&str> = camera.areas.iter().filter_map(|a| a.zone.as_deref()).chain(own).collect();
+        self.zones.iter().filter(move |z| shown.contains(z.id.as_str()))
+    }
+    /// The device that speaks for what is seen of a zone, for each zone that any camera shows.
+    pub fn eyes(&self) -> impl Iterator<Item = (DeviceId, &Zone)> {
+        let shown: BTreeSet<&ZoneId> = self.cameras.iter().flat_map(|c| self.zones_of(c)).map(|z| &z.id).collect();
+        let shown = self.zones.iter().filter(move |z| shown.contains(&z.id));
+        shown.filter_map(|z| Some((DeviceId::new(&format!("{}{}", super::VISION_PREFIX, z.id)).ok()?, z)))
+    }
+
     /// Days since 1970-01-01 by the site's own clock.
     pub fn local_day(&self, utc: i64) -> i64 {
         utc.saturating_add(i64::from(self.utc_offset_minutes) * 60_000).div_euclid(86_400_000)
@@ -75,6 +100,9 @@ pub struct Class {
     pub care: Care,
     /// 乳儿班, 托小班, 托大班, 混合班.
     pub age_group: AgeGroup,
+    /// Children for each carer at most, where the district asks for other figures than [`AgeGroup::children_per_carer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub children_per_carer: Option<u16>,
     pub care_hours: Vec<Hours>,
     #[serde(default)]
     pub nap: Option<Hours>,
@@ -94,7 +122,7 @@ pub enum Care {
     Temporary,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgeGroup {
     /// 乳儿班 6-12 months.
@@ -105,6 +133,25 @@ pub enum AgeGroup {
     Older,
     /// 混合班 from 18 months.
     Mixed,
+}
+
+impl AgeGroup {
+    /// Children for each carer at most: 托育机构设置标准（试行）, 国卫人口发〔2019〕58号, 保育人员与婴幼儿的比例. It gives none for mixed classes; 1:6 is what districts
+    /// commonly ask for.
+    pub fn children_per_carer(self) -> u16 {
+        match self {
+            AgeGroup::Infant => 3,
+            AgeGroup::Toddler => 5,
+            AgeGroup::Older => 7,
+            AgeGroup::Mixed => 6,
+        }
+    }
+}
+
+impl Class {
+    pub fn children_per_carer(&self) -> u16 {
+        self.children_per_carer.unwrap_or_else(|| self.age_group.children_per_carer()).max(1)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +175,10 @@ pub enum ZoneKind {
     Nap,
     Corridor,
     Washroom,
+    /// 换尿布间: where children are changed.
+    Changing,
+    /// 哺乳室.
+    Nursing,
     Kitchen,
     Exit,
     StairsGate,
@@ -135,6 +186,13 @@ pub enum ZoneKind {
     Office,
     Power,
     Storage,
+}
+
+impl ZoneKind {
+    /// No camera may be there: 公共安全视频图像信息系统管理条例 (State Council Order 799).
+    pub fn is_private(self) -> bool {
+        matches!(self, ZoneKind::Washroom | ZoneKind::Changing | ZoneKind::Nursing)
+    }
 }
 
 /// Where a device hangs.

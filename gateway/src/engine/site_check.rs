@@ -1,7 +1,7 @@
 //! What is wrong with a site file, all of it together.
-use super::compiled::ESTIMATE_PREFIX;
+use super::compiled::is_own;
 use super::schedule::parse_date;
-use super::site::Site;
+use super::site::{Role, Site, Zone};
 use std::collections::BTreeSet;
 
 impl Site {
@@ -50,8 +50,13 @@ impl Site {
             if !devices.insert(&d.id) {
                 out.push(format!("device {} is placed twice; it can hang in one zone only", d.id));
             }
-            if d.id.as_str().starts_with(ESTIMATE_PREFIX) {
-                out.push(format!("device {} cannot be placed: {ESTIMATE_PREFIX}<zone> is the gateway's own", d.id));
+            if is_own(&d.id) {
+                out.push(format!("device {} cannot be placed: estimate.<zone> and vision.<zone> are the gateway's own; rename it", d.id));
+            }
+            if d.role == Role::Camera
+                && let Some(z) = self.zones.iter().find(|z| z.id == d.zone && z.kind.is_private())
+            {
+                out.push(format!("device {} is a camera in {}; {}", d.id, private(z), NO_CAMERA));
             }
             if !zones.contains(&d.zone) {
                 out.push(format!("device {} is placed in the zone {}, which is not among [[zones]]", d.id, d.zone));
@@ -63,6 +68,7 @@ impl Site {
                 out.push(format!("device {} has itself as via; name the switch, coordinator or hub that it is heard through", d.id));
             }
         }
+        self.camera_problems(&mut out);
         for (list, dates) in [("holidays", &self.calendar.holidays), ("working_days", &self.calendar.working_days)] {
             for d in dates.iter().filter(|d| parse_date(d).is_none()) {
                 out.push(format!("calendar.{list} holds {d:?}, which is no date; write \"2026-10-01\""));
@@ -73,11 +79,48 @@ impl Site {
         }
         out
     }
+
+    fn camera_problems(&self, out: &mut Vec<String>) {
+        let mut listed = BTreeSet::new();
+        for c in &self.cameras {
+            if !listed.insert(&c.device) {
+                out.push(format!("camera {} is there twice among [[cameras]]; put all its areas into one", c.device));
+            }
+            match self.devices.iter().find(|d| d.id.as_str() == c.device) {
+                None => out.push(format!("camera {} is not among [[devices]]; place it there with role = \"camera\"", c.device)),
+                Some(d) if d.role != Role::Camera => {
+                    out.push(format!("camera {} is placed with another role; write role = \"camera\" among [[devices]]", c.device));
+                }
+                Some(_) => {}
+            }
+            for (area, n) in c.areas.iter().zip(1..) {
+                let Some(named) = &area.zone else { continue };
+                match self.zones.iter().find(|z| z.id.as_str() == named) {
+                    None => out.push(format!("camera {}: area {n} is of the zone {named}, which is not among [[zones]]", c.device)),
+                    Some(z) if z.kind.is_private() => {
+                        out.push(format!("camera {}: area {n} looks into {}; {NO_CAMERA}", c.device, private(z)));
+                    }
+                    Some(_) => {}
+                }
+            }
+            if let Err(e) = c.check() {
+                out.extend(e.problems.iter().map(|p| format!("camera {}: {p}", c.device)));
+            }
+        }
+    }
+}
+
+const NO_CAMERA: &str = "no camera may look into washrooms, changing and nursing rooms (公共安全视频图像信息系统管理条例, State Council Order 799): hang it elsewhere";
+
+fn private(zone: &Zone) -> String {
+    format!("{} ({}), a {} room", zone.id, zone.name, format!("{:?}", zone.kind).to_lowercase())
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::engine::site::{Placement, Role, ZoneKind};
     use crate::engine::testing;
+    use tuoan_vision::setup::Camera;
 
     #[test]
     fn a_sound_site_has_no_problems() {
@@ -98,5 +141,64 @@ mod tests {
             assert!(all.contains(part), "{part} in {all}");
         }
         assert_eq!(s.problems().len(), 6);
+    }
+
+    fn cameras(text: &str) -> Vec<Camera> {
+        #[derive(serde::Deserialize)]
+        struct File {
+            cameras: Vec<Camera>,
+        }
+        toml::from_str::<File>(text).unwrap().cameras
+    }
+
+    #[test]
+    fn a_camera_is_placed_as_one_and_its_areas_lie_in_zones() {
+        let mut s = testing::site();
+        s.devices.push(Placement { id: "eye".parse().unwrap(), role: Role::Camera, ..s.devices[0].clone() });
+        let area = |zone: &str| format!("{{ kind = \"room\", zone = \"{zone}\", corners = [[0, 0], [1000, 0], [1000, 1000]] }}");
+        s.cameras = cameras(&format!("[[cameras]]\ndevice = \"eye\"\nareas = [{}]", area("room")));
+        assert_eq!(s.problems(), Vec::<String>::new());
+        let zones: Vec<_> = s.eyes().map(|(id, _)| id.to_string()).collect();
+        assert_eq!(zones, ["vision.room"]);
+        s.cameras = cameras(&format!(
+            "[[cameras]]\ndevice = \"eye\"\nareas = [{}]\n[[cameras]]\ndevice = \"eye\"\n[[cameras]]\ndevice = \"ghost\"\n[[cameras]]\ndevice = \"smoke\"\nframes_per_10s = 1",
+            area("attic")
+        ));
+        let all = s.problems().join("\n");
+        for part in [
+            "area 1 is of the zone attic",
+            "eye is there twice",
+            "ghost is not among [[devices]]",
+            "smoke is placed with another role",
+            "frames_per_10s is 1",
+        ] {
+            assert!(all.contains(part), "{part} in {all}");
+        }
+        assert_eq!(s.problems().len(), 5, "{all}");
+        s.devices.last_mut().unwrap().id = "vision.room".parse().unwrap();
+        assert!(s.problems().join("\n").contains("vision.room cannot be placed"));
+    }
+
+    #[test]
+    fn no_camera_looks_into_a_private_room() {
+        for kind in [ZoneKind::Washroom, ZoneKind::Changing, ZoneKind::Nursing] {
+            let mut s = testing::site();
+            s.zones[0].kind = kind;
+            s.devices.push(Placement {
+                id: "eye".parse().unwrap(),
+                role: Role::Camera,
+                zone: "nap".parse().unwrap(),
+                ..s.devices[0].clone()
+            });
+            s.cameras = cameras(
+                "[[cameras]]\ndevice = \"eye\"\nareas = [{ kind = \"room\", zone = \"room\", corners = [[0, 0], [1000, 0], [1000, 1000]] }]",
+            );
+            let told = s.problems();
+            assert!(told.len() == 1 && told[0].contains("area 1 looks into room") && told[0].contains("799"), "{told:?}");
+            s.cameras.clear();
+            s.devices.last_mut().unwrap().zone = "room".parse().unwrap();
+            let told = s.problems();
+            assert!(told.len() == 1 && told[0].contains("eye is a camera in room") && told[0].contains("799"), "{told:?}");
+        }
     }
 }

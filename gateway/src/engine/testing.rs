@@ -3,6 +3,7 @@ use super::input::{Action, Body, Command, Configuration, Input, Item, Message};
 use super::site::{AgeGroup, Calendar, Care, Class, Hours, Placement, Role, Site, Zone, ZoneKind};
 use super::{Outcome, State, rules, step};
 use tuoan_protocol::{EventKind, InstitutionType, Quantity, SupervisingBody, Transition};
+use tuoan_vision::setup::{Camera, Floor};
 
 fn hours(text: &str) -> Hours {
     Hours::try_from(text.to_owned()).unwrap()
@@ -14,6 +15,7 @@ pub fn class() -> Class {
         name: "托小班".into(),
         care: Care::FullDay,
         age_group: AgeGroup::Toddler,
+        children_per_carer: None,
         care_hours: vec![hours("08:00-18:00")],
         nap: Some(hours("12:00-14:30")),
         drop_off: Some(hours("07:30-08:30")),
@@ -63,8 +65,28 @@ pub fn site() -> Site {
             device("window", "upstairs", Role::Window, None),
         ],
         calendar: Calendar::default(),
+        cameras: vec![],
         overrides: vec![],
     }
+}
+
+/// With a camera in the room that also shows the exit.
+pub fn seen(floor: Option<Floor>) -> Site {
+    let mut s = site();
+    s.devices.push(Placement {
+        id: "eye".parse().unwrap(),
+        zone: "room".parse().unwrap(),
+        name: None,
+        role: Role::Camera,
+        // Of its frames: what we say of it has our own pace.
+        period_s: Some(1),
+        via: None,
+    });
+    let areas =
+        ["room", "exit"].map(|zone| format!("{{ kind = \"{zone}\", zone = \"{zone}\", corners = [[0, 0], [999, 0], [999, 999]] }}"));
+    let camera: Camera = toml::from_str(&format!("device = \"eye\"\nareas = [{}]", areas.join(", "))).unwrap();
+    s.cameras = vec![Camera { floor, ..camera }];
+    s
 }
 
 /// The same with promised periods, so that silence is noticed from the start.

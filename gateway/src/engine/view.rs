@@ -25,6 +25,8 @@ pub struct View {
     /// Numbers that the learned detector watches, and those for which there is no room.
     pub watched: usize,
     pub unwatched: usize,
+    /// The cameras that the gateway looks at itself, in the order of the site file.
+    pub cameras: Vec<CameraView>,
     /// Classes by id and name, of which a morning check can be entered.
     pub classes: Vec<(String, String)>,
     /// What the site changes about the rules, in the order of its file.
@@ -65,8 +67,45 @@ pub struct ZoneView {
     pub occupied: bool,
     pub sensors: Vec<SensorView>,
     pub devices: Vec<DeviceView>,
+    /// What the site's cameras can say of it; `None`: none of them shows it.
+    pub eyes: Option<EyesView>,
     /// An exit without a live sensor that can see adults: opening it is only logged.
     pub not_watched: bool,
+}
+
+/// How far a zone is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EyesView {
+    /// Cameras that show it, and those of them that see at present.
+    pub cameras: u16,
+    pub live: u16,
+    /// One of those that see is calibrated: the rules about children hold here. Otherwise the zone is not covered for them.
+    pub child_rules: bool,
+}
+
+/// One of the `[[cameras]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraView {
+    pub device: DeviceId,
+    pub name: Option<String>,
+    /// Where it hangs, and all that it shows.
+    pub zone: ZoneId,
+    pub zones: Vec<ZoneId>,
+    /// UTC milliseconds at which it was last said whether it sees. `None`: never yet.
+    pub last_heard: Option<i64>,
+    /// In which ways it does not see, and since when, UTC milliseconds.
+    pub blind: Vec<(Quantity, i64)>,
+    /// What it shows can be gone by.
+    pub live: bool,
+    /// It has a floor: heights can be told, and so who is a child.
+    pub calibrated: bool,
+}
+
+impl CameraView {
+    /// The rules about children hold for what it shows.
+    pub fn child_rules(&self) -> bool {
+        self.live && self.calibrated
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -1,16 +1,20 @@
 //! Builds the [`View`].
-use super::compiled::Slot;
+use super::compiled::{Slot, is_own};
 use super::detect::{Hold, anomaly, flat, silence};
 use super::device::{Device, Value};
+use super::eyes::{BLINDNESS, takes_sight};
 use super::incident::Incident;
 use super::input::EngineMs;
 use super::quality::limits;
 use super::rules::{Kind, Latch};
 use super::schedule::Phase;
-use super::site::ZoneKind;
+use super::site::{Site, ZoneKind};
 use super::state::State;
-use super::view::{DeviceView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, View, ZoneView};
+use super::view::{
+    CameraView, DeviceView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, View, ZoneView,
+};
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
+use tuoan_vision::setup::Camera;
 
 /// A number of a device of unknown habit counts as late after this.
 const LATE_UNKNOWN_MS: i64 = 60 * 60_000;
@@ -30,6 +34,7 @@ impl State {
             view.unplaced = self.devices.iter().map(|(id, d)| self.device_view(id, d, None)).collect();
             return view;
         };
+        view.cameras = c.site.cameras.iter().filter_map(|camera| self.camera_view(&c.site, camera)).collect();
         for (i, zone) in c.site.zones.iter().enumerate() {
             let mut z = ZoneView {
                 id: zone.id.clone(),
@@ -40,6 +45,7 @@ impl State {
                 occupied: self.zones.get(i).is_some_and(|z| z.occupied),
                 sensors: Vec::new(),
                 devices: Vec::new(),
+                eyes: eyes(&view.cameras, &zone.id),
                 not_watched: zone.kind == ZoneKind::Exit,
             };
             for id in self.compiled.zones.get(i).into_iter().flat_map(|z| &z.devices) {
@@ -70,7 +76,7 @@ impl State {
         view.unplaced = self
             .devices
             .iter()
-            .filter(|(id, _)| !self.compiled.by_device.contains_key(*id))
+            .filter(|(id, _)| !self.compiled.by_device.contains_key(*id) && !is_own(id))
             .map(|(id, d)| self.device_view(id, d, None))
             .collect();
         view.watched = self.watched;
@@ -122,6 +128,24 @@ impl State {
             .collect();
         view.incidents.sort_by(|a, b| (a.severity, a.basis, a.opened_at, &a.id).cmp(&(b.severity, b.basis, b.opened_at, &b.id)));
         view
+    }
+
+    fn camera_view(&self, site: &Site, camera: &Camera) -> Option<CameraView> {
+        let placed = site.devices.iter().find(|d| d.id.as_str() == camera.device)?;
+        let device = self.devices.get(&placed.id);
+        let says = |q: &Quantity| device?.value(q, 0).filter(|v| v.value.0 == 1 && v.unknown_since.is_none());
+        let blind: Vec<(Quantity, i64)> = BLINDNESS.iter().filter_map(|q| Some((q.clone(), self.utc(says(q)?.since)))).collect();
+        let heard = device.is_some_and(|d| d.last_heard.is_some() && !d.silent);
+        Some(CameraView {
+            device: placed.id.clone(),
+            name: placed.name.clone(),
+            zone: placed.zone.clone(),
+            zones: site.zones_of(camera).map(|z| z.id.clone()).collect(),
+            last_heard: device.and_then(|d| d.last_heard).map(|t| self.utc(t)),
+            live: heard && !blind.iter().any(|(q, _)| takes_sight(q)),
+            blind,
+            calibrated: camera.floor.is_some(),
+        })
     }
 
     /// Numbers that the learned detector would watch if there were room: the limit is reached only where no detector is to be had.
@@ -196,6 +220,9 @@ impl State {
 
     fn freshness(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value, now: EngineMs) -> Freshness {
         let heard = d.last_heard.unwrap_or(v.at);
+        if let Some(since) = v.unknown_since {
+            return Freshness::Lost { since: self.utc(since) };
+        }
         if d.silent {
             return Freshness::Lost { since: self.utc(heard) };
         }
@@ -215,4 +242,16 @@ impl State {
             _ => Freshness::Fresh,
         }
     }
+}
+
+/// How far a zone is seen by the cameras that show it.
+fn eyes(cameras: &[CameraView], zone: &ZoneId) -> Option<EyesView> {
+    let here = || cameras.iter().filter(|c| c.zones.contains(zone));
+    let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let cameras = count(here().count());
+    (cameras > 0).then(|| EyesView {
+        cameras,
+        live: count(here().filter(|c| c.live).count()),
+        child_rules: here().any(CameraView::child_rules),
+    })
 }

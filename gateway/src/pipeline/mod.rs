@@ -23,9 +23,10 @@ use crate::decode::mapping::Mapping;
 use crate::engine::input::Configuration;
 use crate::engine::site::Site;
 use crate::engine::view::View;
-use crate::engine::{Body, Command, State};
+use crate::engine::{Body, Command, DeviceInfo, Message, State};
 use crate::estimate::Estimator;
 use crate::estimate::model::ClimateModel;
+use crate::ingest::frames::{Announced, Refusal};
 use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use time::EngineClock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tuoan_protocol::LogId;
+use tuoan_vision::setup;
 
 /// What the pipeline needs to start.
 pub struct PipelineConfig {
@@ -102,12 +104,16 @@ pub struct Pipeline {
     pub thread: std::thread::JoinHandle<Result<(), PipelineError>>,
     /// What must go out although the disk does not take it.
     pub emergency: mpsc::Receiver<Emergency>,
+    /// How the cameras are set up at this start.
+    pub cameras: Vec<setup::Camera>,
 }
 
 /// Orders to devices and alarms that may wait for delivery while the disk does not answer.
 const EMERGENCY_QUEUE: usize = 256;
 /// Requests that may wait.
 const CONTROL_QUEUE: usize = 64;
+/// What the gateway's own eyes say and the engine has not taken yet: some rounds of all zones and cameras of the largest site.
+const OBSERVATIONS: usize = 256;
 
 /// Opens the store, recovers the engine's state from it and starts the two threads. Blocks for as long as the recovery takes.
 ///
@@ -133,14 +139,18 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         None => None,
     };
     let configuration = rules::keep_set(&state, Configuration::new(recovered.log.clone(), config.site, config.rules), time.now());
+    let cameras = configuration.site.cameras.clone();
     let first = first_inputs(&state, &recovered, configuration, time.now());
 
     let (inbound_tx, inbound) = mpsc::channel(INBOUND_QUEUE);
     let (control_tx, control) = mpsc::channel(CONTROL_QUEUE);
+    let (observation_tx, observations) = mpsc::channel(OBSERVATIONS);
     let (emergency_tx, emergency) = mpsc::channel(EMERGENCY_QUEUE);
+    let mut decoders = Decoders::standard(config.mappings);
     let handle = Handle {
         inbound: inbound_tx,
         control: control_tx,
+        observations: observation_tx,
         view: store.view.clone(),
         committed: store.committed.clone(),
         health: store.health.clone(),
@@ -148,8 +158,8 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         ops: store.ops.clone(),
         metrics: Arc::clone(&metrics),
         log: recovered.log,
+        pictures: decoders.pictures(),
     };
-    let mut decoders = Decoders::standard(config.mappings);
     // Or a bridge's device would have another id until its bridge has named it again.
     decoders.learn(&state.inventory());
     let runner = run::Runner::new(run::Parts {
@@ -160,6 +170,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         store,
         inbound,
         control,
+        observations,
         emergency: emergency_tx,
         metrics,
         estimator,
@@ -174,7 +185,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
             ended
         })
         .map_err(|e| PipelineError::Thread("pipeline", e.to_string()))?;
-    Ok(Pipeline { handle, thread, emergency })
+    Ok(Pipeline { handle, thread, emergency, cameras })
 }
 
 /// What the engine is told at a start. On a restart `Started` comes first: whatever came before it would let the silence while the gateway
@@ -195,6 +206,7 @@ fn first_inputs(state: &State, recovered: &Recovered, configuration: Configurati
 pub struct Handle {
     pub inbound: InboundSender,
     pub control: mpsc::Sender<Control>,
+    observations: mpsc::Sender<Body>,
     pub view: watch::Receiver<Arc<View>>,
     pub committed: watch::Receiver<Committed>,
     pub health: watch::Receiver<Health>,
@@ -204,6 +216,40 @@ pub struct Handle {
     pub metrics: Arc<Metrics>,
     /// This gateway's log.
     pub log: LogId,
+    /// Topics that discovery says carry pictures, as they become known.
+    pub pictures: Announced,
+}
+
+/// Why an observation was not taken. The next one says all of it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Untaken {
+    #[error("the engine has not taken what was seen before")]
+    Busy,
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+impl Handle {
+    /// What the gateway's own eyes see of a zone or say of a camera. It never waits, and nothing is acknowledged.
+    ///
+    /// # Errors
+    /// [`Untaken`]: to be counted, and said again with the next.
+    pub fn observe(&self, seen: Message) -> Result<(), Untaken> {
+        self.tell(Body::Message(seen))
+    }
+    /// By which models and from which picture the zone's device speaks: it stands in the log with what it said.
+    ///
+    /// # Errors
+    /// [`Untaken`]
+    pub fn introduce(&self, eyes: DeviceInfo) -> Result<(), Untaken> {
+        self.tell(Body::Inventory(vec![eyes]))
+    }
+    fn tell(&self, body: Body) -> Result<(), Untaken> {
+        self.observations.try_send(body).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Untaken::Busy,
+            mpsc::error::TrySendError::Closed(_) => Untaken::Stopped,
+        })
+    }
 }
 
 /// Requests to the engine's thread.
@@ -212,6 +258,10 @@ pub enum Control {
     Command { command: Command, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Put an override of a rule in force, or end it; answered after the commit: the new position, or why not.
     Override { change: OverrideChange, reply: oneshot::Sender<Result<u64, &'static str>> },
+    /// Put camera frames that were refused into the quarantine: the reasons, no pictures.
+    Refused(Vec<Refusal>),
+    /// Set a camera up so; answered after the commit: the new position, or why not.
+    Camera { camera: Box<setup::Camera>, reply: oneshot::Sender<Result<u64, &'static str>> },
     /// Let timers that are due by the clock's present time fire; answered after the commit.
     Tick { reply: oneshot::Sender<()> },
     /// Finish what is queued, write a snapshot, stop. Answered when all is on disk.

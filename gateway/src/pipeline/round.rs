@@ -4,6 +4,7 @@ use crate::decode::{Decoders, Raw};
 use crate::engine::input::{Item, Message};
 use crate::engine::{Body, Command, Configuration, Input, Outcome, Verdict};
 use crate::ingest::Inbound;
+use crate::ingest::frames::Refusal;
 use crate::store::{Batch, Entry, Quarantined, Reply};
 use tokio::sync::oneshot;
 use tuoan_protocol::{EventKind, Presence, quantity::Kind};
@@ -51,6 +52,11 @@ impl Round {
     pub fn estimate(&mut self, body: Body) {
         self.push(body, Origin::Own);
     }
+    /// What the gateway's own eyes say: at once to the disk when it is a sign of danger.
+    pub fn observation(&mut self, body: Body) {
+        self.batch.urgent |= matters(&body);
+        self.push(body, Origin::Own);
+    }
     pub fn command(&mut self, command: Command, reply: oneshot::Sender<Result<u64, &'static str>>) {
         self.push(Body::Command(command), Origin::Command(reply));
         self.batch.urgent = true;
@@ -71,8 +77,9 @@ impl Round {
             Control::Command { command, reply } => self.command(command, reply),
             Control::Tick { reply } => self.tick(reply),
             Control::Drain { reply } => return Some(reply),
+            Control::Refused(list) => list.into_iter().for_each(|r| self.refused(r)),
             // It rests on the engine's state, and is the loop's own; who asks while it stops gets no answer.
-            Control::Override { .. } => {}
+            Control::Override { .. } | Control::Camera { .. } => {}
         }
         None
     }
@@ -100,8 +107,12 @@ impl Round {
         self.origins.push(origin);
     }
     fn quarantine(&mut self, m: &Inbound, decoder: Option<&str>, mut reason: String) {
-        let kept = m.payload.len().min(QUARANTINED_PAYLOAD);
-        if kept < m.payload.len() {
+        // The quarantine lies in clear on the disk, and anybody who is signed in may read it.
+        let picture = crate::cameras::holds_picture(&m.payload);
+        let kept = if picture { 0 } else { m.payload.len().min(QUARANTINED_PAYLOAD) };
+        if picture {
+            reason.push_str(&format!(" (its {} bytes hold a picture and are not kept)", m.payload.len()));
+        } else if kept < m.payload.len() {
             reason.push_str(&format!(" (the first {kept} of {} bytes are kept)", m.payload.len()));
         }
         self.batch.quarantine.push(Quarantined {
@@ -110,6 +121,20 @@ impl Round {
             payload: m.payload.get(..kept).unwrap_or_default().to_vec(),
             retained: m.retained,
             decoder: decoder.map(str::to_owned),
+            reason,
+        });
+    }
+
+    fn refused(&mut self, Refusal { topic, mut reason, first, count }: Refusal) {
+        if count > 1 {
+            reason.push_str(&format!("; {count} such frames since it was told last"));
+        }
+        self.batch.quarantine.push(Quarantined {
+            at: self.utc,
+            topic,
+            payload: first,
+            retained: false,
+            decoder: Some("camera".to_owned()),
             reason,
         });
     }
@@ -176,6 +201,7 @@ fn matters(body: &Body) -> bool {
     match body {
         Body::Message(Message { items, .. }) => items.iter().any(|item| match item {
             Item::Reading { quantity, value, .. } => quantity.kind() == Kind::Hazard && value.0 != 0,
+            Item::Unknown { .. } => false,
             Item::Event { kind, .. } => !matches!(kind, EventKind::ButtonPressed | EventKind::Other(_)),
             Item::Presence(presence) => *presence != Presence::Online,
         }),

@@ -1,8 +1,10 @@
-//! Overrides of rules that are set while the gateway runs. They stand in the log, as part of the configuration: there is no other place that
-//! could disagree with it.
+//! Overrides of rules, and set-ups of cameras, that are set while the gateway runs. They stand in the log, as part of the configuration: there is no
+//! other place that could disagree with it.
+use crate::engine::input::SetCamera;
 use crate::engine::rules::{self, Override, overrides};
 use crate::engine::{Configuration, State};
 use tuoan_protocol::RuleId;
+use tuoan_vision::setup::Camera;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,16 +41,52 @@ pub fn changed(state: &State, change: OverrideChange) -> Result<Configuration, S
     // What was set before has taken the place of the file's; those of the file come back at the next start.
     let mut site = next.site;
     site.overrides.retain(|o| !c.set.contains(o));
-    let next = Configuration::new(next.log, site, next.rules).with_set(set);
+    let next = Configuration::new(next.log, site, next.rules).with_set(set).with_cameras(c.cameras.clone());
     let all = rules::compile(&next.rules)?;
     let problems = overrides::problems(&next.site.overrides, &all);
     if problems.is_empty() { Ok(next) } else { Err(problems.join("\n")) }
 }
 
+/// The configuration with a camera set up so.
+///
+/// # Errors
+/// What does not go with the site, in words that say how to mend it.
+pub fn with_camera(state: &State, camera: Camera) -> Result<Configuration, String> {
+    let c = state.configuration().ok_or("the gateway has no configuration yet")?;
+    let mut cameras = c.cameras.clone();
+    let before = cameras.iter().position(|s| s.camera.device == camera.device).map(|n| cameras.remove(n));
+    // What the file says is what stood there before anything was drawn.
+    let instead_of = match before {
+        Some(set) => set.instead_of,
+        None => c.site.cameras.iter().find(|o| o.device == camera.device).cloned(),
+    };
+    cameras.push(SetCamera { camera, instead_of });
+    let next = c.clone().with_cameras(cameras);
+    let problems = next.site.problems();
+    if problems.is_empty() { Ok(next) } else { Err(problems.join("\n")) }
+}
+
+/// A start's configuration, with the cameras that were set up on their pages before; one of which the file says something else since then is the
+/// file's.
+fn keep_cameras(before: &Configuration, new: Configuration) -> Configuration {
+    let in_file = |device: &str| new.site.cameras.iter().find(|c| c.device == device);
+    let kept = before.cameras.iter().filter(|set| {
+        let same = in_file(&set.camera.device) == set.instead_of.as_ref();
+        let fits = new.clone().with_cameras(vec![(*set).clone()]).site.problems().is_empty();
+        if !same || !fits {
+            tracing::warn!("camera {}: what was drawn on its page is dropped, the site file holds", set.camera.device);
+        }
+        same && fits
+    });
+    let kept: Vec<SetCamera> = kept.cloned().collect();
+    if kept.is_empty() { new } else { new.with_cameras(kept) }
+}
+
 /// The configuration of a start, with what was set while the gateway ran before. What is over, or does not go with the rules any more, is
 /// left out.
 pub fn keep_set(state: &State, new: Configuration, now: i64) -> Configuration {
-    let Some(before) = state.configuration().filter(|c| !c.set.is_empty()) else { return new };
+    let Some(before) = state.configuration() else { return new };
+    let new = if before.cameras.is_empty() { new } else { keep_cameras(before, new) };
     let day = new.site.local_day(now.saturating_add(state.utc_offset()));
     let mut set: Vec<Override> = before.set.iter().filter(|o| !o.is_over(day)).cloned().collect();
     if let Ok(all) = rules::compile(&new.rules) {
@@ -79,6 +117,36 @@ mod tests {
         let text =
             format!("rule = \"{rule}\"\nreason = \"x\"\nauthor = \"y\"\nfrom = \"2026-11-01\"\nexpires = \"{expires}\"\nhold = \"20s\"");
         toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn what_is_drawn_on_a_page_holds_until_the_file_says_something_else() {
+        let mut by_file = site();
+        let placed = by_file.devices[0].clone();
+        by_file.devices.push(crate::engine::site::Placement {
+            id: "eye".parse().unwrap(),
+            role: crate::engine::site::Role::Camera,
+            ..placed
+        });
+        let camera = |rate: u16| Camera { device: "eye".into(), areas: Vec::new(), floor: None, rate };
+        by_file.cameras = vec![camera(10)];
+        let state = told(configuration(by_file.clone()));
+
+        let drawn = with_camera(&state, camera(20)).unwrap();
+        assert_eq!(drawn.site.cameras, [camera(20)]);
+        let state = told(drawn.clone());
+        let drawn = with_camera(&state, camera(30)).unwrap();
+        assert_eq!(drawn.cameras, [SetCamera { camera: camera(30), instead_of: Some(camera(10)) }]);
+        let state = told(drawn.clone());
+        assert_eq!(keep_set(&state, configuration(by_file.clone()), t("10:00")), drawn, "the same hash: no new configuration at a start");
+        // An override does not undo it.
+        let set = changed(&state, OverrideChange::Set(Box::new(quieter("noise.high", "2026-11-30")))).unwrap();
+        assert_eq!((set.site.cameras[0].rate, set.cameras.len()), (30, 1));
+        // The file was edited since.
+        by_file.cameras = vec![camera(40)];
+        let file = configuration(by_file);
+        assert_eq!(keep_set(&state, file.clone(), t("10:00")), file);
+        assert!(with_camera(&state, Camera { device: "ghost".into(), ..camera(10) }).unwrap_err().contains("ghost"));
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) struct Parts {
     pub store: Store,
     pub inbound: mpsc::Receiver<Inbound>,
     pub control: mpsc::Receiver<Control>,
+    pub observations: mpsc::Receiver<Body>,
     pub emergency: mpsc::Sender<Emergency>,
     pub metrics: Arc<Metrics>,
     pub estimator: Option<Estimator>,
@@ -51,6 +52,8 @@ pub(super) struct Parts {
 pub(super) struct Runner {
     parts: Parts,
     alarms: Alarms,
+    /// What the gateway's own eyes have said since the last round.
+    seen: Vec<Body>,
     /// Entries since the last snapshot, and its engine time.
     unsaved: usize,
     saved_at: i64,
@@ -71,7 +74,7 @@ enum Woken {
 impl Runner {
     pub fn new(mut parts: Parts) -> Runner {
         let saved_at = parts.time.now();
-        Runner { parts, alarms: Alarms::default(), unsaved: 0, saved_at, viewed: None, dirty: true }
+        Runner { parts, alarms: Alarms::default(), seen: Vec::new(), unsaved: 0, saved_at, viewed: None, dirty: true }
     }
 
     pub fn run(mut self, first: Vec<Body>) -> Result<(), PipelineError> {
@@ -88,7 +91,7 @@ impl Runner {
         loop {
             self.parts.store.breathe(BREATH);
             let pause = self.pause();
-            let woken = runtime.block_on(wake(&mut self.parts.inbound, &mut self.parts.control, &mut messages, pause));
+            let woken = runtime.block_on(wake(&mut self.parts, &mut messages, &mut self.seen, pause));
             let mut round = self.round();
             let drain = match woken {
                 Woken::Control(control) => {
@@ -118,6 +121,13 @@ impl Runner {
                 Err(problems) => {
                     tracing::info!("an override was refused: {problems}");
                     let _ = reply.send(Err("it does not go with the rules in force"));
+                }
+            },
+            Control::Camera { camera, reply } => match rules::with_camera(&self.parts.state, *camera) {
+                Ok(c) => round.configure(c, reply),
+                Err(problems) => {
+                    tracing::info!("a camera's set-up was refused: {problems}");
+                    let _ = reply.send(Err("it does not go with the site"));
                 }
             },
             other => return round.control(other),
@@ -153,6 +163,12 @@ impl Runner {
                 round.estimate(body);
             }
         }
+        while self.seen.len() < ROUND
+            && let Ok(body) = self.parts.observations.try_recv()
+        {
+            self.seen.push(body);
+        }
+        self.seen.drain(..).for_each(|body| round.observation(body));
         round
     }
 
@@ -248,6 +264,7 @@ impl Runner {
     /// Takes what is queued, stores it with a snapshot, and stops.
     fn drain(mut self, reply: oneshot::Sender<()>, mut messages: Vec<Inbound>) -> Result<(), PipelineError> {
         self.parts.inbound.close();
+        self.parts.observations.close();
         while let Ok(message) = self.parts.inbound.try_recv() {
             messages.push(message);
             if messages.len() == ROUND {
@@ -277,16 +294,13 @@ impl Runner {
     }
 }
 
-async fn wake(
-    inbound: &mut mpsc::Receiver<Inbound>,
-    control: &mut mpsc::Receiver<Control>,
-    messages: &mut Vec<Inbound>,
-    pause: Duration,
-) -> Woken {
+async fn wake(parts: &mut Parts, messages: &mut Vec<Inbound>, seen: &mut Vec<Body>, pause: Duration) -> Woken {
+    let Parts { inbound, control, observations, .. } = parts;
     tokio::select! {
         biased;
         request = control.recv() => request.map_or(Woken::Abandoned, Woken::Control),
         n = inbound.recv_many(messages, ROUND), if !inbound.is_closed() || !inbound.is_empty() => if n > 0 { Woken::Messages } else { Woken::Nothing },
+        _ = observations.recv_many(seen, ROUND), if !observations.is_closed() || !observations.is_empty() => Woken::Nothing,
         () = tokio::time::sleep(pause) => Woken::Nothing,
     }
 }

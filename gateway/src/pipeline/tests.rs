@@ -3,6 +3,7 @@ use super::*;
 use crate::engine::input::Action;
 use crate::engine::testing::{site, t};
 use crate::engine::{Input, step};
+use crate::ingest::frames::Refusal;
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::store::{Entry, Fault, IncidentFilter, Moment, StoredEvent};
 use proptest::prelude::*;
@@ -15,6 +16,7 @@ use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{DeviceTime, Quantity, Reading, Telemetry};
 
 mod estimate;
+mod eyes;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -235,6 +237,33 @@ fn goes_on_after_a_stop_without_saying_anything_twice() {
     let gateway = Gateway::try_start(dir.path(), &clock, None, |c| c.site.name = "星苑二部".into()).unwrap();
     assert!(gateway.tick());
     assert_eq!(entries(&gateway.handle().reader).iter().filter(|e| matches!(e.body, Body::Configure(_))).count(), 2);
+    gateway.drain();
+}
+
+#[test]
+fn no_byte_of_a_picture_is_in_the_quarantine() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path(), &Clock::manual(t("10:00")), None);
+    let secret = b"a child's face";
+    for head in
+        [&b"\xFF\xD8\xFF\xE0 and a header of its own, some bytes long"[..], b"{\"name\":\"door bell\",\"view\":\"/9j/4AAQSkZJRgABAQ"]
+    {
+        let acked = gateway.publish("unknown/topic", [head, secret].concat());
+        assert_eq!(gateway.wait(acked), Some(Stored::Yes));
+    }
+    let refusal = Refusal { topic: "cam/1".into(), reason: "half of it".into(), first: vec![0xFF, 0xD8], count: 3 };
+    gateway.handle().control.blocking_send(Control::Refused(vec![refusal])).ok().unwrap();
+    assert!(gateway.tick());
+    let rows = gateway.handle().reader.quarantine(9).unwrap();
+    let [told, json, bytes] = rows.as_slice() else { panic!("{rows:?}") };
+    for row in [json, bytes] {
+        assert!(row.message.payload.is_empty() && row.message.reason.contains("hold a picture"), "{row:?}");
+    }
+    let reason = "half of it; 3 such frames since it was told last";
+    assert_eq!(
+        (told.message.decoder.as_deref(), told.message.reason.as_str(), &told.message.payload[..]),
+        (Some("camera"), reason, &[0xFF, 0xD8][..])
+    );
     gateway.drain();
 }
 

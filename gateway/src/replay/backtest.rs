@@ -10,6 +10,7 @@ use super::what_if::{Known, Run};
 use super::{Progress, Range, ReplayError, poisson};
 use crate::engine::input::Item;
 use crate::engine::rules::{self, Catalogue, Entry, Kind, Override, Rule, overrides};
+use crate::engine::site::Role;
 use crate::engine::{Body, Configuration, Input, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -320,6 +321,10 @@ impl Heard {
             let Some(zone) = c.site.zones.iter().find(|z| z.id == d.zone) else { continue };
             let looks = change.rules.iter().enumerate().filter(|(_, (r, _))| r.applies(zone.kind, zone.floor, d.role));
             scope.insert(d.id.clone(), looks.map(|(i, _)| i).collect());
+        }
+        for (id, zone) in c.site.eyes() {
+            let looks = change.rules.iter().enumerate().filter(|(_, (r, _))| r.applies(zone.kind, zone.floor, Role::Camera));
+            scope.insert(id, looks.map(|(i, _)| i).collect());
         }
         scope.retain(|_, rules| !rules.is_empty());
         let quantities: Vec<_> = change.rules.iter().map(|(r, _)| r.quantity.clone()).collect();

@@ -103,7 +103,11 @@ impl Change {
         if !problems.is_empty() {
             return Err(ReplayError::Rules(problems.join("\n")));
         }
-        Ok(Configuration { set: before.set.clone(), ..Configuration::new(before.log.clone(), site, packs) })
+        Ok(Configuration {
+            set: before.set.clone(),
+            cameras: before.cameras.clone(),
+            ..Configuration::new(before.log.clone(), site, packs)
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - `1`: a message, as a CBOR sequence `device boot seq sampled head item*`. Names stand as numbers of the [`Names`] dictionary; `sampled`
 //!   is relative to the entry's engine time; `head` is twice the number of items, plus one when retained. An item is a reading
-//!   (`2 * quantity + has_channel`, channel, value), an event (`-1`, kind, command) or a presence (`-2`, which). About 40 bytes for three
+//!   (`2 * quantity + has_channel`, channel, value), an event (`-1`, kind, command), a presence (`-2`, which) or a quantity of which the device
+//!   cannot tell any more (`-3`, quantity by number or name, channel). About 40 bytes for three
 //!   readings: at ten messages a second that is what decides how long a small card lasts.
 //! - `0`: any other body, by serde.
 //!
@@ -18,6 +19,7 @@ const GENERIC: u8 = 0;
 const MESSAGE: u8 = 1;
 const EVENT: i64 = -1;
 const PRESENCE: i64 = -2;
+const UNKNOWN: i64 = -3;
 
 /// Names that get a number at most; later ones stand in full. Bounds what a sender of invented names can make us keep.
 pub const MAX_NAMES: usize = 65_536;
@@ -138,6 +140,14 @@ fn message(e: &mut Encode, m: &Message, sampled: Option<i64>, names: &mut Names)
                 }
                 e.i64(value.0)?;
             }
+            Item::Unknown { quantity, channel } => {
+                e.i64(UNKNOWN)?;
+                match names.number(quantity.name()) {
+                    Some(n) => e.u32(n)?,
+                    None => e.str(quantity.name())?,
+                };
+                e.u8(*channel)?;
+            }
             Item::Event { kind, command } => {
                 e.i64(EVENT)?;
                 match kind {
@@ -209,6 +219,14 @@ fn parse(d: &mut Decoder<'_>, at: i64, names: &Dictionary) -> Result<Message, St
                         }
                     };
                     Item::Event { kind, command: optional(d, Decoder::u64)? }
+                }
+                UNKNOWN => {
+                    let quantity = if is_text(d)? {
+                        Quantity::from_name(d.str().map_err(bad)?).map_err(bad)?
+                    } else {
+                        names.quantity(d.u64().map_err(bad)?)?
+                    };
+                    Item::Unknown { quantity, channel: d.u8().map_err(bad)? }
                 }
                 PRESENCE => Item::Presence(match d.u8().map_err(bad)? {
                     0 => Presence::Online,
@@ -322,6 +340,7 @@ mod tests {
         ];
         prop_oneof![
             (quantity, any::<u8>(), any::<i64>()).prop_map(|(quantity, channel, v)| Item::Reading { quantity, channel, value: Fixed(v) }),
+            (name(), any::<u8>()).prop_map(|(n, channel)| Item::Unknown { quantity: Quantity::from_name(&n).unwrap(), channel }),
             (kind, any::<Option<u64>>()).prop_map(|(kind, command)| Item::Event { kind, command }),
             prop_oneof![Just(Presence::Online), Just(Presence::Leaving), Just(Presence::Offline)].prop_map(Item::Presence),
         ]

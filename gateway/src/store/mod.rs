@@ -49,8 +49,8 @@ pub use mailbox::NotTaken;
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
 pub use rows::{
-    Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, QuarantineRow, Receipt, Recount, Retained, SetAside, Space,
-    StoredEvent,
+    Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, PictureRow, QuarantineRow, Receipt, Recount, Retained, SetAside,
+    Space, StoredEvent,
 };
 pub use transaction::{MAX_RETAINED, QUARANTINE_BYTES, QUARANTINE_ROWS};
 pub use writer::{Deps, Fault, Moment, Recovered, Store, Timing};

@@ -4,8 +4,8 @@ use super::ring::Ring;
 use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
 use super::{
-    Backlog, Counts, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, OutboxRow, QuarantineRow, Quarantined, Receipt, Recount,
-    Retained, SetAside, Space, StoreError, StoredEvent, body, schema,
+    Backlog, Counts, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, OutboxRow, PictureRow, QuarantineRow, Quarantined,
+    Receipt, Recount, Retained, SetAside, Space, StoreError, StoredEvent, body, schema,
 };
 use crate::engine::Body;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -124,6 +124,23 @@ impl Reader {
         Ok(self.one("SELECT count(*) FROM set_aside", [], unsigned(0))?.unwrap_or(0))
     }
     /// Newest first.
+    /// What was done with pictures of that camera (or any), about that incident (or any), newest first.
+    pub fn picture_deeds(&self, camera: Option<&str>, incident: Option<&str>, limit: usize) -> Result<Vec<PictureRow>> {
+        let sql = "SELECT position, utc, actor, what, camera, incident, reason FROM picture_deed \
+                   WHERE (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR incident = ?2) ORDER BY position DESC LIMIT ?3";
+        let row = |r: &Row<'_>| {
+            Ok(PictureRow {
+                position: unsigned(0)(r)?,
+                at: r.get(1)?,
+                actor: r.get(2)?,
+                what: r.get(3)?,
+                camera: r.get(4)?,
+                incident: r.get(5)?,
+                reason: r.get(6)?,
+            })
+        };
+        self.list(sql, (camera, incident, int(limit as u64)), row)
+    }
     pub fn quarantine(&self, limit: usize) -> Result<Vec<QuarantineRow>> {
         let sql = "SELECT id, utc, topic, payload, retained, decoder, reason FROM quarantine ORDER BY id DESC LIMIT ?1";
         self.list(sql, [int(limit as u64)], quarantine_row)

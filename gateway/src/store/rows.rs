@@ -77,6 +77,20 @@ pub struct IncidentFilter {
     pub since: Option<i64>,
 }
 
+/// Something that was done with cameras' pictures, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureRow {
+    pub position: u64,
+    /// UTC milliseconds.
+    pub at: i64,
+    pub actor: String,
+    /// [`crate::engine::input::PictureAct::name`].
+    pub what: String,
+    pub camera: Option<String>,
+    pub incident: Option<String>,
+    pub reason: String,
+}
+
 /// A sink's word that it has taken an incident event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {

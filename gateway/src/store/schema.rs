@@ -48,6 +48,10 @@ CREATE TABLE quarantine(
 CREATE TABLE retained(
     topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL, sender TEXT, utc INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID;
 CREATE TABLE snapshot(position INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, bytes BLOB NOT NULL);
+", "
+-- What was done with cameras' pictures: a projection of `log`, so that it need not be searched for them.
+CREATE TABLE picture_deed(
+    position INTEGER PRIMARY KEY, utc INTEGER NOT NULL, actor TEXT NOT NULL, what TEXT NOT NULL, camera TEXT, incident TEXT, reason TEXT NOT NULL);
 "];
 
 /// The newest schema that this version knows.

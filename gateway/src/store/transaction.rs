@@ -1,7 +1,9 @@
 //! What one commit writes: everything of a batch and the small operations that ride along, or nothing.
 use super::body::{self, Names};
 use super::ops::Pending;
-use super::{Batch, Quarantined, Retained};
+use super::{Batch, Entry, Quarantined, Retained};
+use crate::engine::input::{Action, PictureDeed};
+use crate::engine::{Body, Command};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{Basis, IncidentEvent};
@@ -140,11 +142,27 @@ fn log(tx: &Transaction<'_>, batch: &Batch, names: &mut Names, next: &mut Progre
         next.entries += 1;
         next.messages += i64::from(entry.message);
         next.body_bytes = next.body_bytes.saturating_add_unsigned(bytes.len() as u64);
+        if let Body::Command(Command { actor, action: Action::Pictures(deed) }) = &entry.body {
+            picture_deed(tx, entry, batch.utc_offset, actor, deed)?;
+        }
     }
     let mut insert = tx.prepare_cached("INSERT INTO name VALUES(?1, ?2)")?;
     for (number, name) in names.unsaved() {
         insert.execute(params![int(number as u64), name])?;
     }
+    Ok(())
+}
+
+fn picture_deed(tx: &Transaction<'_>, entry: &Entry, utc_offset: i64, actor: &str, deed: &PictureDeed) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT INTO picture_deed VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
+        int(entry.position),
+        entry.at.saturating_add(utc_offset),
+        actor,
+        deed.what.name(),
+        deed.camera.as_ref().map(|c| c.as_str()),
+        deed.incident.as_ref().map(|i| i.as_str()),
+        deed.reason
+    ])?;
     Ok(())
 }
 

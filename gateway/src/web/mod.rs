@@ -24,6 +24,7 @@ pub mod story;
 mod tests;
 pub mod views;
 
+use crate::cameras::Pictures;
 use crate::clock::Clock;
 use crate::deliver::Deliveries;
 use crate::engine::rules::Catalogue;
@@ -65,6 +66,10 @@ pub struct WebConfig {
     /// 机构类型 and 主管部门, as the site file has them.
     pub institution: tuoan_protocol::InstitutionType,
     pub supervisor: tuoan_protocol::SupervisingBody,
+    /// False: nobody may watch a camera's picture.
+    pub live_pictures: bool,
+    /// Opens pictures instead of the login's password.
+    pub viewing_password: Option<crate::config::Secret>,
 }
 
 /// What the pages are made from.
@@ -78,6 +83,8 @@ pub struct WebDeps {
     /// The rules of the packs in force.
     pub rulebook: Arc<rules::Rulebook>,
     pub deliveries: Deliveries,
+    /// Figures of cameras, and their pictures for who may see them.
+    pub pictures: Pictures,
     pub clock: Clock,
     pub door: Door,
     /// Ends event streams and the server.

@@ -152,12 +152,14 @@ async fn gateway() -> Box_ {
     let pipeline = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
     let door = Door::open(DoorConfig { name: "gateway", code: None, now: Box::new(|| NOW) }, MemoryVault::default()).unwrap();
     let shutdown = CancellationToken::new();
+    let pictures = Pictures::open(&crate::cameras::Settings::default(), dir.path(), pipeline.cameras.clone(), NOW);
     let deps = WebDeps {
         handle: pipeline.handle.clone(),
         catalogue: Arc::new(Catalogue::new(&[PACK])),
         limits: Arc::new(limits(&[PACK])),
         rulebook: Arc::new(super::rules::rulebook(&[PACK])),
         deliveries: Deliveries::default(),
+        pictures: pictures.clone(),
         clock: clock.clone(),
         door: door.clone(),
         shutdown: shutdown.clone(),
@@ -169,6 +171,8 @@ async fn gateway() -> Box_ {
         metrics_token: Some("a-long-enough-token".into()),
         institution: InstitutionType::Community,
         supervisor: SupervisingBody::Health,
+        live_pictures: true,
+        viewing_password: Some(crate::config::Secret::new("only-the-director")),
     };
     let mut it = Box_ { app: router(config, deps), pipeline, clock, door, shutdown, session: String::new(), _dir: dir };
     let link = it.door.one_time_link();

@@ -1,9 +1,10 @@
 //! Engine view -> the structs that pages are made of. Nothing is decided here but what to leave out.
 use crate::deliver::{DeliveryStatus, LaneState};
+use crate::engine::eyes::BLINDNESS;
 use crate::engine::rules::Catalogue;
 use crate::engine::schedule::Phase;
 use crate::engine::site::ZoneKind;
-use crate::engine::view::{DeviceView, Freshness, IncidentView, OverrideState, PeriodBy, Quality, SensorView, View, ZoneView};
+use crate::engine::view::{DeviceView, EyesView, Freshness, IncidentView, OverrideState, PeriodBy, Quality, SensorView, View, ZoneView};
 use crate::store::{Health, Lane};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -59,7 +60,7 @@ pub fn stamp(view: &View, health: &Health) -> u64 {
     let mut h = DefaultHasher::new();
     (view.version, view.clock_trusted, matches!(health, Health::Healthy)).hash(&mut h);
     for z in &view.zones {
-        (z.phase, z.not_watched).hash(&mut h);
+        (z.phase, z.not_watched, z.eyes.map(|e| (e.live, e.child_rules))).hash(&mut h);
         for s in &z.sensors {
             match s.freshness {
                 Freshness::Fresh => 0,
@@ -121,16 +122,33 @@ fn zone(z: &ZoneView, view: &View) -> page::Zone {
         name: z.name.clone(),
         kind: kind(z.kind),
         phase: phase(z.phase),
-        sensors: z.sensors.iter().filter(|s| is_shown(&s.quantity)).map(|s| sensor(s, here())).collect(),
+        sensors: z.sensors.iter().filter(|s| is_shown(s)).map(|s| sensor(s, here())).collect(),
         devices: z.devices.iter().map(device).collect(),
         not_watched: z.not_watched,
+        eyes: z.eyes.and_then(eyes),
         worst: here().filter(|i| i.state.active || !i.state.acknowledged).map(|i| i.severity).min(),
     }
 }
 
-/// The upkeep of a device is not the state of a room.
-fn is_shown(q: &Quantity) -> bool {
-    !matches!(q, Quantity::Battery | Quantity::BatteryVoltage | Quantity::LinkQuality | Quantity::SignalStrength | Quantity::Energy)
+/// What is lacking for the zone to be seen.
+fn eyes(e: EyesView) -> Option<&'static str> {
+    match e {
+        EyesView { live: 0, .. } => Some("blind"),
+        EyesView { child_rules: false, .. } => Some("uncalibrated"),
+        _ => None,
+    }
+}
+
+/// The upkeep of a device is not the state of a room; and of the many things that a camera looks for, those that are there are enough.
+fn is_shown(s: &SensorView) -> bool {
+    use Quantity as Q;
+    match s.quantity {
+        Q::Battery | Q::BatteryVoltage | Q::LinkQuality | Q::SignalStrength | Q::Energy => false,
+        Q::Unattended | Q::Fallen | Q::Climbing | Q::Intrusion | Q::Prone | Q::FaceCovered => s.value.0 != 0,
+        Q::NapUnseen | Q::EBike | Q::Crowded | Q::CountCapped | Q::CarersMissing => s.value.0 != 0,
+        ref q if BLINDNESS.contains(q) => s.value.0 != 0,
+        _ => true,
+    }
 }
 
 fn sensor<'a>(s: &SensorView, mut here: impl Iterator<Item = &'a IncidentView>) -> page::Sensor {
@@ -234,6 +252,8 @@ pub fn kind(kind: ZoneKind) -> &'static str {
         ZoneKind::Nap => "nap",
         ZoneKind::Corridor => "corridor",
         ZoneKind::Washroom => "washroom",
+        ZoneKind::Changing => "changing",
+        ZoneKind::Nursing => "nursing",
         ZoneKind::Kitchen => "kitchen",
         ZoneKind::Exit => "exit",
         ZoneKind::StairsGate => "stairs_gate",
@@ -311,8 +331,14 @@ pub fn json(view: &View) -> Value {
         "detectors": {"watched": view.watched, "without": view.unwatched},
         "zones": view.zones.iter().map(|z| json!({
             "id": z.id, "name": z.name, "kind": kind(z.kind), "phase": phase(z.phase), "not_watched": z.not_watched,
+            "eyes": z.eyes.map(|e| json!({"cameras": e.cameras, "live": e.live, "child_rules": e.child_rules})),
             "sensors": z.sensors.iter().map(sensor).collect::<Vec<_>>(),
             "devices": z.devices.iter().map(device).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "cameras": view.cameras.iter().map(|c| json!({
+            "device": c.device, "name": c.name, "zone": c.zone, "zones": c.zones, "last_heard": c.last_heard, "live": c.live,
+            "blind": c.blind.iter().map(|(q, since)| json!({"kind": q, "since": since})).collect::<Vec<_>>(),
+            "calibrated": c.calibrated, "child_rules": c.child_rules(),
         })).collect::<Vec<_>>(),
         "incidents": view.incidents.iter().map(|i| json!({
             "id": i.id, "hazard": i.hazard, "place": i.place, "zone_name": i.zone_name, "severity": i.severity, "basis": i.basis,

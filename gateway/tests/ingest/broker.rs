@@ -1,5 +1,5 @@
 //! The embedded broker, packet by packet.
-use crate::support::{Gateway, Hello, PUBACK, PUBCOMP, PUBLISH, PUBREC, QUIET, Raw, SOON, until};
+use crate::support::{Gateway, Hello, PUBACK, PUBCOMP, PUBLISH, PUBREC, QUIET, Raw, SOON, picture, until};
 use bytes::Bytes;
 use std::sync::Arc;
 use tuoan::ingest::{INBOUND_QUEUE, MemoryRetained, RetainedStore, Stored};
@@ -139,8 +139,7 @@ async fn long_packets_are_refused_except_for_frames() {
     device.publish(TELEMETRY, 1, 3, &vec![0; (256 << 10) + 1], false).await;
     assert_eq!(device.packet().await, None);
     let mut camera = Raw::connect(gateway.addr, "cam").await;
-    let mut picture = vec![0xFF, 0xD8, 0xFF];
-    picture.resize(4 << 20, 0);
+    let mut picture = picture(4 << 20);
     camera.publish("tuoan/v1/xingyuan/cam-1/frame", 1, 4, &picture, false).await;
     assert_eq!(camera.packet().await, Some((PUBACK, vec![0, 4])), "acknowledged on hand-over");
     assert_eq!(gateway.frames.cameras()[0].bytes, 4 << 20);
@@ -148,6 +147,24 @@ async fn long_packets_are_refused_except_for_frames() {
     camera.publish("tuoan/v1/xingyuan/cam-1/frame", 0, 0, &picture, false).await;
     assert_eq!(camera.packet().await, None, "larger than any packet may be");
     assert!(gateway.nothing_waits());
+}
+
+/// Boards and Frigate publish their pictures retained; and not every picture comes on a camera's topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_neither_retained_nor_stored_wherever_it_is_published() {
+    let store = Arc::new(MemoryRetained::default());
+    let mut gateway = Gateway::with(Arc::clone(&store) as Arc<dyn RetainedStore>, INBOUND_QUEUE, None).await;
+    let mut camera = Raw::connect(gateway.addr, "cam").await;
+    camera.publish("tuoan/v1/xingyuan/cam-1/frame", 1, 4, &picture(5000), true).await;
+    assert_eq!(camera.packet().await, Some((PUBACK, vec![0, 4])));
+    let mut board = Raw::connect(gateway.addr, "lab").await;
+    for (id, payload) in [(5, picture(300 << 10)), (6, b"data:image/png;base64,iVBORw0KGgo".to_vec())] {
+        board.publish("lab/board/picture", 1, id, &payload, true).await;
+        assert_eq!(board.packet().await, Some((PUBACK, vec![0, id as u8])), "it would be refused again");
+    }
+    assert!(gateway.nothing_waits() && store.all().await.unwrap().is_empty());
+    assert_eq!((gateway.frames.counts().accepted, gateway.frames.counts().refused), (1, 2));
+    assert_eq!(gateway.frames.refusals(i64::MAX)[0].topic, "lab/board/picture");
 }
 
 /// About 5 KiB for each of a hundred devices: without that list a bridge's smoke detector is nobody.

@@ -1,6 +1,6 @@
 //! The client against a real Mosquitto.
 use crate::mosquitto::Mosquitto;
-use crate::support::{PUBLISH, QUIET, Raw, SOON, certificate, crypto, mosquitto, until};
+use crate::support::{self, PUBLISH, QUIET, Raw, SOON, certificate, crypto, mosquitto, until};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -196,17 +196,18 @@ async fn frames_go_to_the_desk_and_too_long_messages_nowhere() {
     let broker = Mosquitto::start("").await;
     let mut outside = Outside::connect(&config(&broker), INBOUND_QUEUE).await;
     let picture = broker.file("picture.jpg");
-    let mut bytes = vec![0xFF, 0xD8, 0xFF];
-    bytes.resize(4 << 20, 7);
-    std::fs::write(&picture, &bytes).unwrap();
+    std::fs::write(&picture, support::picture(4 << 20)).unwrap();
     let file = picture.to_str().unwrap();
     let frame = "tuoan/v1/xingyuan/cam-1/frame";
-    for topic in [frame, "lab/long"] {
+    let long = broker.file("long");
+    std::fs::write(&long, vec![b'7'; 4 << 20]).unwrap();
+    for (topic, file) in [(frame, file), ("lab/long", long.to_str().unwrap()), ("lab/picture", file)] {
         assert!(mosquitto("mosquitto_pub", broker.addr, "lab", &["-q", "1", "-t", topic, "-f", file]).await.status.success());
     }
-    until("both are acknowledged", || outside.client.stats().acknowledged == 2).await;
+    until("all are acknowledged", || outside.client.stats().acknowledged == 3).await;
     assert_eq!(outside.frames.cameras()[0].bytes, 4 << 20);
     assert_eq!(outside.client.stats().oversize, 1);
+    assert_eq!(outside.frames.counts().refused, 1, "a picture that is no camera's goes nowhere");
     assert!(outside.inbound.try_recv().is_err());
 }
 

@@ -3,10 +3,27 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`picture`] | a picture in memory; bounded decoding of foreign bytes |
+//! | [`files`] | paths become frames: pictures, GIF, H.264 in MP4 |
+//! | [`models`] | the models' contracts, what happens before and after them |
+//! | [`modelfile`] | a model's file and what must hold before it is used |
+//! | [`eye`] | the models put together: who and what is in a picture |
+//! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
+//! | [`blur`] | faces made unrecognisable before anything is stored or shown |
+//! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+pub mod blur;
+pub mod eye;
+pub mod files;
+pub mod integrity;
+pub mod modelfile;
+pub mod models;
+pub mod people;
+pub mod picture;
+pub mod posture;
 pub mod runtime;
 pub mod scene;
 pub mod setup;

@@ -59,7 +59,7 @@ pub const COMPONENTS: [&str; 37] = [
 ];
 
 /// `homeassistant/components/mqtt/abbreviations.py` (2026), those that matter here; any other `..._t` is a topic too.
-const ABBREVIATIONS: [(&str, &str); 48] = [
+const ABBREVIATIONS: [(&str, &str); 49] = [
     ("act_t", "action_topic"),
     ("atype", "automation_type"),
     ("avty", "availability"),
@@ -105,6 +105,7 @@ const ABBREVIATIONS: [(&str, &str); 48] = [
     ("unit_of_meas", "unit_of_measurement"),
     ("val_tpl", "value_template"),
     ("hum_stat_t", "target_humidity_state_topic"),
+    ("img_t", "image_topic"),
     ("temp_stat_t", "temperature_state_topic"),
     ("mode_stat_t", "mode_state_topic"),
     ("lrst_t", "last_reset_topic"),
@@ -150,6 +151,8 @@ pub struct Entity {
     pub uses: Vec<Use>,
     /// Its other topics: orders, attributes.
     pub other_topics: Vec<String>,
+    /// Where a camera's or an image's pictures come.
+    pub picture: Option<String>,
     pub availability: Vec<Availability>,
     pub mode: Mode,
     /// Seconds after which its value is void.
@@ -482,6 +485,11 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
         .filter(|t| !t.is_empty() && t.len() <= MAX_TOPIC && !taken(t))
         .take(16)
         .collect();
+    let picture = match component {
+        "camera" => topic("topic"),
+        "image" => topic("image_topic"),
+        _ => None,
+    };
     let mode = match get("availability_mode").as_deref() {
         Some("all") => Mode::All,
         Some("any") => Mode::Any,
@@ -490,7 +498,8 @@ fn entity(component: &str, key: &str, object: &str, map: &Map<String, Value>, ba
     let expire_after = get("expire_after").and_then(|t| t.parse::<f64>().ok()).map(|x| x as u64);
     let expire_after = expire_after.and_then(|s| u32::try_from(s).ok()).filter(|s| *s > 0);
     found.problems.extend(problems.into_iter().map(cut));
-    found.entities.push(Entity { key: key.to_owned(), unique, name, uses, other_topics, availability, mode, expire_after, template_bytes });
+    let key = key.to_owned();
+    found.entities.push(Entity { key, unique, name, uses, other_topics, picture, availability, mode, expire_after, template_bytes });
 }
 
 /// `~` at either end is the base topic.

@@ -14,6 +14,44 @@ fn play(d: &mut Decoders, names: &[&str]) -> Vec<String> {
     names.iter().map(|n| say(d, &all[*n].0, &all[*n].1)).collect()
 }
 
+/// Constructed after `homeassistant/components/mqtt/{camera,image}.py`.
+#[test]
+fn announced_pictures_are_their_device_s_and_nobody_else_s() {
+    use crate::ingest::frames::{Arrival, FrameDesk, Watch};
+    let mut d = decoders();
+    let devices = ["ha.door", "ha.yard", "ha.liar"];
+    let cameras = devices.iter().map(|id| tuoan_protocol::DeviceId::new(id).unwrap()).collect();
+    let desk = FrameDesk::watching(Watch { cameras, announced: d.pictures(), ..Watch::default() });
+    let mut now = 0;
+    let mut whose = |topic: &str| {
+        now += 1000;
+        let jpeg = crate::ingest::frames::jpeg::tests::markers(640, 480, 100);
+        let _ = desk.put(topic, jpeg.into(), Arrival { utc_ms: now, steady_ms: now, retained: false });
+        desk.take_all().first().map(|f| f.device.to_string())
+    };
+    let device = |id: &str| format!(r#""dev":{{"ids":["{id}"],"name":"{id}"}}"#);
+    say(
+        &mut d,
+        "homeassistant/camera/door/config",
+        &format!(r#"{{"t":"bell/view","uniq_id":"d1","image_encoding":"b64",{}}}"#, device("door")),
+    );
+    say(&mut d, "homeassistant/image/yard/config", &format!(r#"{{"~":"y","img_t":"~/pic","uniq_id":"y1",{}}}"#, device("yard")));
+    assert_eq!((whose("bell/view").as_deref(), whose("y/pic").as_deref()), (Some("ha.door"), Some("ha.yard")));
+    // A second view of the door, another's topic, and topics that other conventions read.
+    for (n, topic) in
+        ["bell/other", "bell/view", "zigbee2mqtt/smoke", "tuoan/v1/s/cam-1/frame", "frigate/hall/person/snapshot"].into_iter().enumerate()
+    {
+        let who = if n == 0 { "door" } else { "liar" };
+        say(&mut d, &format!("homeassistant/camera/x{n}/config"), &format!(r#"{{"t":"{topic}","uniq_id":"x{n}",{}}}"#, device(who)));
+    }
+    assert_eq!((whose("bell/view").as_deref(), whose("bell/other"), whose("frigate/hall/person/snapshot")), (Some("ha.door"), None, None));
+    // Moved, then removed.
+    say(&mut d, "homeassistant/camera/door/config", &format!(r#"{{"t":"bell/new","uniq_id":"d1",{}}}"#, device("door")));
+    assert_eq!((whose("bell/view"), whose("bell/new").as_deref()), (None, Some("ha.door")));
+    say(&mut d, "homeassistant/camera/door/config", "");
+    assert_eq!(whose("bell/new"), None);
+}
+
 #[test]
 fn captured_messages() {
     let table = [

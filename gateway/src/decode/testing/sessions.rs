@@ -48,6 +48,7 @@ pub fn items(items: &[Item]) -> String {
     let word = |item: &Item| match item {
         Item::Reading { quantity, value, channel: 0 } => format!("{}={}", quantity.name(), quantity.exact(*value)),
         Item::Reading { quantity, value, channel } => format!("{}#{channel}={}", quantity.name(), quantity.exact(*value)),
+        Item::Unknown { quantity, channel } => format!("{}#{channel}=?", quantity.name()),
         Item::Event { kind, .. } => format!("event:{}", kind.name()),
         Item::Presence(p) => p.name().to_owned(),
     };

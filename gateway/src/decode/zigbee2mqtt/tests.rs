@@ -47,6 +47,7 @@ fn summary(m: &Message) -> String {
     let word = |item: &Item| match item {
         Item::Reading { quantity, value, .. } => format!("{}={}", quantity.name(), quantity.exact(*value)),
         Item::Event { kind, .. } => format!("event:{}", kind.name()),
+        Item::Unknown { quantity, .. } => format!("{}=?", quantity.name()),
         Item::Presence(p) => p.name().to_owned(),
     };
     m.items.iter().map(word).collect::<Vec<_>>().join(" ")

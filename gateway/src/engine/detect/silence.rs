@@ -47,6 +47,12 @@ impl Run<'_> {
     pub(in crate::engine) fn arm_silence(&mut self, id: &DeviceId) {
         let Some(device) = self.state.devices.get(id) else { return };
         let Some(slot) = self.compiled.slot(device.slot) else { return };
+        if let Some(after) = slot.fades {
+            if let Some(since) = device.quiet_since.filter(|_| !device.silent) {
+                self.state.timers.arm(since.saturating_add(after).max(self.at), Timer::Silence(id.clone()));
+            }
+            return;
+        }
         let Some(rule) = slot.silence.and_then(|r| self.compiled.rule(r)) else { return };
         let due = match &device.under {
             Some(hub) if !self.state.hubs.contains(hub) => due_under(rule, device, slot),
@@ -62,6 +68,14 @@ impl Run<'_> {
         let compiled = self.compiled.clone();
         let Some(device) = self.state.devices.get_mut(id) else { return };
         let Some(slot) = compiled.slot(device.slot) else { return };
+        if let Some(after) = slot.fades {
+            let Some(due) = device.quiet_since.filter(|_| !device.silent).map(|t| t.saturating_add(after)) else { return };
+            if due > self.at {
+                return self.state.timers.arm(due, Timer::Silence(id.clone()));
+            }
+            let place = Place3 { device: id.clone(), zone: slot.zone, zone_id: slot.zone_id.clone() };
+            return self.fade(&place);
+        }
         let Some((index, rule)) = slot.silence.and_then(|r| Some((r, compiled.rule(r)?))) else { return };
         if let Some(hub) = &device.under {
             let back = !self.state.hubs.contains(hub);

@@ -71,7 +71,8 @@ pub const fn habits(q: &Quantity) -> Option<Habits> {
         Quantity::Voltage => row(-1_500.0, 1_500.0, 24 * HOUR, 0.0, 0.0, true),
         Quantity::Current => row(-2_000.0, 2_000.0, NEVER, 0.0, 0.0, true),
         Quantity::UvRuntime => row(0.0, 1e8, NEVER, 0.0, 0.0, false),
-        Quantity::People | Quantity::Adults | Quantity::Children => row(0.0, 500.0, NEVER, 0.0, 0.0, false),
+        // Whole and rarely moving: a room may hold the same nine children all day, and two cameras need not count alike.
+        Quantity::People | Quantity::Adults | Quantity::Children | Quantity::CarersMissing => row(0.0, 500.0, NEVER, 0.0, 0.0, false),
         Quantity::OccupancyLikelihood => row(0.0, 100.0, NEVER, 0.0, 0.0, false),
         Quantity::ClimateRarity => row(0.0, 1e9, NEVER, 0.0, 0.0, false),
         Quantity::Tilt => row(-360.0, 360.0, NEVER, 0.0, 0.0, false),

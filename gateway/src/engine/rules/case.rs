@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `09:00 co2 1200` | the device reports that value, in the quantity's unit |
 //! | `09:00 every 1m until 10:10 co2 1200` | the same again and again; the end may be days later: `until +7d 10:10` |
+//! | `09:00 people ?` | it cannot tell any more |
 //! | `09:00 co2 600 others co2 900` | several at once; those after `others` come from each of the case's `others` |
 //! | `09:00 every 5m until +9d 00:00 temperature 21~3` | a value that swings by 3 about 21 each day, with a little noise |
 //! | `09:00 retained open 1` | found lying in the broker |
@@ -226,6 +227,9 @@ fn name<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 
 fn reading(quantity: &str, value: &str, at: i64) -> Result<Item, String> {
     let quantity = Quantity::from_name(quantity).map_err(|e| e.to_string())?;
+    if value == "?" {
+        return Ok(Item::Unknown { quantity, channel: 0 });
+    }
     if matches!(quantity, Quantity::Other(_)) {
         return Err(format!("{:?} is no known quantity", quantity.name()));
     }
@@ -295,7 +299,8 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
             id: "class".to_owned(),
             name: "class".to_owned(),
             care: Care::FullDay,
-            age_group: AgeGroup::Toddler,
+            age_group: case.age_group.or_else(|| rule.age_groups.first().copied()).unwrap_or(AgeGroup::Toddler),
+            children_per_carer: None,
             care_hours: vec![hours(800, 1800)],
             nap: Some(hours(1200, 1430)),
             drop_off: Some(hours(730, 830)),
@@ -304,6 +309,7 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
         zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
         devices,
         calendar: Calendar::default(),
+        cameras: vec![],
         overrides: vec![],
     })
 }

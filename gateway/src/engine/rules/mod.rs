@@ -9,7 +9,8 @@
 //! | [`condition`] | what a rule asks of the other sensors in its zone |
 //! | [`overrides`] | what a site changes about them, until when and why |
 use super::schedule::Phase;
-use super::site::{Role, ZoneKind};
+use super::site::{AgeGroup, Role, ZoneKind};
+use std::collections::BTreeSet;
 use tuoan_protocol::{Basis, EventKind, HazardId, Quantity, RuleId, Severity};
 
 pub mod case;
@@ -29,6 +30,7 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
     vec![
         ("air", include_str!("../../../rules/air.toml")),
         ("anomaly", include_str!("../../../rules/anomaly.toml")),
+        ("cameras", include_str!("../../../rules/cameras.toml")),
         ("climate", include_str!("../../../rules/climate.toml")),
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
@@ -181,6 +183,8 @@ pub struct Rule {
     pub not_zones: Vec<ZoneKind>,
     pub not_roles: Vec<Role>,
     pub floor_min: Option<i8>,
+    /// Empty: whoever is cared for there.
+    pub age_groups: Vec<AgeGroup>,
     pub occupied: Option<bool>,
     /// Whether a live sensor in the zone can tell that someone is there.
     pub watched: Option<bool>,
@@ -238,6 +242,10 @@ impl Rule {
             && !self.not_roles.contains(&role)
             && self.floor_min.is_none_or(|f| floor >= f)
     }
+    /// Whether it concerns a zone where classes of these ages are.
+    pub fn is_for(&self, groups: &BTreeSet<AgeGroup>) -> bool {
+        self.age_groups.is_empty() || self.age_groups.iter().any(|g| groups.contains(g))
+    }
     /// Whether it is so dangerous, and so independent of place and time, that it holds even for a device that stands nowhere yet.
     pub fn holds_anywhere(&self) -> bool {
         self.severity == Severity::Emergency
@@ -245,6 +253,7 @@ impl Rule {
             && self.zones.is_empty()
             && self.roles.is_empty()
             && self.floor_min.is_none()
+            && self.age_groups.is_empty()
             && !self.is_guarded()
     }
     /// Whether anything but the device's own readings decides.

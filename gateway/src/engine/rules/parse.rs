@@ -368,6 +368,7 @@ impl Check<'_> {
             not_zones: t.not_zones,
             not_roles: t.not_roles,
             floor_min: t.floor_min,
+            age_groups: t.age_groups,
             occupied: t.occupied,
             watched: t.watched,
             when: self.conditions(&t.when),

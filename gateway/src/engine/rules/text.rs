@@ -2,7 +2,7 @@
 use super::condition::ConditionText;
 use super::{Kind, Latch};
 use crate::engine::schedule::Phase;
-use crate::engine::site::{Role, ZoneKind};
+use crate::engine::site::{AgeGroup, Role, ZoneKind};
 use serde::Deserialize;
 use toml::Spanned;
 use tuoan_protocol::{Basis, EventKind, Severity};
@@ -111,6 +111,9 @@ pub struct RuleText {
     #[serde(default)]
     pub not_roles: Vec<Role>,
     pub floor_min: Option<i8>,
+    /// Only where a class of one of these is; none: everywhere.
+    #[serde(default)]
+    pub age_groups: Vec<AgeGroup>,
     pub occupied: Option<bool>,
     pub watched: Option<bool>,
     #[serde(default)]
@@ -160,6 +163,8 @@ pub struct CaseText {
     pub zone: Option<ZoneKind>,
     pub floor: Option<i8>,
     pub role: Option<Role>,
+    /// Of the class; that of the rule when absent, else toddlers.
+    pub age_group: Option<AgeGroup>,
     /// Seconds between the device's messages, where the device says so.
     pub period: Option<u32>,
     /// So many more of the same role in the same zone; of a hub's case, heard through the device.

@@ -1,4 +1,5 @@
 //! The engine as a whole.
+mod cameras;
 mod hazards;
 mod hostile;
 mod incidents;

@@ -23,6 +23,10 @@ enum Act {
     Gone {
         device: usize,
     },
+    CannotTell {
+        device: usize,
+        quantity: usize,
+    },
     Clock {
         offset: i64,
         trusted: bool,
@@ -58,7 +62,7 @@ enum Act {
     },
 }
 
-const DEVICES: [&str; 17] = [
+const DEVICES: [&str; 19] = [
     "air",
     "smoke",
     "door",
@@ -76,8 +80,16 @@ const DEVICES: [&str; 17] = [
     "estimate",
     "thermometer",
     "meter",
+    "vision.exit",
+    "vision.nap",
 ];
-const QUANTITIES: [Quantity; 24] = [
+const QUANTITIES: [Quantity; 30] = [
+    Quantity::Unattended,
+    Quantity::FaceCovered,
+    Quantity::Fallen,
+    Quantity::CarersMissing,
+    Quantity::CountCapped,
+    Quantity::CameraCovered,
     Quantity::Adults,
     Quantity::Children,
     Quantity::UvLamp,
@@ -111,6 +123,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(device, quantity, value, retained, lag)| Act::Say { device, quantity, value, retained, lag }),
         2 => (d.clone(), 0usize..4).prop_map(|(device, kind)| Act::Event { device, kind }),
         1 => d.clone().prop_map(|device| Act::Gone { device }),
+        2 => (d.clone(), 0..QUANTITIES.len()).prop_map(|(device, quantity)| Act::CannotTell { device, quantity }),
         1 => (-7_200_000i64..7_200_000, any::<bool>()).prop_map(|(offset, trusted)| Act::Clock { offset, trusted }),
         1 => (0i64..3_600_000).prop_map(|down| Act::Restart { down }),
         1 => (0usize..5).prop_map(|zone| Act::Swept { zone }),
@@ -142,6 +155,8 @@ fn furnished(mut s: Site) -> Site {
         let (id, zone) = (id.parse().unwrap(), zone.parse().unwrap());
         s.devices.push(Placement { id, zone, name: None, role, period_s: None, via: None });
     }
+    let area = "{ kind = \"bed\", zone = \"nap\", corners = [[0, 0], [999, 0], [999, 999]] }";
+    s.cameras = vec![toml::from_str(&format!("device = \"camera\"\nareas = [{area}]")).unwrap()];
     s
 }
 
@@ -157,6 +172,7 @@ fn configurations() -> [Configuration; 2] {
         changed("noise.high", "enabled = false"),
         changed("uv.missing", "below = 20"),
     ];
+    other.cameras.clear();
     other.devices.retain(|d| d.id.as_str() != "window");
     other.zones.swap(0, 2);
     other.classes.push(crate::engine::site::Class { id: "second".into(), nap: None, ..class() });
@@ -197,6 +213,9 @@ fn build(acts: &[(i64, Act)], start: i64) -> Vec<Input> {
                 Body::Message(message(*device, vec![Item::Event { kind, command: None }]))
             }
             Act::Gone { device } => Body::Message(message(*device, vec![Item::Presence(Presence::Offline)])),
+            Act::CannotTell { device, quantity } => {
+                Body::Message(message(*device, vec![Item::Unknown { quantity: QUANTITIES[*quantity].clone(), channel: 0 }]))
+            }
             Act::Clock { offset, trusted } => Body::Clock { offset_ms: *offset, trusted: *trusted },
             Act::Restart { down } => {
                 let down_from = at;

@@ -6,7 +6,7 @@
 use super::acl::{Account, Accounts};
 use crate::clock::Clock;
 use crate::ingest::filter::{Filter, is_topic};
-use crate::ingest::frames::FrameDesk;
+use crate::ingest::frames::{self, Arrival, FrameDesk};
 use crate::ingest::{Ack, Inbound, Stored};
 use async_trait::async_trait;
 use rmqtt::codec::v5::{PublishAckReason, SubscribeAckReason};
@@ -170,7 +170,7 @@ impl Gate {
             return disconnect("the gateway is stopping");
         }
         let topic: &str = &publish.topic;
-        let frame = FrameDesk::is_frame_topic(topic);
+        let frame = self.frames.takes(topic, &publish.payload);
         let refusal = match self.accounts.get(session.id.username_ref()) {
             _ if !is_topic(topic) => Some(Refusal::Topic),
             Some(account) if account.may_publish(topic) => None,
@@ -182,7 +182,7 @@ impl Gate {
         }
         if frame {
             // Sending a refused frame again would not mend it, so it is acknowledged too.
-            if let Err(reason) = self.frames.put(topic, publish.payload.clone(), self.clock.utc_ms()) {
+            if let Err(reason) = self.frames.put(topic, publish.payload.clone(), Arrival::now(&self.clock, false)) {
                 tracing::debug!(client = %session.id.client_id, %reason, "frame refused");
             }
             return PublishAclResult::allow();
@@ -275,7 +275,7 @@ fn check_will(account: &Account, will: &LastWill<'_>) -> Result<(), String> {
         LastWill::V3(will) => (&will.topic, &will.message),
         LastWill::V5(will) => (&will.topic, &will.message),
     };
-    if !is_topic(topic) || FrameDesk::is_frame_topic(topic) {
+    if !is_topic(topic) || frames::is_frame_topic(topic) || crate::cameras::holds_picture(payload) {
         return Err(format!("{topic:?} is no topic for a will"));
     }
     if !account.may_publish(topic) {

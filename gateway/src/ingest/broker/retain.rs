@@ -1,7 +1,7 @@
 //! rmqtt's view of the retained messages: a bounded copy in memory, written through to the [`RetainedStore`].
 use crate::clock::Clock;
 use crate::ingest::filter::{Filter, MAX_TOPIC};
-use crate::ingest::frames::FrameDesk;
+use crate::ingest::frames::is_frame_topic;
 use crate::ingest::retained::{MAX_RETAINED, MAX_RETAINED_BYTES, RetainedError, RetainedMessage, RetainedStore};
 use async_trait::async_trait;
 use rmqtt::codec::v5::PublishProperties;
@@ -146,7 +146,8 @@ impl RetainStorage for RetainedHandle {
     async fn set(&self, topic: &TopicName, retain: Retain, _expiry: Option<Duration>) -> rmqtt::Result<()> {
         let Retained { clock, closing, .. } = &*self.0;
         let own_doing = closing.load(Ordering::Acquire) && matches!(retain.from.typ(), FromType::LastWill);
-        if own_doing || FrameDesk::is_frame_topic(topic) || topic.len() > MAX_TOPIC {
+        // A picture is never kept, whatever its sender wishes.
+        if own_doing || is_frame_topic(topic) || crate::cameras::holds_picture(&retain.publish.payload) || topic.len() > MAX_TOPIC {
             return Ok(());
         }
         let publish = &retain.publish;

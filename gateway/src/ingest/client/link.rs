@@ -10,6 +10,7 @@ use super::echo::Echoes;
 use super::shared::{Epoch, Shared};
 use crate::clock::Clock;
 use crate::ingest::broker::longest;
+use crate::ingest::frames::Arrival;
 use crate::ingest::{Ack, FrameDesk, Inbound, InboundSender};
 use rumqttc::{ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS};
 use std::collections::{BTreeSet, VecDeque};
@@ -180,9 +181,9 @@ impl Intake {
             self.shared.report().learn(&topic, &publish.payload);
             return hand_over(ack);
         }
-        if FrameDesk::is_frame_topic(&topic) {
+        if self.frames.takes(&topic, &publish.payload) {
             // A frame that is refused would be refused again: it is acknowledged too.
-            if let Err(reason) = self.frames.put(&topic, publish.payload, self.clock.utc_ms()) {
+            if let Err(reason) = self.frames.put(&topic, publish.payload, Arrival::now(&self.clock, publish.retain)) {
                 tracing::debug!(%reason, "frame refused");
             }
             return hand_over(ack);

@@ -91,6 +91,7 @@ pub fn site(single: bool) -> Site {
         name: "混合班".into(),
         care: Care::FullDay,
         age_group: AgeGroup::Mixed,
+        children_per_carer: None,
         care_hours: vec![hours("08:00-17:30")],
         nap: Some(hours("12:00-14:30")),
         drop_off: Some(hours("07:30-08:30")),

@@ -1,0 +1,80 @@
+//! How well blindness is seen and how often it is seen wrongly: `cargo run --release -p tuoan-vision --example integrity-benchmark -- SEED ROOMS DAYS`.
+//! Prints the table that stands in `docs/vision-integrity.md`. Thresholds were chosen on seeds below 1000; a figure that is to be believed takes another.
+mod rooms;
+mod runs;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+use runs::{Attack, Day, Warm};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<u64> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
+    let [seed, rooms, days] = args.as_slice() else { return Err("usage: integrity-benchmark SEED ROOMS DAYS".into()) };
+    let stock = rooms::Stock::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo-data/cameras"))?;
+    for period_ms in [1000, 5000] {
+        attacks(&stock, *seed, *rooms, period_ms);
+    }
+    quiet(&stock, *seed, *days);
+    Ok(())
+}
+
+fn attacks(stock: &rooms::Stock, seed: u64, rooms: u64, period_ms: i64) {
+    type Delays = Vec<(Option<f32>, Option<f32>)>;
+    let mut results: BTreeMap<(String, &'static str), Delays> = BTreeMap::new();
+    for n in 0..rooms {
+        let warm = Warm::new(stock, seed * 1_000_003 + n, period_ms);
+        if !warm.blind().is_empty() {
+            eprintln!("room {n} is believed blind before anything is done to it: {:?}", warm.blind());
+        }
+        for attack in Attack::draw(&mut rooms::Dice(seed * 7_000_003 + n), period_ms) {
+            if std::env::var("ONLY").is_ok_and(|o| !format!("{attack:?}").starts_with(&o)) {
+                continue;
+            }
+            if std::env::var_os("ONLY").is_some() {
+                eprintln!("== {n} {attack:?}");
+            }
+            let (named, any) = warm.attacked(stock, attack);
+            if std::env::var_os("MISSES").is_some() && named.is_none_or(|d| d > 30.0) {
+                eprintln!("missed at {period_ms} ms a frame: room {n} {attack:?}, any kind after {any:?} s");
+            }
+            results.entry((format!("{:?}", attack.expects()), attack.name())).or_default().push((named, any));
+        }
+    }
+    println!("\n| kind | done to the camera | runs | named within 30 s | noticed within 30 s | median delay, s | worst, s |");
+    println!("|---|---|---|---|---|---|---|");
+    for ((kind, name), delays) in results {
+        let share = |f: &dyn Fn(&(Option<f32>, Option<f32>)) -> Option<f32>| {
+            delays.iter().filter(|d| f(d).is_some_and(|s| s <= 30.0)).count() as f32 / delays.len() as f32
+        };
+        let mut times: Vec<f32> = delays.iter().filter_map(|d| d.0).collect();
+        times.sort_by(f32::total_cmp);
+        let show = |t: Option<&f32>| t.map_or_else(|| "-".to_owned(), |t| format!("{t:.0}"));
+        println!(
+            "| {kind} | {name} | {} | {:.2} | {:.2} | {} | {} |",
+            delays.len(),
+            share(&|d| d.0),
+            share(&|d| d.1),
+            show(times.get(times.len() / 2)),
+            show(times.last())
+        );
+    }
+}
+
+fn quiet(stock: &rooms::Stock, seed: u64, days: u64) {
+    println!("\n| frames | coding | camera-days | false alarms | which |");
+    println!("|---|---|---|---|---|");
+    for (period_ms, video, share) in [(1000, false, 4), (1000, true, 4), (5000, false, 1), (5000, true, 1)] {
+        let mut raised = Vec::new();
+        let n = days.div_ceil(share);
+        for day in 0..n {
+            let day = Day { seed: seed * 9_000_011 + day * 31 + u64::from(video), period_ms, video, from_h: 0.0, to_h: 24.0 };
+            for (kind, at) in day.run(stock) {
+                raised.push(format!("{kind:?} at {:02}:{:02}", at as u32 / 3600, at as u32 / 60 % 60));
+            }
+        }
+        let (rate, coding) = (1000.0 / period_ms as f32, if video { "H.264" } else { "JPEG" });
+        println!("| {rate} fps | {coding} | {n} | {} | {} |", raised.len(), raised.join(", "));
+    }
+}

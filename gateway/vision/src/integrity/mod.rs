@@ -1,0 +1,250 @@
+//! Is this camera still seeing? Fed with decoded pictures and what is known of their way here, in virtual time; it answers with the kinds of blindness
+//! that it believes in, and since when. One file per kind. Pictures are brought to a few small fixed sizes ([`luma`]) before anything looks at them, so
+//! that cost and memory do not depend on the camera.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use hold::{Hold, Look, Patience};
+pub use luma::Rgb;
+use motion::Motion;
+pub use reference::Reference;
+use sight::Sight;
+pub use view::Measures;
+use view::{Verdict, View};
+
+mod clock;
+mod covered;
+mod edges;
+mod exposure;
+mod focus;
+mod frozen;
+mod hold;
+mod looped;
+pub mod luma;
+mod motion;
+mod moved;
+mod offline;
+mod rate;
+mod reference;
+mod resolution;
+mod sight;
+mod view;
+
+/// In which way a camera does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blindness {
+    /// No frame comes.
+    Offline,
+    /// Something is before most of the view: a cap, a hand, cloth, paper, tape.
+    Covered,
+    /// The view's information is gone for lack of light. A dim room whose shapes still show is not too dark.
+    TooDark,
+    OverExposed,
+    /// Out of focus, or the lens is smeared.
+    Defocused,
+    /// It looks elsewhere than it did.
+    Moved,
+    /// The same picture though time passes.
+    Frozen,
+    /// A stretch of the past is played again.
+    Looped,
+    WrongClock,
+    LowResolution,
+    /// Fewer than half of the wanted frames come.
+    LowRate,
+}
+
+/// The camera's duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    pub frames_per_10s: u16,
+    /// Pixels. People are looked for at 320 x 180; below that they are missed.
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { frames_per_10s: 10, width: 320, height: 180 }
+    }
+}
+
+/// What is known of a frame beside its picture.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameFacts {
+    pub received_ms: i64,
+    /// By the camera's clock.
+    pub captured_ms: Option<i64>,
+    pub sequence: Option<u64>,
+    /// Pixels, as sent.
+    pub width: u32,
+    pub height: u32,
+    /// Of the bytes as they were sent; equal bytes have equal hashes.
+    pub picture_hash: u64,
+}
+
+/// What the site's hours say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    pub care_hours: bool,
+    /// It is nap time in the camera's zone: the lights may be off.
+    pub nap: bool,
+}
+
+/// Looks at every frame of one camera.
+#[derive(Debug, Clone)]
+pub struct Integrity {
+    wanted: Wanted,
+    blind: BTreeMap<Blindness, i64>,
+    holds: BTreeMap<Blindness, Hold>,
+    /// The camera is awaited since then; set by the first call.
+    awaited_ms: Option<i64>,
+    last_ms: Option<i64>,
+    rate: rate::Rate,
+    clock: clock::Clock,
+    motion: Motion,
+    reference: Option<Reference>,
+    view: View,
+    /// Of what is wrong with the picture itself one kind is believed in, the likeliest.
+    sight: Sight,
+    frozen: frozen::Frozen,
+    looped: looped::Looped,
+    looked_ms: Option<i64>,
+}
+
+/// Facts are certain: they need only be more than one stray frame.
+const FACT: Patience = Patience { raise_ms: 3_000, raise_looks: 3, clear_ms: 5_000, clear_looks: 3 };
+/// A rate is a mean already.
+const RATE: Patience = Patience { raise_ms: 3_000, raise_looks: 2, clear_ms: 10_000, clear_looks: 3 };
+
+/// These wait in themselves until it is certain.
+const STANDS: Patience = Patience { raise_ms: 0, raise_looks: 1, clear_ms: 2_000, clear_looks: 3 };
+const REPEATS: Patience = Patience { raise_ms: 0, raise_looks: 1, clear_ms: 5_000, clear_looks: 3 };
+const OF_THE_PICTURE: [Blindness; 5] =
+    [Blindness::Covered, Blindness::TooDark, Blindness::OverExposed, Blindness::Defocused, Blindness::Moved];
+/// Pictures are looked at five times a second at most.
+const EVERY_MS: i64 = 190;
+
+impl Integrity {
+    pub fn new(wanted: Wanted) -> Integrity {
+        Integrity {
+            wanted,
+            blind: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            awaited_ms: None,
+            last_ms: None,
+            rate: rate::Rate::default(),
+            clock: clock::Clock::default(),
+            motion: Motion::default(),
+            reference: None,
+            view: View::default(),
+            sight: Sight::default(),
+            frozen: frozen::Frozen::default(),
+            looped: looped::Looped::default(),
+            looked_ms: None,
+        }
+    }
+
+    /// With the view learned before a restart.
+    pub fn with_reference(wanted: Wanted, reference: Reference) -> Integrity {
+        Integrity { reference: Some(reference), ..Integrity::new(wanted) }
+    }
+
+    /// The view learned so far, to be kept now and then (every ten minutes will do). `None`: nothing has been seen yet.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+
+    /// An installer says that the view is as it shall be: it is learned anew, and the camera is no longer moved or covered until that is seen again.
+    pub fn relearn(&mut self) {
+        self.reference = None;
+        self.view.forget();
+        self.sight = Sight::default();
+        for kind in OF_THE_PICTURE {
+            self.blind.remove(&kind);
+        }
+    }
+
+    /// A frame came.
+    pub fn see(&mut self, facts: &FrameFacts, picture: Rgb, context: Context) {
+        let now = facts.received_ms;
+        self.awaited_ms.get_or_insert(now);
+        self.last_ms = Some(now);
+        if self.blind.remove(&Blindness::Offline).is_some() {
+            self.rate.restart();
+        }
+        self.rate.arrived(now);
+        let look = self.rate.look(now, self.wanted.frames_per_10s);
+        self.hold(Blindness::LowRate, now, look, RATE);
+        let look = resolution::look(facts.width, facts.height, self.wanted.width, self.wanted.height);
+        self.hold(Blindness::LowResolution, now, look, FACT);
+        let look = self.clock.look(now, facts.captured_ms);
+        self.hold(Blindness::WrongClock, now, look, FACT);
+        self.look(now, picture, context);
+    }
+
+    fn look(&mut self, now: i64, picture: Rgb, context: Context) {
+        let cells = luma::Luma::of(picture, reference::WIDTH, reference::HEIGHT);
+        self.motion.see(&cells.halved());
+        // What is looked for changes in seconds: a fast camera need not be looked at each time.
+        if self.looked_ms.is_some_and(|last| (0..EVERY_MS).contains(&now.saturating_sub(last))) {
+            return;
+        }
+        self.looked_ms = Some(now);
+        let verdict = self.view.look(now, &cells, &mut self.reference, context);
+        self.sight.look(now, verdict);
+        for kind in OF_THE_PICTURE {
+            self.blind.remove(&kind);
+        }
+        if let Some((kind, since)) = self.sight.believed() {
+            self.blind.insert(kind, since);
+        }
+        // Of a picture that shows nothing it cannot be told whether it stands.
+        let stands = self.frozen.look(now, picture);
+        let repeats = self.looped.look(now, picture);
+        if verdict == Verdict::Sees {
+            self.hold(Blindness::Frozen, now, stands, STANDS);
+            self.hold(Blindness::Looped, now, repeats, REPEATS);
+        }
+    }
+
+    /// Time passed. To be called about once a second for every camera that is wanted, whether frames come or not.
+    pub fn due(&mut self, now_ms: i64, _context: Context) {
+        let awaited = *self.awaited_ms.get_or_insert(now_ms);
+        let last = self.last_ms.unwrap_or(awaited);
+        if now_ms.saturating_sub(last) > offline::patience_ms(self.wanted.frames_per_10s) {
+            // Since the frame that did not come.
+            self.blind.entry(Blindness::Offline).or_insert(last);
+        } else if !self.blind.contains_key(&Blindness::Offline) {
+            let look = self.rate.look(now_ms, self.wanted.frames_per_10s);
+            self.hold(Blindness::LowRate, now_ms, look, RATE);
+        }
+    }
+
+    /// The kinds of blindness believed in, and since when. Empty: it sees, as far as can be told. What was believed of the picture stands while the camera is
+    /// offline: nothing has shown the contrary.
+    pub fn blind(&self) -> &BTreeMap<Blindness, i64> {
+        &self.blind
+    }
+
+    /// Share of the picture that changed between the last two frames, 0 to 1, beyond noise and changes of light.
+    pub fn motion(&self) -> f32 {
+        self.motion.share()
+    }
+
+    /// What the last picture was like beside the learned view: why it is believed to be as it is.
+    pub fn measures(&self) -> &Measures {
+        &self.view.measures
+    }
+
+    fn hold(&mut self, kind: Blindness, at_ms: i64, look: Look, patience: Patience) {
+        let hold = self.holds.entry(kind).or_default();
+        hold.look(at_ms, look, patience);
+        match hold.since() {
+            Some(since) => self.blind.insert(kind, since),
+            None => self.blind.remove(&kind),
+        };
+    }
+}

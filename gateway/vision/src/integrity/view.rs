@@ -1,0 +1,382 @@
+//! Measures the picture against the learned view, and names what is wrong with it. What is measured is in [`Measures`]; each kind's rule over it is in its
+//! own file.
+use serde::Serialize;
+
+use super::edges::{self, Edge, Gradients};
+use super::luma::Luma;
+use super::motion::median;
+use super::reference::{self, Reference};
+use super::{Blindness, Context, covered, exposure, focus, moved};
+
+/// Blocks across and down: a person at some distance fills a few of them.
+const BLOCKS_X: usize = 8;
+const BLOCKS_Y: usize = 5;
+const BLOCKS: usize = BLOCKS_X * BLOCKS_Y;
+/// Half and quarter of the reference's size.
+pub const WIDTH: usize = reference::WIDTH / 2;
+pub const HEIGHT: usize = reference::HEIGHT / 2;
+/// A block needs so many edge cells to say anything.
+const EDGES_A_BLOCK: usize = 10;
+/// With fewer blocks the view has too little structure to be recognised by.
+pub const FEWEST_BLOCKS: usize = 4;
+/// A block whose edges agree by more than this shows what it did: by chance they agree by 0.
+const AGREES: f32 = 0.35;
+/// A block is lost when nobody walking through can be the cause: so long.
+const LOST_MS: i64 = 6_000;
+/// A block with less than this share of its learned texture is smooth.
+const SMOOTH_BLOCK: f32 = 0.35;
+/// Edges below this, in levels a cell, are the compression's.
+const FLOOR: f32 = 0.35;
+/// Brightness at which a cell is burnt out.
+const CLIPPED: u8 = 247;
+/// Coarse correlation above which a block shows what it did.
+const SAME_BLOCK: f32 = 0.5;
+/// Below this sharpness the view is looked for near by, so many cells to each side.
+const DOUBTFUL: f32 = 0.75;
+const NEAR: i32 = 4;
+/// The edges that are looked for elsewhere.
+const SEARCHED: usize = 450;
+
+/// What one picture is like, beside the learned view.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Measures {
+    /// Mean brightness, 0 to 255, and its range without the extreme 2 % at either end.
+    pub mean: f32,
+    pub range: f32,
+    /// Share of burnt-out cells.
+    pub clipped: f32,
+    /// Edges that stand out of the noise, levels a cell, mean.
+    pub texture: f32,
+    /// All below is 0 without a learned view.
+    pub known: bool,
+    /// `texture` against that of the learned view.
+    pub texture_share: f32,
+    /// Share of blocks that have shown nothing of the learned view for some seconds.
+    pub lost: f32,
+    /// Share of those lost blocks that have next to no edges of their own.
+    pub smooth: f32,
+    /// Agreement of all edges at a quarter of the resolution: what blur leaves.
+    pub coarse_agreement: f32,
+    /// Agreement of all edges in place, -1 to 1.
+    pub in_place: f32,
+    /// The coarse distribution of light against the learned one: correlation, -1 to 1.
+    pub light: f32,
+    /// Fine against coarse edges where the view agrees, over the same in the learned view: 1 sharp, 0 blurred.
+    pub sharpness: f32,
+    /// The small shift at which it is sharpest, cells of full size.
+    pub nudged: (i32, i32),
+    /// Where the edges are found best: cells to the right and down at half size, degrees, agreement. `None`: not looked for, all is in place.
+    pub elsewhere: Option<(i32, i32, f32, f32)>,
+    /// Traces of the view in the dark, summed over time.
+    pub trace: f32,
+}
+
+/// Derived from the reference; made anew when it has changed.
+#[derive(Debug, Clone)]
+struct Learned {
+    edges: Vec<Edge>,
+    thin: Vec<Edge>,
+    /// Edges by block, of blocks that have enough.
+    blocks: Vec<Option<Vec<Edge>>>,
+    coarse: Vec<Edge>,
+    /// At full and quarter size, for the sharpness.
+    fine: Gradients,
+    quarter: Gradients,
+    texture: f32,
+    textures: [f32; BLOCKS],
+    light: Vec<f32>,
+    informative: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct View {
+    learned: Option<Learned>,
+    made_ms: i64,
+    made_pictures: u32,
+    last: Option<Luma>,
+    last_ms: i64,
+    /// Levels that a cell differs by without cause.
+    noise: f32,
+    seen_ms: [i64; BLOCKS],
+    /// Pictures summed while it is dark.
+    dark: Option<(Vec<f32>, u32)>,
+    pub measures: Measures,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        View {
+            learned: None,
+            made_ms: 0,
+            made_pictures: 0,
+            last: None,
+            last_ms: 0,
+            noise: 1.0,
+            seen_ms: [i64::MIN; BLOCKS],
+            dark: None,
+            measures: Measures::default(),
+        }
+    }
+}
+
+/// The learned view is taken up anew after so long.
+const REMAKE_MS: i64 = 60_000;
+/// The learned view follows the light with this time constant,
+const FOLLOW_MS: f32 = 600_000.0;
+/// but faster while it is new.
+const NEW_PICTURES: u32 = 20;
+
+/// What is wrong with the picture itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Blind(Blindness),
+    Sees,
+    CannotTell,
+}
+
+impl View {
+    /// `picture` is of the reference's size.
+    pub fn look(&mut self, at_ms: i64, picture: &Luma, reference: &mut Option<Reference>, context: Context) -> Verdict {
+        let elapsed_ms = at_ms.saturating_sub(self.last_ms).clamp(0, 10_000);
+        self.follow_noise(picture);
+        if let Some(r) = reference.as_ref()
+            && (self.learned.is_none()
+                || at_ms.saturating_sub(self.made_ms) >= REMAKE_MS
+                || (r.pictures() <= NEW_PICTURES && r.pictures() != self.made_pictures))
+        {
+            self.learned = Some(Learned::of(r));
+            self.made_ms = at_ms;
+            self.made_pictures = r.pictures();
+        }
+        self.measure(at_ms, picture);
+        let m = &self.measures;
+        let verdict = exposure::look(m, context)
+            .or_else(|| covered::black(m, context))
+            .or_else(|| moved::look(m))
+            .or_else(|| focus::look(m))
+            .or_else(|| covered::look(m))
+            .map_or(if m.known || m.texture > covered::SOME_TEXTURE { Verdict::Sees } else { Verdict::CannotTell }, Verdict::Blind);
+        if verdict == Verdict::Sees {
+            match reference {
+                Some(r) => {
+                    let rate = (elapsed_ms as f32 / FOLLOW_MS).max(if r.pictures() < NEW_PICTURES {
+                        1.0 / (r.pictures() as f32 + 1.0)
+                    } else {
+                        0.0
+                    });
+                    r.follow(picture, rate);
+                }
+                None => *reference = Reference::of(picture),
+            }
+        }
+        self.last_ms = at_ms;
+        self.last = Some(picture.clone());
+        verdict
+    }
+
+    pub fn forget(&mut self) {
+        *self = View::default();
+    }
+
+    fn follow_noise(&mut self, picture: &Luma) {
+        let Some(last) = &self.last else { return };
+        // Halves of both: a walker fills less than half of the picture.
+        let mut differences: Vec<f32> =
+            last.data.iter().zip(&picture.data).step_by(3).map(|(a, b)| f32::from(*b) - f32::from(*a)).collect();
+        let middle = median(&mut differences);
+        differences.iter_mut().for_each(|d| *d = (*d - middle).abs());
+        let limit = 3.0 * median(&mut differences) + 2.0;
+        let (sum, n) = differences.iter().filter(|d| **d <= limit).fold((0.0, 0u32), |(s, n), d| (s + d, n + 1));
+        // Mean of |a - b| is 1.13 standard deviations of a.
+        let now = sum / n.max(1) as f32 / 1.13;
+        self.noise += 0.2 * (now - self.noise);
+    }
+
+    fn measure(&mut self, at_ms: i64, picture: &Luma) {
+        let cells: Vec<f32> = picture.data.iter().map(|v| f32::from(*v)).collect();
+        let half = halved(&cells, reference::WIDTH, reference::HEIGHT);
+        let gradients = Gradients::of(&half, WIDTH, HEIGHT);
+        // Sobel's operator lets through 0.43 of the noise, the mean of four cells half of it.
+        let gradient_noise = (2.5 * 0.43 * 0.5 * self.noise).max(FLOOR);
+        let mut sorted = half.clone();
+        sorted.sort_unstable_by(f32::total_cmp);
+        let at = |share: f32| sorted.get((share * sorted.len() as f32) as usize).copied().unwrap_or(0.0);
+        let mut m = Measures {
+            mean: picture.mean(),
+            range: at(0.98) - at(0.02),
+            clipped: picture.data.iter().filter(|v| **v >= CLIPPED).count() as f32 / picture.data.len().max(1) as f32,
+            texture: gradients.mean_size_above(gradient_noise),
+            ..Measures::default()
+        };
+        let learned = self.learned.take();
+        if let Some(learned) = learned.as_ref().filter(|l| l.informative >= FEWEST_BLOCKS) {
+            m.known = true;
+            m.texture_share = m.texture / learned.texture.max(0.01);
+            let directions = gradients.directions(gradient_noise);
+            m.in_place = edges::agreement(&learned.edges, &directions, 0, 0, 0.0).unwrap_or(0.0);
+            for (block, seen) in learned.blocks.iter().zip(&mut self.seen_ms) {
+                let agrees = block.as_ref().and_then(|b| edges::agreement(b, &directions, 0, 0, 0.0)).is_some_and(|a| a > AGREES);
+                if agrees || *seen == i64::MIN || *seen > at_ms {
+                    *seen = at_ms;
+                }
+            }
+            let informative = learned.blocks.iter().zip(&self.seen_ms).enumerate().filter(|(_, (b, _))| b.is_some());
+            let lost: Vec<usize> = informative.filter(|(_, (_, seen))| at_ms.saturating_sub(**seen) >= LOST_MS).map(|(b, _)| b).collect();
+            m.lost = lost.len() as f32 / learned.informative as f32;
+            let textures = block_textures(&gradients, gradient_noise);
+            let smooth = lost.iter().filter(|b| textures[**b] < SMOOTH_BLOCK * learned.textures[**b]).count();
+            m.smooth = smooth as f32 / lost.len().max(1) as f32;
+            let quarter_cells = halved(&half, WIDTH, HEIGHT);
+            let quarter = Gradients::of(&quarter_cells, WIDTH / 2, HEIGHT / 2);
+            m.coarse_agreement = edges::agreement(&learned.coarse, &quarter.directions(gradient_noise * 0.5), 0, 0, 0.0).unwrap_or(0.0);
+            m.light = correlation(&light(&quarter_cells), &learned.light);
+            (m.sharpness, m.nudged) = learned.sharpness(&Gradients::of(&cells, reference::WIDTH, reference::HEIGHT), &quarter);
+            m.elsewhere = moved::search(&learned.thin, &directions, m.in_place);
+            self.dark = match self.dark.take() {
+                _ if m.mean > exposure::DARK => None,
+                None => Some((half, 1)),
+                Some((mut sum, n)) => {
+                    sum.iter_mut().zip(&half).for_each(|(s, h)| *s += h);
+                    Some((sum, n.saturating_add(1)))
+                }
+            };
+            if let Some((sum, n)) = &self.dark {
+                let mean: Vec<f32> = sum.iter().map(|s| s / *n as f32).collect();
+                let noise = (0.43 * 0.5 * self.noise / (*n as f32).sqrt()).max(0.05);
+                let directions = Gradients::of(&mean, WIDTH, HEIGHT).directions(noise);
+                m.trace = edges::agreement(&learned.edges, &directions, 0, 0, 0.0).unwrap_or(0.0);
+            }
+        }
+        self.learned = learned;
+        self.measures = m;
+    }
+}
+
+impl Learned {
+    fn of(reference: &Reference) -> Learned {
+        let half = halved(reference.cells(), reference::WIDTH, reference::HEIGHT);
+        let quarter_cells = halved(&half, WIDTH, HEIGHT);
+        let gradients = Gradients::of(&half, WIDTH, HEIGHT);
+        let quarter = Gradients::of(&quarter_cells, WIDTH / 2, HEIGHT / 2);
+        let edges = edges::edges(&gradients);
+        let mut blocks: Vec<Vec<Edge>> = vec![Vec::new(); BLOCKS];
+        for e in &edges {
+            let (bx, by) = (e.x as usize * BLOCKS_X / WIDTH, e.y as usize * BLOCKS_Y / HEIGHT);
+            if let Some(block) = blocks.get_mut(by * BLOCKS_X + bx) {
+                block.push(*e);
+            }
+        }
+        let blocks: Vec<Option<Vec<Edge>>> = blocks.into_iter().map(|b| (b.len() >= EDGES_A_BLOCK).then_some(b)).collect();
+        Learned {
+            thin: edges::thinned(&edges, SEARCHED),
+            coarse: edges::edges(&quarter),
+            informative: blocks.iter().flatten().count(),
+            blocks,
+            texture: gradients.mean_size_above(FLOOR),
+            textures: block_textures(&gradients, FLOOR),
+            light: light(&quarter_cells),
+            fine: Gradients::of(reference.cells(), reference::WIDTH, reference::HEIGHT),
+            quarter,
+            edges,
+        }
+    }
+
+    /// The gradient's projection on the learned one, in which noise averages out, fine over coarse; the middle one of the blocks that show what they did. A
+    /// small shift must not pass for blur: the best of the places near by counts, and is said, in cells.
+    fn sharpness(&self, fine: &Gradients, quarter: &Gradients) -> (f32, (i32, i32)) {
+        let mut kept = Vec::new();
+        for block in (0..BLOCKS).filter(|b| self.blocks[*b].is_some()) {
+            let (both, own, now) = project(quarter, &self.quarter, block, (0, 0));
+            // A block that someone stands in says nothing.
+            if both > SAME_BLOCK * (own * now).sqrt() && own > 1.0 {
+                kept.push((block, both / own));
+            }
+        }
+        if kept.len() < FEWEST_BLOCKS.max(self.informative / 7) {
+            return (1.0, (0, 0));
+        }
+        let at = |shift: (i32, i32)| {
+            let ratio = |(block, coarse): &(usize, f32)| {
+                let (both, own, _) = project(fine, &self.fine, *block, shift);
+                both / own.max(1.0) / coarse
+            };
+            median(&mut kept.iter().map(ratio).collect::<Vec<f32>>()).clamp(0.0, 2.0)
+        };
+        let mut best = (at((0, 0)), (0, 0));
+        if best.0 < DOUBTFUL {
+            for shift in (-NEAR..=NEAR).flat_map(|dy| (-NEAR..=NEAR).map(move |dx| (dx, dy))) {
+                let found = at(shift);
+                if found > best.0 {
+                    best = (found, shift);
+                }
+            }
+        }
+        best
+    }
+}
+
+/// Over one block: sum of the products of both gradients, the learned one `shift`ed; and of their squares.
+fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)) -> (f32, f32, f32) {
+    let (mut both, mut own, mut its) = (0.0, 0.0, 0.0);
+    let (bx, by) = (block % BLOCKS_X, block / BLOCKS_X);
+    for y in by * then.height / BLOCKS_Y..(by + 1) * then.height / BLOCKS_Y {
+        let Some(there) = usize::try_from(y as i32 + dy).ok().filter(|y| *y < now.height) else { continue };
+        for x in bx * then.width / BLOCKS_X..(bx + 1) * then.width / BLOCKS_X {
+            let Some(x_there) = usize::try_from(x as i32 + dx).ok().filter(|x| *x < now.width) else { continue };
+            let (a, b) = (y * then.width + x, there * now.width + x_there);
+            both += now.x[b] * then.x[a] + now.y[b] * then.y[a];
+            own += then.x[a] * then.x[a] + then.y[a] * then.y[a];
+            its += now.x[b] * now.x[b] + now.y[b] * now.y[b];
+        }
+    }
+    (both, own, its)
+}
+
+fn halved(cells: &[f32], width: usize, height: usize) -> Vec<f32> {
+    let (w, h) = (width / 2, height / 2);
+    let mut out = Vec::with_capacity(w * h);
+    for y in 0..h {
+        for x in 0..w {
+            let at = 2 * y * width + 2 * x;
+            out.push((cells[at] + cells[at + 1] + cells[at + width] + cells[at + width + 1]) / 4.0);
+        }
+    }
+    out
+}
+
+/// Edges above `floor` in each block, sum.
+fn block_textures(gradients: &Gradients, floor: f32) -> [f32; BLOCKS] {
+    let mut out = [0.0; BLOCKS];
+    for at in 0..gradients.x.len() {
+        let block = at / WIDTH * BLOCKS_Y / HEIGHT * BLOCKS_X + at % WIDTH * BLOCKS_X / WIDTH;
+        if let Some(sum) = out.get_mut(block) {
+            *sum += (gradients.size(at) - floor).max(0.0);
+        }
+    }
+    out
+}
+
+/// Brightness of a tenth of the cells along each side, from the quarter-size picture.
+fn light(quarter: &[f32]) -> Vec<f32> {
+    let (width, height) = (WIDTH / 2, HEIGHT / 2);
+    let mut out = Vec::new();
+    for y in 0..height / 4 {
+        for x in 0..width / 4 {
+            let sum: f32 = (0..16).map(|i| quarter[(4 * y + i / 4) * width + 4 * x + i % 4]).sum();
+            out.push(sum / 16.0);
+        }
+    }
+    out
+}
+
+fn correlation(a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len()).max(1) as f32;
+    let (ma, mb) = (a.iter().sum::<f32>() / n, b.iter().sum::<f32>() / n);
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (x, y) in a.iter().zip(b) {
+        ab += (x - ma) * (y - mb);
+        aa += (x - ma) * (x - ma);
+        bb += (y - mb) * (y - mb);
+    }
+    if aa * bb > 1e-3 { ab / (aa * bb).sqrt() } else { 0.0 }
+}
