@@ -9,11 +9,7 @@ use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::store::{IncidentFilter, Reader};
-<<<<<<< HEAD
-use tuoan::{app, config, demo, detect_files, doctor, models, replay};
-=======
-use tuoan::{app, bridge, config, demo, detect_files, doctor, estimate, replay};
->>>>>>> main
+use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]

@@ -146,13 +146,15 @@ pub struct Vision {
     pub workers: Option<u8>,
     /// Most frames a second that are taken of one camera.
     pub fps: u8,
+    /// The models run only when nobody else wants to (SCHED_IDLE). False is for measuring what that is worth.
+    pub idle: bool,
     /// Cameras that publish on topics of their own.
     pub topics: Vec<TopicSpec>,
 }
 
 impl Default for Vision {
     fn default() -> Vision {
-        Vision { enabled: true, workers: None, fps: MAX_FPS, topics: Vec::new() }
+        Vision { enabled: true, workers: None, fps: MAX_FPS, idle: true, topics: Vec::new() }
     }
 }
 
@@ -540,6 +542,7 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
     if !(1..=MAX_FPS).contains(&fps) {
         f.problem("fps", format!("must be 1 to {MAX_FPS} frames a second"));
     }
+    let idle = f.take("idle").unwrap_or(default.idle);
     let topics: Vec<TopicSpec> = f.take("topic").unwrap_or_default();
     for spec in &topics {
         for text in Mapped::compile(spec).err().unwrap_or_default() {
@@ -547,7 +550,7 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
         }
     }
     f.finish();
-    Vision { enabled, workers, fps, topics }
+    Vision { enabled, workers, fps, idle, topics }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
