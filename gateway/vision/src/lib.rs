@@ -10,6 +10,7 @@
 //! | [`eye`] | the models put together: who and what is in a picture |
 //! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
+//! | [`overlay`] | what was seen, drawn on the picture |
 //! | [`blur`] | faces made unrecognisable before anything is stored or shown |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
@@ -21,6 +22,7 @@ pub mod files;
 pub mod integrity;
 pub mod modelfile;
 pub mod models;
+pub mod overlay;
 pub mod people;
 pub mod picture;
 pub mod posture;
