@@ -1,5 +1,5 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
-//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, rules, rule, trial, trial-running, live, platform-incident, claim, login, name, error.
+//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -36,6 +36,11 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
             v.state = Trial::Running(37);
             page::trial(&ui, &v)
         }
+        "cameras" => page::cameras(&ui, &sample::cameras_page()),
+        "camera" => page::camera(&ui, &sample::camera_page(false)),
+        "camera-watched" => page::camera(&ui, &sample::camera_page(true)),
+        "pictures" => page::pictures(&ui, &sample::pictures_page(false)),
+        "pictures-open" => page::pictures(&ui, &sample::pictures_page(true)),
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
         "claim" => page::claim(

@@ -50,19 +50,21 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 4] {
+    pub(crate) fn sources(self) -> [&'static str; 5] {
         match self {
             Lang::Zh => [
                 include_str!("../locales/zh-CN/pages.ftl"),
                 include_str!("../locales/zh-CN/words.ftl"),
                 include_str!("../locales/zh-CN/hazards.ftl"),
                 include_str!("../locales/zh-CN/rules.ftl"),
+                include_str!("../locales/zh-CN/cameras.ftl"),
             ],
             Lang::En => [
                 include_str!("../locales/en/pages.ftl"),
                 include_str!("../locales/en/words.ftl"),
                 include_str!("../locales/en/hazards.ftl"),
                 include_str!("../locales/en/rules.ftl"),
+                include_str!("../locales/en/cameras.ftl"),
             ],
         }
     }

@@ -2,6 +2,7 @@
 use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
 use crate::view::Notice;
+use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
@@ -82,6 +83,48 @@ struct CheckPage<'a> {
 /// The form of the morning check (晨检).
 pub fn morning_check(ui: &Ui, v: &MorningCheck) -> String {
     finish(CheckPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "cameras.html")]
+struct CamerasPage<'a> {
+    ui: &'a Ui,
+    v: &'a Cameras,
+}
+#[derive(Template)]
+#[template(path = "cameras_live.html")]
+struct CamerasLive<'a> {
+    ui: &'a Ui,
+    v: &'a Cameras,
+}
+/// All cameras, and whether they see.
+pub fn cameras(ui: &Ui, v: &Cameras) -> String {
+    finish(CamerasPage { ui, v })
+}
+pub fn cameras_fragment(ui: &Ui, v: &Cameras) -> String {
+    finish(CamerasLive { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "camera.html")]
+struct OneCamera<'a> {
+    ui: &'a Ui,
+    v: &'a CameraPage,
+}
+/// One camera: its blurred picture for who may see it, its areas and calibration.
+pub fn camera(ui: &Ui, v: &CameraPage) -> String {
+    finish(OneCamera { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "pictures.html")]
+struct PicturesOf<'a> {
+    ui: &'a Ui,
+    v: &'a Pictures,
+}
+/// What is kept of an incident in pictures.
+pub fn pictures(ui: &Ui, v: &Pictures) -> String {
+    finish(PicturesOf { ui, v })
 }
 
 #[derive(Template)]
@@ -271,5 +314,27 @@ impl Ui {
             Severity::General => "s3",
             Severity::Advisory => "s4",
         }
+    }
+    /// "1.0 帧/秒".
+    pub fn per_second(&self, rate: impl Borrow<f32>) -> String {
+        self.t1("camera-per-second", "n", format!("{:.1}", rate.borrow()))
+    }
+    /// "0.4 秒，最慢的 0.8 秒".
+    pub fn lag(&self, lag: impl Borrow<(u32, u32)>) -> String {
+        let seconds = |ms: u32| format!("{:.1}", f64::from(ms) / 1000.0);
+        let (half, most) = *lag.borrow();
+        self.t2("camera-lag-figures", ("half", seconds(half).into()), ("most", seconds(most).into()))
+    }
+    /// "约 5 人（4–6）", "至少 6 人".
+    pub fn head_count(&self, c: &Camera) -> String {
+        let (low, likely, high) = c.people;
+        if c.at_least {
+            return self.n("camera-at-least", u64::from(low));
+        }
+        let count = self.n("camera-people-count", u64::from(likely));
+        if low == high { count } else { format!("{count} ({low}–{high})") }
+    }
+    fn minutes_left(&self, ms: impl Borrow<i64>) -> u64 {
+        u64::try_from((*ms.borrow()).max(0) / 60_000).unwrap_or(0)
     }
 }

@@ -62,7 +62,10 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 14] = [
+pub const WORDS: [(&str, &[&str]); 17] = [
+    ("watch-reason", &crate::view::cameras::REASONS),
+    ("area", &crate::view::cameras::AREAS),
+    ("deed", &["watch", "watch_ended", "open", "hold", "release", "delete", "set_up"]),
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
     ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),
@@ -332,7 +335,7 @@ impl Ui {
     /// The same message with its variables left as `{s}`, `{m}` ..., for the script.
     pub fn pattern(&self, key: &str) -> String {
         let mut args = fluent_bundle::FluentArgs::new();
-        for name in ["s", "m", "h", "d"] {
+        for name in ["s", "m", "h", "d", "n", "e"] {
             args.set(name, format!("{{{name}}}"));
         }
         self.lang.message(key, Some(&args)).unwrap_or_default()

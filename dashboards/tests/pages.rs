@@ -54,8 +54,34 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         o.offenders.iter_mut().for_each(|o| (o.place, o.device) = (EVIL.into(), Some(EVIL.into())));
         o.examples.iter_mut().for_each(|e| e.place = EVIL.into());
     }
+    let mut cameras = sample::cameras_page();
+    for c in &mut cameras.cameras {
+        (c.id, c.name, c.zones) = (EVIL.into(), EVIL.into(), vec![EVIL.into()]);
+    }
+    let mut camera = sample::camera_page(true);
+    (camera.camera.name, camera.camera.id, camera.toml, camera.areas) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
+    (camera.zones, camera.wrong) = (vec![(EVIL.into(), EVIL.into())], Some((EVIL.into(), EVIL.into())));
+    let mut asked = sample::camera_page(false);
+    (asked.ask.note, asked.ask.name, asked.ask.password_error, asked.camera.id) =
+        (EVIL.into(), EVIL.into(), Some(EVIL.into()), EVIL.into());
+    for d in &mut asked.deeds {
+        (d.actor, d.reason, d.what) = (EVIL.into(), EVIL.into(), EVIL.into());
+    }
+    let mut pictures = sample::pictures_page(true);
+    (pictures.title, pictures.place, pictures.incident) = (EVIL.into(), EVIL.into(), EVIL.into());
+    let damaged = tuoan_dashboards::view::cameras::Pictures {
+        kept: tuoan_dashboards::view::cameras::Kept::Damaged(EVIL.into()),
+        ..sample::pictures_page(false)
+    };
     let other = |state| page::trial(&ui, &tuoan_dashboards::view::rules::TrialPage { state, ..sample::trial_page() });
     vec![
+        ("cameras", page::cameras(&ui, &cameras)),
+        ("cameras fragment", page::cameras_fragment(&ui, &cameras)),
+        ("camera", page::camera(&ui, &asked)),
+        ("camera watched", page::camera(&ui, &camera)),
+        ("pictures", page::pictures(&ui, &pictures)),
+        ("pictures asked", page::pictures(&ui, &sample::pictures_page(false))),
+        ("pictures damaged", page::pictures(&ui, &damaged)),
         ("rules", page::rules(&ui, &rules)),
         ("rule", page::rule(&ui, &rule)),
         ("trial", page::trial(&ui, &trial)),

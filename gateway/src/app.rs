@@ -2,8 +2,9 @@
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
 use crate::bridge;
-use crate::cameras::Pictures;
 use crate::cameras::keeper::Keeper;
+use crate::cameras::worker::Open;
+use crate::cameras::{Pictures, eyes};
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config};
 use crate::decode::mapping::Mapping;
@@ -33,6 +34,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 use tuoan_protocol::{DeviceId, LogId};
+use tuoan_vision::models::store::{Files, Sources};
 
 /// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
 const DELIVERY_BUDGET: u64 = 2 << 30;
@@ -71,6 +73,8 @@ pub struct Running {
     pub mqtt: Option<SocketAddr>,
     pub web: Web,
     intake: Arc<Intake>,
+    /// The watch over the cameras, and how it is stopped.
+    eyes: (JoinSet<()>, CancellationToken),
     /// Event streams that are read, and how they are stopped.
     sources: (JoinSet<()>, CancellationToken),
     shutdown: CancellationToken,
@@ -97,6 +101,10 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         tokio::task::spawn_blocking(move || Pictures::open(&settings, &data, cameras, now)).await.into_diagnostic()?
     };
     let frames = desk(&config, &handle)?;
+    let (mut eyes, eyes_stop) = (JoinSet::new(), CancellationToken::new());
+    if config.vision.enabled {
+        eyes.spawn(watch_cameras(config.clone(), handle.clone(), frames.clone(), pictures.clone(), clock.clone(), eyes_stop.clone()));
+    }
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
         config::Ingest::Outside(c) => Intake::Outside(start_client(c, &handle, frames.clone(), clock.clone())?),
@@ -194,6 +202,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         mqtt,
         web,
         intake,
+        eyes: (eyes, eyes_stop),
         sources: (sources, sources_stop),
         shutdown,
         tasks,
@@ -220,6 +229,8 @@ impl Running {
                 Intake::Embedded(b) => b.shutdown().await,
                 Intake::Outside(c) => c.shutdown().await,
             }
+            self.eyes.1.cancel();
+            while self.eyes.0.join_next().await.is_some() {}
             let (reply, drained) = oneshot::channel();
             if self.handle.control.send(Control::Drain { reply }).await.is_ok() {
                 let _ = drained.await;
@@ -307,6 +318,38 @@ async fn open_model(source: &Source, choice: &runtime::Choice) -> Option<Climate
             tracing::error!("rooms are not estimated: {e}");
             None
         }
+    }
+}
+
+/// Looks at the cameras of the site file as soon as there are any, until `stop`.
+async fn watch_cameras(config: Config, handle: Handle, desk: FrameDesk, pictures: Pictures, clock: Clock, stop: CancellationToken) {
+    let mut setups = pictures.live.setups();
+    tokio::select! {
+        () = stop.cancelled() => return,
+        some = setups.wait_for(|cameras| !cameras.is_empty()) => if some.is_err() { return },
+    }
+    let (models, choice) = (Sources::default(), config.runtime.onnx.clone());
+    let opened = tokio::task::spawn_blocking(move || {
+        let files = Files::open(&models).map_err(|e| e.to_string())?;
+        eyes::open(files, &choice).map_err(|e| e.to_string())
+    });
+    let opened = opened.await.unwrap_or_else(|e| Err(e.to_string()));
+    let (open, models): (Open, String) = opened.unwrap_or_else(|e| {
+        // Whether the cameras are blind is judged all the same; that nobody looks at what they show is told by the engine.
+        tracing::error!("what the cameras show is not looked at: {e}");
+        (Arc::new(move || Err(e.clone())), "no models".to_owned())
+    });
+    let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
+    tracing::info!("the cameras are looked at by {workers} thread(s) with {models}");
+    let parts = eyes::Parts { site: config.site, handle, desk, pictures, clock, open, models, workers, idle: config.vision.idle };
+    match eyes::Eyes::start(parts) {
+        Ok(eyes) => {
+            stop.cancelled().await;
+            if let Err(e) = tokio::task::spawn_blocking(move || eyes.stop()).await {
+                tracing::error!("the watch over the cameras did not end well: {e}");
+            }
+        }
+        Err(e) => tracing::error!("the cameras are not looked at: {e}"),
     }
 }
 

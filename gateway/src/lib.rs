@@ -15,6 +15,7 @@ pub mod engine;
 pub mod estimate;
 pub mod ingest;
 pub mod metrics;
+pub mod models;
 pub mod pipeline;
 pub mod replay;
 pub use tuoan_vision::runtime;

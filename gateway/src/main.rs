@@ -8,10 +8,9 @@ use tuoan::clock::Clock;
 use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
-use tuoan::estimate::model::{ClimateModel, GOLDEN, Source};
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, bridge, config, demo, detect_files, doctor, estimate, replay, vision_files};
+use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -98,23 +97,17 @@ enum Command {
     /// Devices of the embedded broker.
     #[command(subcommand)]
     Device(Device),
-    /// The model that estimates rooms.
+    /// The learned models.
     #[command(subcommand)]
     Model(Model),
+    /// What runs the models, how long each takes for a frame, for how many cameras that is enough, and how to get the faster backend.
+    Runtime(models::report::ReportArgs),
 }
 
 #[derive(Subcommand)]
 enum Model {
-    /// Runs a model and holds its answers to golden.json beside it; without a folder, the built-in one.
-    Check {
-        folder: Option<PathBuf>,
-        /// ONNX Runtime's shared library, or "embedded". Without it, as the daemon would choose.
-        #[arg(long, value_name = "FILE")]
-        onnxruntime: Option<PathBuf>,
-        /// Take the embedded backend where that library cannot be used, as the daemon does.
-        #[arg(long)]
-        or_embedded: bool,
-    },
+    /// Runs a model and holds its answers to golden.json beside it; without a folder, all that are built in.
+    Check(models::check::CheckArgs),
 }
 
 #[derive(Subcommand)]
@@ -232,7 +225,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Vision { paths, json, fps, overlay, onnxruntime } => {
-            let options = vision_files::Options { paths, json, fps, overlay, runtime: choice(onnxruntime) };
+            let options = vision_files::Options { paths, json, fps, overlay, runtime: models::choice(onnxruntime, Choice::Find) };
             vision(&options)
         }
         Command::Replay(args) => replay::cli::replay(&args),
@@ -310,15 +303,8 @@ fn execute(command: Command) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Command::Model(Model::Check { folder, onnxruntime, or_embedded }) => check_model(folder, onnxruntime, or_embedded),
-    }
-}
-
-fn choice(onnxruntime: Option<PathBuf>) -> Choice {
-    match onnxruntime {
-        None => Choice::Find,
-        Some(path) if path.as_os_str() == "embedded" => Choice::Embedded,
-        Some(path) => Choice::Library(path),
+        Command::Model(Model::Check(args)) => models::check::run(args),
+        Command::Runtime(args) => models::report::run(&args),
     }
 }
 
@@ -338,37 +324,6 @@ fn vision(options: &vision_files::Options) -> Result<ExitCode> {
     };
     eprintln!("{} frames, {} people, {} files broken", done.frames, done.people, done.broken);
     Ok(code(done.broken == 0))
-}
-
-fn check_model(folder: Option<PathBuf>, onnxruntime: Option<PathBuf>, or_embedded: bool) -> Result<ExitCode> {
-    let choice = choice(onnxruntime);
-    let golden = match &folder {
-        None => GOLDEN.to_owned(),
-        Some(dir) => {
-            let path = dir.join("golden.json");
-            std::fs::read_to_string(&path).map_err(|e| miette!("{} cannot be read: {e}; train.py writes it", path.display()))?
-        }
-    };
-    let Some(mut model) = ClimateModel::open(&folder.map_or(Source::BuiltIn, Source::Folder), &choice).into_diagnostic()? else {
-        return Err(miette!("there is no model to check"));
-    };
-    model.passed_over.iter().for_each(|why| eprintln!("not used: {why}"));
-    let seen = estimate::check::check(&mut model, &golden).map_err(|e| miette!("{} on {}: {e}", model.name(), model.runtime))?;
-    println!(
-        "{} on {}: {} minutes fed, {} answers compared, largest deviation {:.1e}, {:.1} µs a pass",
-        model.name(),
-        model.runtime,
-        seen.minutes,
-        seen.compared,
-        seen.worst,
-        seen.pass.as_secs_f64() * 1e6
-    );
-    // Asked for by name and not used is a failure.
-    Ok(if matches!(choice, Choice::Library(_)) && !or_embedded && !model.passed_over.is_empty() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
 }
 
 fn decode(file: &Path, json: bool, mappings: Option<&Path>) -> Result<ExitCode> {

@@ -219,6 +219,9 @@ pub struct IncidentPage {
     pub clock_trusted: bool,
     pub institution: &'static str,
     pub supervisor: &'static str,
+    /// Blurred stills, and sealed originals.
+    pub stills: u64,
+    pub originals: u64,
     pub notice: Option<Notice>,
 }
 

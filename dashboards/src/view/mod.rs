@@ -1,4 +1,5 @@
 //! What pages show: plain structs, no engine types. Times are UTC milliseconds.
+pub mod cameras;
 pub mod gateway;
 pub mod platform;
 pub mod rules;

@@ -8,10 +8,10 @@ pub const MAX_LINE: usize = 2048;
 /// Why no frames come.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
-    #[error("the user name or password is refused; mend `user` and `password_file` (cameras lock an account after a few attempts)")]
+    #[error(
+        "the user name or password is refused; mend `user` and `password_file`, or set the camera's RTSP authentication to digest with MD5 (the next attempt is in 5 minutes: cameras lock accounts)"
+    )]
     Refused,
-    #[error("the camera asks for a digest that ffmpeg does not know; set its RTSP authentication to \"digest\" with MD5")]
-    Digest,
     #[error(
         "there is no such stream on the camera; see `tuoan camera-bridge check`, or turn the sub-stream on in the camera's video settings"
     )]
@@ -47,7 +47,6 @@ impl Cause {
     pub fn key(&self) -> &'static str {
         match self {
             Cause::Refused => "refused",
-            Cause::Digest => "digest",
             Cause::NoStream => "no_stream",
             Cause::Busy => "busy",
             Cause::Unreachable(_) => "unreachable",
@@ -126,8 +125,6 @@ pub fn read(line: &str) -> Word {
         _ => {}
     }
     let causes = [
-        ("unsupported digest", Cause::Digest),
-        ("Unsupported algorithm", Cause::Digest),
         ("Connection refused", Cause::Unreachable("nothing answers on its port")),
         ("No route to host", Cause::Unreachable("no way leads to its address")),
         ("Network is unreachable", Cause::Unreachable("no way leads to its network")),
@@ -175,8 +172,9 @@ fn stream(line: &str) -> Option<Stream> {
         {
             size = Some((w, h));
         }
-        if let Some(n) = part.strip_suffix(" fps") {
-            fps = n.parse::<f64>().ok().filter(|f| f.is_finite() && *f > 0.0 && *f < 1000.0);
+        // "tbr" is ffmpeg's own guess, where the stream says nothing.
+        if let Some(n) = part.strip_suffix(" fps").or_else(|| part.strip_suffix(" tbr")) {
+            fps = fps.or_else(|| n.parse::<f64>().ok().filter(|f| f.is_finite() && *f > 0.0 && *f < 1000.0));
         }
     }
     let (width, height) = size?;
@@ -275,7 +273,7 @@ mod tests {
         let line = "[info]   Stream #0:0: Video: hevc (Main), yuv420p(tv), 640x360 [SAR 1:1 DAR 16:9], 12.50 fps, 10 tbr, 90k tbn";
         assert_eq!(read(line), Word::Stream(Stream { codec: "hevc".into(), width: 640, height: 360, fps: Some(12.5) }));
         let line = "[info]   Stream #0:0: Video: mjpeg (Baseline), yuvj420p(pc, bt470bg/unknown/unknown), 704x576, 25 tbr, 90k tbn";
-        assert_eq!(read(line), Word::Stream(Stream { codec: "mjpeg".into(), width: 704, height: 576, fps: None }));
+        assert_eq!(read(line), Word::Stream(Stream { codec: "mjpeg".into(), width: 704, height: 576, fps: Some(25.0) }));
     }
 
     #[test]

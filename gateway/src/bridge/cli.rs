@@ -173,7 +173,7 @@ fn given(target: &str, user: Option<String>, password_file: Option<PathBuf>, wid
 
 /// Looks at a camera and prints what is there. The exit code is 0 when frames come.
 async fn check(camera: Camera) -> Result<ExitCode> {
-    let ffmpeg = match Ffmpeg::find(Path::new("ffmpeg")).await {
+    let ffmpeg = match Ffmpeg::find(Path::new(super::FFMPEG)).await {
         Ok(f) => f,
         Err(e) => {
             println!("BAD   {e}");

@@ -20,6 +20,8 @@ const MEMORY_MB: u64 = 1024;
 const TELL: Duration = Duration::from_secs(10);
 /// How long it may take to say goodbye to the camera.
 const GOODBYE: Duration = Duration::from_millis(1500);
+/// How much longer than the bridge it waits for the camera.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Variables that it gets, if they are set; what else is in the environment may be secret.
 const ENVIRONMENT: &[&str] = &["PATH", "LD_LIBRARY_PATH", "LIBVA_DRIVER_NAME", "LIBVA_DRIVERS_PATH", "TZ"];
 
@@ -105,6 +107,8 @@ impl Ffmpeg {
         add("-fflags nobuffer -flags low_delay -threads 1 -filter_threads 1 -an -sn -dn");
         // The cameras' own timestamps jump; those of arrival do not.
         add("-use_wallclock_as_timestamps 1");
+        // The rate is not measured first: that takes 20 pictures.
+        add("-fpsprobesize 0");
         add(&format!("-max_pixels {MAX_PIXELS}"));
         match (way, codec) {
             (Decode::V4l2m2m, Some(codec)) => add(&format!("-c:v {codec}_v4l2m2m")),
@@ -132,10 +136,11 @@ impl Ffmpeg {
 
 /// The playlist with the stream's address, for standard input.
 fn playlist(camera: &Camera, url: &StreamUrl) -> crate::config::Secret {
-    let timeout = camera.patience().as_micros();
+    // Longer than our own, whose word is the clearer one.
+    let timeout = (camera.patience() + PATIENCE).as_micros();
     let address = url.with(camera.login.as_ref());
     crate::config::Secret::new(format!(
-        "ffconcat version 1.0\nfile '{}'\noption rtsp_transport tcp\noption allowed_media_types video\noption timeout {timeout}\n",
+        "ffconcat version 1.0\nfile '{}'\noption rtsp_transport tcp\noption allowed_media_types video\noption fpsprobesize 0\noption timeout {timeout}\n",
         address.reveal()
     ))
 }

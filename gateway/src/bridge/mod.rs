@@ -14,7 +14,7 @@
 //! Why decoding is another process's: `docs/decisions/0012-camera-bridge.md`.
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,8 +33,18 @@ pub use camera::Camera;
 pub use decoder::Launcher;
 pub use outlet::{Outlet, Voice};
 
+/// The decoder, to be found in `PATH`.
+const FFMPEG: &str = "ffmpeg";
 /// Most cameras of one bridge: as many as the frame desk takes.
 pub const MAX_CAMERAS: usize = crate::ingest::frames::MAX_CAMERAS;
+
+/// The version of the ffmpeg that would be used.
+///
+/// # Errors
+/// There is none that can be: what to do.
+pub async fn ffmpeg() -> Result<String, String> {
+    decoder::Ffmpeg::find(Path::new(FFMPEG)).await.map(|f| f.version).map_err(|e| e.to_string())
+}
 
 /// Starts a task for each camera; they end with `stop`, and their decoders with them.
 pub fn start(
@@ -48,7 +58,7 @@ pub fn start(
     for (camera, outlet) in cameras {
         let task = supervise::Task {
             camera,
-            program: PathBuf::from("ffmpeg"),
+            program: PathBuf::from(FFMPEG),
             launcher: launcher.clone(),
             outlet,
             metrics: Arc::clone(metrics),

@@ -59,20 +59,18 @@ impl Voice {
         Some(payload.into())
     }
 
-    fn status(&self, state: &State) -> Bytes {
-        let text = |t: &str| {
-            t.chars()
-                .take(32)
-                .scan(0, |n, c| Some((*n + c.len_utf8(), c)).inspect(|(m, _)| *n = *m))
-                .take_while(|(n, _)| *n <= 32)
-                .map(|(_, c)| c)
-                .collect::<String>()
+    /// `boot` is left out of a will: it may be a later one's by the time that it is heard.
+    fn status(&self, state: &State, boot: Option<u64>) -> Bytes {
+        // As many whole characters as the field takes.
+        let short = |t: &Option<String>| {
+            let mut text = heapless::String::<32>::new();
+            t.as_deref()?.chars().filter(|c| !c.is_control()).try_for_each(|c| text.push(c)).ok();
+            (!text.is_empty()).then_some(text)
         };
-        let short = |t: &Option<String>| t.as_deref().map(text).filter(|t| !t.is_empty()).and_then(|t| t.as_str().try_into().ok());
         let status = Status {
             site: self.site.clone(),
             device: self.device.clone(),
-            boot: Some(self.boot),
+            boot,
             presence: state.presence,
             make: short(&state.about.make),
             model: short(&state.about.model),
@@ -146,11 +144,10 @@ impl Outlet {
         };
         let mut options = options(&settings)?;
         let gone = State { presence: Presence::Offline, reason: Some("bridge"), about: About::default() };
-        // The will says nothing of a boot: it may be a later one's by the time that it is heard.
         options.set_clean_session(true).set_keep_alive(KEEP_ALIVE_S).set_inflight(4);
         options.set_last_will(LastWill {
             topic: voice.topic(TopicKind::Status),
-            message: voice.status(&gone),
+            message: voice.status(&gone, None),
             qos: QoS::AtLeastOnce,
             retain: true,
         });
@@ -198,7 +195,7 @@ impl Outlet {
         if self.said.as_ref() == Some(&state) {
             return;
         }
-        let payload = self.voice.status(&state);
+        let payload = self.voice.status(&state, Some(self.voice.boot));
         match &self.to {
             To::Gateway { inbound, .. } => {
                 let topic = self.voice.topic(TopicKind::Status).into();
@@ -313,5 +310,141 @@ async fn publish(client: AsyncClient, shared: Arc<Shared>, closing: Cancellation
             // The connection is gone, and with it what was under way.
             _ = connection.wait_for(|now| *now != here) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    fn voice() -> Voice {
+        Voice::new("site-1".parse().unwrap(), "cam-1".parse().unwrap())
+    }
+
+    fn jpeg(n: u8) -> Jpeg {
+        Jpeg { bytes: Bytes::from(vec![0xFF, 0xD8, 0xFF, n, 0xFF, 0xD9]), width: 4, height: 2, began_ms: 1_700_000_000_000 }
+    }
+
+    fn state(presence: Presence, reason: Option<&'static str>) -> State {
+        let about = About { make: Some("海康威视数字技术股份有限公司 Hikvision".into()), ..About::default() };
+        State { presence, reason, about }
+    }
+
+    #[tokio::test]
+    async fn in_the_gateway_a_frame_lies_on_the_desk_and_presence_goes_into_the_log() {
+        let desk = FrameDesk::with_pictures(1000);
+        let (inbound, mut log) = tokio::sync::mpsc::channel(4);
+        let mut outlet = Outlet::gateway(voice(), desk.clone(), inbound, Clock::manual(5));
+        outlet.say(state(Presence::Online, None)).await;
+        outlet.say(state(Presence::Online, None)).await;
+        outlet.frame(&jpeg(1));
+        outlet.frame(&jpeg(2));
+        let frame = desk.take(&"cam-1".parse().unwrap()).unwrap();
+        let header = frame.header.unwrap();
+        assert_eq!((header.seq, header.width, header.height, header.time), (2, 4, 2, DeviceTime::Unix(1_700_000_000_000)));
+        outlet.say(state(Presence::Offline, Some("stalled"))).await;
+        outlet.close().await;
+        let mut said = Vec::new();
+        while let Some(m) = log.recv().await {
+            assert_eq!(m.topic.as_ref(), "tuoan/v1/site-1/cam-1/status");
+            let status = Status::from_bytes(&m.payload).unwrap();
+            assert_eq!(status.make.as_deref(), Some("海康威视数字技术股份"), "whole characters of 32 bytes");
+            said.push((status.presence, status.reason.as_deref().map(str::to_owned)));
+        }
+        assert_eq!(said, [(Presence::Online, None), (Presence::Offline, Some("stalled".into())), (Presence::Leaving, None)]);
+    }
+
+    /// One MQTT 3.1.1 packet: type and flags, content.
+    async fn packet(socket: &mut TcpStream) -> (u8, Vec<u8>) {
+        let kind = socket.read_u8().await.unwrap();
+        let (mut length, mut shift) = (0usize, 0);
+        loop {
+            let byte = socket.read_u8().await.unwrap();
+            length |= usize::from(byte & 0x7F) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let mut content = vec![0; length];
+        socket.read_exact(&mut content).await.unwrap();
+        (kind, content)
+    }
+
+    /// Topic, packet id and payload of a PUBLISH with QoS 1.
+    fn published(kind: u8, content: &[u8]) -> (String, [u8; 2], Vec<u8>) {
+        assert_eq!(kind & 0xF6, 0x32, "a PUBLISH with QoS 1");
+        let n = usize::from(u16::from_be_bytes([content[0], content[1]]));
+        (String::from_utf8(content[2..2 + n].to_vec()).unwrap(), [content[2 + n], content[3 + n]], content[4 + n..].to_vec())
+    }
+
+    /// A broker that takes its time: of what comes meanwhile only the newest is sent.
+    #[tokio::test]
+    async fn a_slow_broker_gets_the_newest_frame_and_never_a_queue() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let broker = config::Client {
+            url: format!("mqtt://{}", listener.local_addr().unwrap()),
+            client_id: "bridge".into(),
+            username: None,
+            password: None,
+            topics: Vec::new(),
+            max_packet_bytes: 0,
+            ca: None,
+        };
+        let mut outlet = Outlet::broker(voice(), &broker, QoS::AtLeastOnce).unwrap();
+        outlet.say(state(Presence::Online, None)).await;
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let (_, connect) = packet(&mut socket).await;
+        let will = String::from_utf8_lossy(&connect);
+        assert!(
+            will.contains("cam-1/status") && will.contains("\"presence\":\"offline\"") && will.contains("\"reason\":\"bridge\""),
+            "{will}"
+        );
+        socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        // Who is there comes before any frame, retained.
+        let (kind, content) = packet(&mut socket).await;
+        let (topic, id, _) = published(kind, &content);
+        assert_eq!((topic.as_str(), kind & 1), ("tuoan/v1/site-1/cam-1/status", 1));
+        socket.write_all(&[0x40, 2, id[0], id[1]]).await.unwrap();
+
+        outlet.frame(&jpeg(0));
+        let (kind, content) = packet(&mut socket).await;
+        let (topic, id, payload) = published(kind, &content);
+        assert_eq!((topic.as_str(), FrameHeader::split(&payload).unwrap().0.seq), ("tuoan/v1/site-1/cam-1/frame", 1));
+        for n in 1..=200 {
+            outlet.frame(&jpeg(n));
+        }
+        assert_eq!(outlet.replaced(), 199);
+        // It was not acknowledged until now.
+        socket.write_all(&[0x40, 2, id[0], id[1]]).await.unwrap();
+        let (kind, content) = packet(&mut socket).await;
+        let (_, id, payload) = published(kind, &content);
+        assert_eq!(FrameHeader::split(&payload).unwrap().0.seq, 201);
+
+        // The connection is lost: the frame under way is gone with it, and who is there is said again.
+        outlet.frame(&jpeg(1));
+        drop((socket, id));
+        let (mut socket, _) = listener.accept().await.unwrap();
+        packet(&mut socket).await;
+        socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        let (kind, content) = packet(&mut socket).await;
+        let (topic, id, _) = published(kind, &content);
+        assert_eq!((topic.as_str(), kind & 8), ("tuoan/v1/site-1/cam-1/status", 0), "a new message, none that is sent again");
+        socket.write_all(&[0x40, 2, id[0], id[1]]).await.unwrap();
+        let (kind, content) = packet(&mut socket).await;
+        let (_, id, payload) = published(kind, &content);
+        assert_eq!(FrameHeader::split(&payload).unwrap().0.seq, 202);
+        socket.write_all(&[0x40, 2, id[0], id[1]]).await.unwrap();
+
+        // The last word, and the goodbye that keeps the will unsaid.
+        let closing = tokio::spawn(outlet.close());
+        let (kind, content) = packet(&mut socket).await;
+        let (_, id, payload) = published(kind, &content);
+        assert_eq!(Status::from_bytes(&payload).unwrap().presence, Presence::Leaving);
+        socket.write_all(&[0x40, 2, id[0], id[1]]).await.unwrap();
+        assert_eq!(packet(&mut socket).await.0, 0xE0);
+        closing.await.unwrap();
     }
 }

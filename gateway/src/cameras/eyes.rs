@@ -1,20 +1,24 @@
 //! The thread of the watch, and the models that its workers use.
 use super::Pictures;
+use super::attention::Task;
 use super::watch::{Now, Watch};
 use super::worker::{Crew, Look, Open, threads};
 use crate::clock::Clock;
+use crate::config::MAX_WORKERS;
 use crate::engine::site::Site;
 use crate::engine::{DeviceInfo, VISION_HEARTBEAT_MS};
 use crate::ingest::frames::FrameDesk;
 use crate::pipeline::Handle;
+use crate::runtime::{self, Choice, RuntimeError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tuoan_vision::eye::{Effort, Eye};
+use tuoan_vision::eye::Eye;
+use tuoan_vision::models::store::Files;
 use tuoan_vision::picture::Picture;
-use tuoan_vision::sight::{Face, Sight};
+use tuoan_vision::sight::Sight;
 
 /// The watch turns at least this often.
 const TURN_MS: i64 = 1_000;
@@ -40,6 +44,11 @@ pub struct Parts {
     pub workers: usize,
     /// Run the models under SCHED_IDLE. Only the benchmark says no.
     pub idle: bool,
+}
+
+/// One less than the machine has cores: the alarms' way is never without one.
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, usize::from(MAX_WORKERS))
 }
 
 /// The running eyes.
@@ -154,10 +163,29 @@ fn introduce(parts: &Parts, watch: &Watch) {
 
 /// The real models.
 impl Look for Eye {
-    fn look(&mut self, picture: &Picture) -> Result<Sight, String> {
-        Eye::look(self, picture, Effort::Live).map_err(|e| e.to_string())
+    fn look(&mut self, picture: &Picture, task: Task) -> Result<Sight, String> {
+        let mut sight = Eye::look(self, picture, task.effort).map_err(|e| e.to_string())?;
+        if task.things {
+            sight.things = self.things(picture).map_err(|e| e.to_string())?;
+        }
+        if task.faces {
+            sight.faces = self.faces(picture).map_err(|e| e.to_string())?;
+        }
+        Ok(sight)
     }
-    fn faces(&mut self, picture: &Picture) -> Result<Vec<Face>, String> {
-        Eye::faces(self, picture).map_err(|e| e.to_string())
-    }
+}
+
+/// Each worker loads the models of these files for itself; the text names them and what runs them.
+///
+/// # Errors
+/// There is no runtime, or a model does not load.
+pub fn open(files: Files, choice: &Choice) -> Result<(Open, String), RuntimeError> {
+    let runtime = runtime::get(choice)?;
+    let names = [&files.person_pose, &files.objects, &files.faces].map(|f| f.name());
+    let models = format!("{} on {}", names.join(", "), runtime.backend);
+    let open: Open = Arc::new(move || {
+        let eye = Eye::new(runtime, &files.bytes()).map_err(|e| e.to_string())?;
+        Ok(Box::new(eye))
+    });
+    Ok((open, models))
 }

@@ -14,6 +14,8 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tuoan_vision::modelfile;
+use tuoan_vision::models::store::{self, Part};
 
 pub mod bridge;
 mod fields;
@@ -131,6 +133,8 @@ pub struct Store {
 pub struct Runtime {
     pub onnx: runtime::Choice,
     pub room_climate: Source,
+    /// The models that look at pictures.
+    pub eyes: store::Sources,
 }
 
 /// How the cameras of the site file are looked at.
@@ -142,13 +146,15 @@ pub struct Vision {
     pub workers: Option<u8>,
     /// Most frames a second that are taken of one camera.
     pub fps: u8,
+    /// The models run only when nobody else wants to (SCHED_IDLE). False is for measuring what that is worth.
+    pub idle: bool,
     /// Cameras that publish on topics of their own.
     pub topics: Vec<TopicSpec>,
 }
 
 impl Default for Vision {
     fn default() -> Vision {
-        Vision { enabled: true, workers: None, fps: MAX_FPS, topics: Vec::new() }
+        Vision { enabled: true, workers: None, fps: MAX_FPS, idle: true, topics: Vec::new() }
     }
 }
 
@@ -516,8 +522,12 @@ fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime
         Some("off") => Source::Off,
         Some(path) => Source::Folder(base.join(path)),
     };
+    let mut eye = |part: Part| {
+        f.take::<String>(part.kind().key).map_or(modelfile::Source::BuiltIn, |path| modelfile::Source::Folder(base.join(path)))
+    };
+    let eyes = store::Sources { person_pose: eye(Part::PersonPose), objects: eye(Part::Objects), faces: eye(Part::Faces) };
     f.finish();
-    Runtime { onnx, room_climate }
+    Runtime { onnx, room_climate, eyes }
 }
 
 fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
@@ -532,6 +542,7 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
     if !(1..=MAX_FPS).contains(&fps) {
         f.problem("fps", format!("must be 1 to {MAX_FPS} frames a second"));
     }
+    let idle = f.take("idle").unwrap_or(default.idle);
     let topics: Vec<TopicSpec> = f.take("topic").unwrap_or_default();
     for spec in &topics {
         for text in Mapped::compile(spec).err().unwrap_or_default() {
@@ -539,7 +550,7 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
         }
     }
     f.finish();
-    Vision { enabled, workers, fps, topics }
+    Vision { enabled, workers, fps, idle, topics }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {

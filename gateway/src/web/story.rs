@@ -172,6 +172,8 @@ pub fn page(
         clock_trusted: first.clock_trusted,
         institution: views::institution(config.institution),
         supervisor: views::supervisor(config.supervisor),
+        stills: 0,
+        originals: 0,
         notice: None,
         incident,
     })

@@ -161,6 +161,15 @@ func (c *camera) open(server *gortsplib.Server, file string, fps int) (*gortspli
 			// first_mb_in_slice is 0: its Exp-Golomb code is a single 1.
 			return kind >= 1 && kind <= 5, nal[1]&0x80 != 0
 		})
+		// A camera's description holds them, so that a player need not wait for the next whole picture.
+		for _, nal := range units[0] {
+			switch nal[0] & 0x1f {
+			case 7:
+				h264.SPS = nal
+			case 8:
+				h264.PPS = nal
+			}
+		}
 	case ".h265":
 		h265 := &format.H265{PayloadTyp: 96}
 		encoder, err := h265.CreateEncoder()
@@ -173,6 +182,16 @@ func (c *camera) open(server *gortsplib.Server, file string, fps int) (*gortspli
 			// first_slice_segment_in_pic_flag.
 			return kind < 32, len(nal) > 2 && nal[2]&0x80 != 0
 		})
+		for _, nal := range units[0] {
+			switch (nal[0] >> 1) & 0x3f {
+			case 32:
+				h265.VPS = nal
+			case 33:
+				h265.SPS = nal
+			case 34:
+				h265.PPS = nal
+			}
+		}
 	default:
 		return nil, fmt.Errorf("%s: neither .h264 nor .h265", file)
 	}
