@@ -15,6 +15,7 @@ have mosquitto_pub || missing+=(mosquitto-clients)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 have runuser || missing+=(util-linux)
 have openssl || missing+=(openssl)
+have ffmpeg || missing+=(ffmpeg)
 if [ ${#missing[@]} -gt 0 ]; then
   sudo=$([ "$(id -u)" = 0 ] || echo sudo)
   $sudo apt-get update -q
@@ -31,6 +32,13 @@ if [ ! -x "$TESTS_INFLUXD" ] || [ "$(cat "$cache/bin/influxd.pin" 2>/dev/null)" 
   step "InfluxDB 2 from Go modules"
   tests/servers/influxd/build.sh "$cache/bin"
   echo "$pinned" >"$cache/bin/influxd.pin"
+fi
+export TESTS_RTSP=$cache/bin/rtsp
+pinned=$(cat tests/servers/rtsp/go.sum tests/servers/rtsp/main.go | sha256sum | cut -c1-16)
+if [ ! -x "$TESTS_RTSP" ] || [ "$(cat "$cache/bin/rtsp.pin" 2>/dev/null)" != "$pinned" ]; then
+  step "An RTSP server from Go modules"
+  tests/servers/rtsp/build.sh "$cache/bin"
+  echo "$pinned" >"$cache/bin/rtsp.pin"
 fi
 export TESTS_PYTHON=$cache/venv/bin/python
 if ! "$TESTS_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then

@@ -1,6 +1,7 @@
 //! The gateway put together: config -> build -> run -> drain.
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
+use crate::bridge;
 use crate::cameras::keeper::Keeper;
 use crate::cameras::worker::Open;
 use crate::cameras::{Pictures, eyes};
@@ -116,6 +117,16 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let (mut sources, sources_stop) = (JoinSet::new(), CancellationToken::new());
     for source in &config.hikvision {
         sources.spawn(source.clone().run(handle.inbound.clone(), Arc::clone(&handle.metrics), sources_stop.clone()));
+    }
+
+    if !config.cameras.is_empty() {
+        let desk = |c: &bridge::Camera| {
+            let voice = bridge::Voice::new(config.site.id.clone(), c.id.clone());
+            bridge::Outlet::gateway(voice, frames.clone(), handle.inbound.clone(), clock.clone())
+        };
+        let cameras = config.cameras.iter().map(|c| (c.clone(), desk(c))).collect();
+        let mut bridge = bridge::start(cameras, &bridge::Launcher::confined(), &handle.metrics, &clock, &sources_stop);
+        sources.spawn(async move { while bridge.join_next().await.is_some() {} });
     }
 
     let catalogue = Arc::new(Catalogue::new(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()));

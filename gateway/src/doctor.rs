@@ -2,7 +2,7 @@
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config, Ingest};
 use crate::estimate::check::check;
-use crate::estimate::model::{ClimateModel, GOLDEN, Source};
+use crate::estimate::model::{ClimateModel, Source};
 use crate::store::Reader;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -60,6 +60,15 @@ pub async fn examine(file: &Path, data: Option<&Path>) -> Vec<Finding> {
     }
     port("web", config.web.listen, running, &mut out);
     model(&config, &mut out).await;
+    if !config.cameras.is_empty() {
+        out.push(match crate::bridge::ffmpeg().await {
+            Ok(version) => well(
+                "cameras",
+                format!("{} to be fetched with ffmpeg {version}; `tuoan camera-bridge check` looks at one", config.cameras.len()),
+            ),
+            Err(e) => Finding { about: "cameras", state: State::Wrong, text: e },
+        });
+    }
     if let Some(p) = &config.platform {
         http("platform", &format!("{}/healthz", p.url), &mut out).await;
         if p.url.starts_with("http://") && !loopback(&p.url) {
@@ -155,7 +164,7 @@ async fn model(config: &Config, out: &mut Vec<Finding>) {
     }
     let text = format!("rooms are estimated by {} on {}", model.name(), model.runtime);
     out.push(match (&config.runtime.room_climate, model) {
-        (Source::BuiltIn, mut model) => match check(&mut model, GOLDEN) {
+        (Source::BuiltIn, mut model) => match model.golden().map_err(|e| e.to_string()).and_then(|golden| check(&mut model, &golden)) {
             Ok(_) => well("model", text),
             Err(e) => wrong(format!("{text}, which answers otherwise than it should: {e}; set [runtime] onnxruntime = \"embedded\"")),
         },

@@ -2,6 +2,7 @@
 
 pub mod anomaly;
 pub mod app;
+pub mod bridge;
 pub mod cameras;
 pub mod clock;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod engine;
 pub mod estimate;
 pub mod ingest;
 pub mod metrics;
+pub mod models;
 pub mod pipeline;
 pub mod replay;
 pub use tuoan_vision::runtime;

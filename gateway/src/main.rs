@@ -8,10 +8,8 @@ use tuoan::clock::Clock;
 use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
-use tuoan::estimate::model::{ClimateModel, GOLDEN, Source};
-use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, config, demo, detect_files, doctor, estimate, replay};
+use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -67,6 +65,8 @@ enum Command {
         #[arg(long)]
         mappings: Option<PathBuf>,
     },
+    /// Network cameras (RTSP, ONVIF) to frames on MQTT.
+    CameraBridge(bridge::cli::Args),
     /// Messages that nobody understood.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -76,23 +76,17 @@ enum Command {
     /// Devices of the embedded broker.
     #[command(subcommand)]
     Device(Device),
-    /// The model that estimates rooms.
+    /// The learned models.
     #[command(subcommand)]
     Model(Model),
+    /// What runs the models, how long each takes for a frame, for how many cameras that is enough, and how to get the faster backend.
+    Runtime(models::report::ReportArgs),
 }
 
 #[derive(Subcommand)]
 enum Model {
-    /// Runs a model and holds its answers to golden.json beside it; without a folder, the built-in one.
-    Check {
-        folder: Option<PathBuf>,
-        /// ONNX Runtime's shared library, or "embedded". Without it, as the daemon would choose.
-        #[arg(long, value_name = "FILE")]
-        onnxruntime: Option<PathBuf>,
-        /// Take the embedded backend where that library cannot be used, as the daemon does.
-        #[arg(long)]
-        or_embedded: bool,
-    },
+    /// Runs a model and holds its answers to golden.json beside it; without a folder, all that are built in.
+    Check(models::check::CheckArgs),
 }
 
 #[derive(Subcommand)]
@@ -210,6 +204,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Replay(args) => replay::cli::replay(&args),
+        Command::CameraBridge(args) => bridge::cli::main(args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
         Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),
         Command::Decode { file, json, mappings } => Ok(decode(&file, json, mappings.as_deref()).unwrap_or_else(|e| {
@@ -283,43 +278,9 @@ fn execute(command: Command) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Command::Model(Model::Check { folder, onnxruntime, or_embedded }) => check_model(folder, onnxruntime, or_embedded),
+        Command::Model(Model::Check(args)) => models::check::run(args),
+        Command::Runtime(args) => models::report::run(&args),
     }
-}
-
-fn check_model(folder: Option<PathBuf>, onnxruntime: Option<PathBuf>, or_embedded: bool) -> Result<ExitCode> {
-    let choice = match onnxruntime {
-        None => Choice::Find,
-        Some(path) if path.as_os_str() == "embedded" => Choice::Embedded,
-        Some(path) => Choice::Library(path),
-    };
-    let golden = match &folder {
-        None => GOLDEN.to_owned(),
-        Some(dir) => {
-            let path = dir.join("golden.json");
-            std::fs::read_to_string(&path).map_err(|e| miette!("{} cannot be read: {e}; train.py writes it", path.display()))?
-        }
-    };
-    let Some(mut model) = ClimateModel::open(&folder.map_or(Source::BuiltIn, Source::Folder), &choice).into_diagnostic()? else {
-        return Err(miette!("there is no model to check"));
-    };
-    model.passed_over.iter().for_each(|why| eprintln!("not used: {why}"));
-    let seen = estimate::check::check(&mut model, &golden).map_err(|e| miette!("{} on {}: {e}", model.name(), model.runtime))?;
-    println!(
-        "{} on {}: {} minutes fed, {} answers compared, largest deviation {:.1e}, {:.1} µs a pass",
-        model.name(),
-        model.runtime,
-        seen.minutes,
-        seen.compared,
-        seen.worst,
-        seen.pass.as_secs_f64() * 1e6
-    );
-    // Asked for by name and not used is a failure.
-    Ok(if matches!(choice, Choice::Library(_)) && !or_embedded && !model.passed_over.is_empty() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
 }
 
 fn decode(file: &Path, json: bool, mappings: Option<&Path>) -> Result<ExitCode> {

@@ -35,6 +35,12 @@ pub struct CameraLabel {
     pub quantile: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FailureLabel {
+    pub source: String,
+    pub cause: &'static str,
+}
+
 /// All of them; shared by an `Arc`. A part of the gateway that is not running leaves its own at 0.
 #[derive(Debug)]
 pub struct Metrics {
@@ -102,8 +108,12 @@ pub struct Metrics {
     pub backlog: Family<LaneLabel, Gauge>,
     pub delivered: Family<LaneLabel, Counter>,
     pub set_aside: Family<LaneLabel, Counter>,
-    /// 1 while a device's event stream is open.
+    /// 1 while a device's event stream is open, or a network camera's frames come.
     pub sources: Family<SourceLabel, Gauge>,
+    /// Of network cameras: frames taken, those that a newer one overtook on the way to the broker, and connections that ended, by cause.
+    pub bridge_frames: Family<SourceLabel, Counter>,
+    pub bridge_replaced: Family<SourceLabel, Counter>,
+    pub bridge_failures: Family<FailureLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -178,7 +188,17 @@ impl Metrics {
         let set_aside = Family::default();
         r.register("delivery_set_aside", "Records that a sink cannot take", Family::clone(&set_aside));
         let sources = Family::default();
-        r.register("source_connected", "1 while a device's event stream is open", Family::clone(&sources));
+        r.register(
+            "source_connected",
+            "1 while a device's event stream is open or a network camera's frames come",
+            Family::clone(&sources),
+        );
+        let bridge_frames = Family::default();
+        r.register("bridge_frames", "Frames taken from a network camera", Family::clone(&bridge_frames));
+        let bridge_replaced = Family::default();
+        r.register("bridge_frames_replaced", "Frames that a newer one overtook on the way to the broker", Family::clone(&bridge_replaced));
+        let bridge_failures = Family::default();
+        r.register("bridge_failures", "Connections to a network camera that failed or ended, by cause", Family::clone(&bridge_failures));
         Metrics {
             registry: r,
             received,
@@ -219,11 +239,36 @@ impl Metrics {
             delivered,
             set_aside,
             sources,
+            bridge_frames,
+            bridge_replaced,
+            bridge_failures,
         }
     }
 
     pub fn source_connected(&self, source: &str, connected: bool) {
         self.sources.get_or_create(&SourceLabel { source: source.to_owned() }).set(i64::from(connected));
+    }
+
+    /// A network camera has sent a frame; `replaced` is how many have been overtaken since the start.
+    pub fn bridge_frame(&self, source: &str, replaced: u64) {
+        let label = SourceLabel { source: source.to_owned() };
+        self.bridge_frames.get_or_create(&label).inc();
+        let counter = self.bridge_replaced.get_or_create(&label);
+        counter.inc_by(replaced.saturating_sub(counter.get()));
+    }
+
+    /// A connection to a network camera has ended. How many have for this cause.
+    pub fn bridge_failed(&self, source: &str, cause: &'static str) -> u64 {
+        let counter = self.bridge_failures.get_or_create(&FailureLabel { source: source.to_owned(), cause });
+        counter.inc().saturating_add(1)
+    }
+
+    /// One line about a network camera.
+    pub fn bridge_report(&self, source: &str) -> String {
+        let label = SourceLabel { source: source.to_owned() };
+        let connected = self.sources.get_or_create(&label).get() == 1;
+        let (frames, replaced) = (self.bridge_frames.get_or_create(&label).get(), self.bridge_replaced.get_or_create(&label).get());
+        format!("{source}: {}, {frames} frames, {replaced} overtaken", if connected { "online" } else { "offline" })
     }
 
     /// Takes over what delivery counts; its figures since the start only ever grow.

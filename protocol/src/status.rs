@@ -24,4 +24,6 @@ pub struct Status {
     pub firmware: Option<String<32>>,
     /// Seconds between telemetry messages that the device promises.
     pub period_s: Option<u32>,
+    /// Why it is offline, in a word, where the sender knows, e.g. `refused` or `stalled`.
+    pub reason: Option<String<32>>,
 }

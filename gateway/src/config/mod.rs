@@ -14,7 +14,10 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tuoan_vision::modelfile;
+use tuoan_vision::models::store::{self, Part};
 
+pub mod bridge;
 mod fields;
 use fields::Fields;
 pub use fields::{Problem, line_of};
@@ -41,6 +44,8 @@ pub struct Config {
     pub vision: Vision,
     /// Cameras and recorders whose event streams are read.
     pub hikvision: Vec<hikvision::Source>,
+    /// Network cameras whose frames the gateway itself fetches.
+    pub cameras: Vec<crate::bridge::Camera>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +133,8 @@ pub struct Store {
 pub struct Runtime {
     pub onnx: runtime::Choice,
     pub room_climate: Source,
+    /// The models that look at pictures.
+    pub eyes: store::Sources,
 }
 
 /// How the cameras of the site file are looked at.
@@ -258,6 +265,12 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
     let vision = read_vision(f.table("vision").unwrap_or_default(), f.problems());
     let (pictures, viewing_password) = read_pictures(f.table("pictures").unwrap_or_default(), base, f.problems());
     let hikvision = read_hikvision(f.tables("hikvision"), base, f.problems());
+    let cameras = f.table("bridge").map_or_else(Vec::new, |d| {
+        let mut b = Fields::new("bridge", d, f.problems());
+        let cameras = bridge::read_cameras(b.tables("camera"), base, b.problems());
+        b.finish();
+        cameras
+    });
     if let Some(site) = &site {
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
@@ -291,6 +304,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         mappings,
         vision,
         hikvision,
+        cameras,
     })
 }
 
@@ -508,8 +522,12 @@ fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime
         Some("off") => Source::Off,
         Some(path) => Source::Folder(base.join(path)),
     };
+    let mut eye = |part: Part| {
+        f.take::<String>(part.kind().key).map_or(modelfile::Source::BuiltIn, |path| modelfile::Source::Folder(base.join(path)))
+    };
+    let eyes = store::Sources { person_pose: eye(Part::PersonPose), objects: eye(Part::Objects), faces: eye(Part::Faces) };
     f.finish();
-    Runtime { onnx, room_climate }
+    Runtime { onnx, room_climate, eyes }
 }
 
 fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {

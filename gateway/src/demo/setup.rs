@@ -91,6 +91,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         viewing_password: None,
         vision: Vision::default(),
         hikvision: Vec::new(),
+        cameras: Vec::new(),
     }
 }
 

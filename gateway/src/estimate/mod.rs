@@ -81,7 +81,7 @@ struct Kept {
 impl Estimator {
     /// `kept`: what [`Estimator::keep`] gave in an earlier run.
     pub fn new(model: ClimateModel, site: &Site, kept: Option<&[u8]>) -> Estimator {
-        let mut learned = kept.map(|bytes| recall(bytes, &model.sha256)).unwrap_or_default();
+        let mut learned = kept.map(|bytes| recall(bytes, model.sha256())).unwrap_or_default();
         let zones: Vec<Zone> = site
             .zones
             .iter()
@@ -225,7 +225,7 @@ impl Estimator {
         }
         self.kept_at = minute;
         let zones = self.zones.iter().filter(|z| !z.learned.room.is_new()).map(|z| (z.id.clone(), z.learned.clone())).collect();
-        minicbor_serde::to_vec(Kept { version: KEPT, model: self.model.sha256.clone(), zones }).ok()
+        minicbor_serde::to_vec(Kept { version: KEPT, model: self.model.sha256().to_owned(), zones }).ok()
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 mod acks;
-pub(super) mod backoff;
+pub(crate) mod backoff;
 mod echo;
 mod link;
 mod report;
@@ -263,7 +263,8 @@ async fn subscribe(shared: Arc<Shared>, mut connected: watch::Receiver<shared::E
     }
 }
 
-fn options(config: &ClientConfig) -> Result<MqttOptions, ClientError> {
+/// Address, credentials and TLS of a connection; a persistent session with acknowledgements by hand.
+pub(crate) fn options(config: &ClientConfig) -> Result<MqttOptions, ClientError> {
     let (tls, host, port) = parse_url(&config.url).ok_or_else(|| ClientError::Url(config.url.clone()))?;
     let mut options = MqttOptions::new(config.client_id.as_str(), (host, port));
     options

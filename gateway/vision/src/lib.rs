@@ -8,9 +8,9 @@
 //! | [`models`] | the models' contracts, what happens before and after them |
 //! | [`modelfile`] | a model's file and what must hold before it is used |
 //! | [`eye`] | the models put together: who and what is in a picture |
-//! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
 //! | [`blur`] | faces made unrecognisable before anything is stored or shown |
+//! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`runtime`] | which program runs the models |
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Version of the built-in backend; pinned in the root Cargo.toml.
-const TRACT: &str = "0.23";
+pub const TRACT: &str = "0.23";
+/// The first version of ONNX Runtime that has the interface used here (`api-24` in the root Cargo.toml); older libraries are passed over.
+pub const LEAST_ONNX_RUNTIME: &str = "1.24";
 /// Where a library is looked for: beside the program, then where Debian, Fedora and an installation by hand put it.
-const PLACES: &[&str] = &[
+pub const PLACES: &[&str] = &[
     "/usr/local/lib",
     "/usr/lib",
     "/usr/lib64",

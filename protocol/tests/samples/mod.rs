@@ -47,6 +47,7 @@ pub fn status() -> Status {
         model: Some("node \"C3\"".try_into().unwrap()),
         firmware: Some("1.2.0".try_into().unwrap()),
         period_s: Some(60),
+        reason: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Real processes on free loopback ports. Everything started here ends when its handle is dropped.
 pub mod audit;
+pub mod camera;
 pub mod gateway;
 pub mod mqtt;
 pub mod platform;

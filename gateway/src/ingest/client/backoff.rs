@@ -6,18 +6,18 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Doubles from [`FIRST`] to [`LONGEST`], with jitter so that many gateways do not come back at the same instant.
 #[derive(Debug, Default)]
-pub(in crate::ingest) struct Backoff {
+pub(crate) struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
-    pub(in crate::ingest) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let longest = FIRST.saturating_mul(2u32.saturating_pow(self.attempts)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         longest.mul_f64(0.5 + rand::random::<f64>() / 2.0)
     }
 
-    pub(in crate::ingest) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.attempts = 0;
     }
 }

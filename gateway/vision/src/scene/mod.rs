@@ -29,7 +29,7 @@ use crate::sight::{Person, Posture, Rect, Sight};
 use area::Polygon;
 use body::Body;
 use count::{Counter, number};
-use detect::{Area, Look, Seen};
+use detect::{Area, Look, Seen, Steady};
 use floor::Floor;
 use std::collections::BTreeMap;
 use track::{Age, Ground, Track, Tracker};
@@ -128,7 +128,7 @@ pub struct Scene {
     own_zone: usize,
     tracker: Tracker,
     last_ms: Option<i64>,
-    at_least_ms: Option<i64>,
+    beyond: Steady,
 }
 
 /// What is remembered for one zone.
@@ -153,7 +153,7 @@ struct Zone {
 const PEOPLE: usize = 64;
 /// A frame that is older than the last by more than this is not a late one: the clock was set back.
 const SET_BACK_MS: i64 = 10_000;
-/// "At least" lasts for so long after the last frame that said it.
+/// Counts are lower bounds when most frames of this time say so: one that imagines a seventh person does not make them so.
 const AT_LEAST_MS: i64 = 10_000;
 /// Somebody whose feet are not seen is ignored only when so much of them lies in an ignored area, so that who stands before a mirror is not.
 const IGNORED: f32 = 0.8;
@@ -178,6 +178,10 @@ impl Scene {
                 zones.len() - 1
             });
             zones[zone].room |= area.kind == AreaKind::Room;
+            if area.kind == AreaKind::Exit {
+                zones[zone].adults = Counter::new(count::SHORT_MS);
+                zones[zone].children = Counter::new(count::SHORT_MS);
+            }
             areas.push(Area { kind: area.kind, zone, polygon });
         }
         Ok(Scene {
@@ -191,7 +195,7 @@ impl Scene {
             own_zone: 0,
             tracker: Tracker::default(),
             last_ms: None,
-            at_least_ms: None,
+            beyond: Steady::new(AT_LEAST_MS),
         })
     }
 
@@ -221,17 +225,15 @@ impl Scene {
             let foot = foot(body);
             match () {
                 () if is(AreaKind::Window, foot) => Ground::Raised,
-                () if is(AreaKind::Bed, foot) || is(AreaKind::Bed, body.core()) => Ground::Bed,
+                () if areas.iter().any(|a| a.kind == AreaKind::Bed && body.lies_in(&a.polygon)) => Ground::Bed,
+                () if is(AreaKind::Bed, foot) => Ground::Raised,
                 () if is(AreaKind::Stairs, foot) => Ground::Steps,
                 () => Ground::Floor,
             }
         };
         self.tracker.see(elapsed_ms, &people, aspect, self.floor.as_ref(), ground);
         let now_ms = self.tracker.now_ms();
-        if sight.at_least {
-            self.at_least_ms = Some(now_ms);
-        }
-        let at_least = self.at_least_ms.is_some_and(|at| now_ms - at <= AT_LEAST_MS);
+        let at_least = self.beyond.see(now_ms, if sight.at_least { Answer::Yes } else { Answer::No }) == Answer::Yes;
         let everybody: Vec<Seen> = self.tracker.present().map(|track| self.place(track, aspect)).collect();
         let doubtful: Vec<Seen> = self.tracker.doubtful().map(|track| self.place(track, aspect)).collect();
         let mut sights = Vec::with_capacity(self.zones.len());
@@ -317,7 +319,7 @@ impl Scene {
             }
         }
         // Beds are children's: who lies in one and was not measured as an adult is a child, also under a quilt that hides the feet.
-        let bedded = track.lying() && self.areas.iter().any(|a| a.kind == AreaKind::Bed && a.polygon.contains(body.core()));
+        let bedded = self.areas.iter().any(|a| a.kind == AreaKind::Bed && body.lies_in(&a.polygon));
         let age = match track.age() {
             Age::Unknown if bedded && self.floor.is_some() => Age::Child,
             age => age,
@@ -337,9 +339,9 @@ impl Zone {
         Zone {
             name: name.to_owned(),
             room,
-            people: Counter::default(),
-            adults: Counter::default(),
-            children: Counter::default(),
+            people: Counter::new(count::SHORT_MS),
+            adults: Counter::new(count::LONG_MS),
+            children: Counter::new(count::LONG_MS),
             unattended: Default::default(),
             fall: Default::default(),
             climb: Default::default(),

@@ -144,7 +144,8 @@ impl Eye {
             let bbox = Rect { x0: x, y0: y, x1: x + 0.08, y1: y + 0.25 };
             sight.people.push(Person { bbox, score, pose: None, posture: Posture::Unknown });
         }
-        sight.at_least = sight.people.len() > MOST;
+        // Whether there were more is not known then.
+        sight.at_least = sight.people.len() >= MOST;
         sight.people.sort_by(|a, b| b.score.total_cmp(&a.score));
         sight.people.truncate(MOST);
         for prop in props {

@@ -166,3 +166,59 @@ mod tests {
         }
     }
 }
+#[cfg(test)]
+mod debug {
+    use super::*;
+    #[test]
+    fn show() {
+        let hazard = std::env::var("HAZ").unwrap();
+        let hazard = *HAZARDS.iter().find(|h| h.name().contains(&hazard)).unwrap();
+        let positive = std::env::var("POS").is_ok();
+        let only: u64 = std::env::var("SEED").unwrap().parse().unwrap();
+        let play = play(hazard, positive, only).unwrap();
+        println!("{} fps {} from {} -> {:?}", play.plot, play.fps, play.from_s, judge(&play));
+        let mut scene = Scene::new(&play.camera, ROOM).unwrap();
+        let mut eye = play.eye.clone();
+        let facts = vec![ZoneFacts { zone: ROOM.to_owned(), nap: play.nap, infants: true, staff: true }];
+        let mut at_ms = 0_i64;
+        println!("true mount {:?} {}", play.eye.mount, play.eye.mount.height());
+        while (at_ms as f64) < play.lasts_s * 1000.0 {
+            if let Some(sight) = eye.look(at_ms as f64 / 1000.0, &play.actors, &play.props) {
+                let z = scene.see(at_ms, &sight, &facts);
+                if at_ms < 3000 {
+                    println!("fit {:?}", scene.floor().map(|f| (f.mount, f.misfit)));
+                }
+                let p: Vec<_> = scene
+                    .people()
+                    .iter()
+                    .map(|p| format!("#{} {:?} {:.2}m {:.2}", p.number, p.posture, p.height_m.unwrap_or(0.0), p.adult.unwrap_or(-1.0)))
+                    .collect();
+                let short: Vec<_> = scene.people().iter().map(|p| format!("{}{:?}", p.number, p.posture)).collect();
+                if std::env::var("SHORT").is_ok() {
+                    println!("{:5.1} {:?} {}", at_ms as f64 / 1000.0, z.iter().find_map(|z| condition(play.hazard, z)), short.join(" "));
+                    at_ms += eye.pause_ms(play.fps);
+                    continue;
+                }
+                let truth: Vec<_> = play
+                    .actors
+                    .iter()
+                    .map(|a| a.joints(at_ms as f64 / 1000.0).map(|j| (a.child, j.2, (a.stature * 100.0) as i32)))
+                    .collect();
+                println!(
+                    "{:5.1} c {:?} people {:?} ad {:?} ch {:?} al {} | {:?} | truth {:?}",
+                    at_ms as f64 / 1000.0,
+                    z.iter().find_map(|z| condition(play.hazard, z)),
+                    z[0].people.likely,
+                    z[0].adults.map(|c| (c.low, c.likely, c.high)),
+                    z[0].children.map(|c| (c.low, c.likely, c.high)),
+                    z[0].at_least,
+                    p,
+                    truth
+                );
+            } else {
+                println!("{:5.1} dropped", at_ms as f64 / 1000.0);
+            }
+            at_ms += eye.pause_ms(play.fps);
+        }
+    }
+}
