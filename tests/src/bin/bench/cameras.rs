@@ -40,7 +40,9 @@ pub struct Options {
 pub fn run(options: &Options) {
     let clip = clip();
     println!("{} cameras at {} fps, {} sensors, {}", options.cameras, options.fps, options.sensors, options.runtime);
-    println!("| models under | phase | alerts | alert p50 ms | p99 ms | PUBACK p50 ms | p99 ms | CPU % | RSS MiB: first, half, last |\n|---|---|---|---|---|---|---|---|---|");
+    println!(
+        "| models under | phase | alerts | alert p50 ms | p99 ms | PUBACK p50 ms | p99 ms | CPU % | RSS MiB: first, half, last |\n|---|---|---|---|---|---|---|---|---|"
+    );
     for idle in [true, false].into_iter().filter(|idle| *idle || options.without_idle) {
         measure(options, idle, &clip);
     }
@@ -170,7 +172,9 @@ fn probe(port: u16, phase: u64, stop: &Arc<AtomicBool>) -> std::thread::JoinHand
         let (mut list, mut seq) = (Vec::new(), phase * 1_000_000);
         while !stop.load(Ordering::Acquire) {
             seq += 1;
-            let payload = format!("{{\"v\":1,\"site\":\"site-1\",\"device\":\"probe\",\"boot\":1,\"seq\":{seq},\"uptime\":{seq},\"readings\":{{\"humidity\":40}}}}");
+            let payload = format!(
+                "{{\"v\":1,\"site\":\"site-1\",\"device\":\"probe\",\"boot\":1,\"seq\":{seq},\"uptime\":{seq},\"readings\":{{\"humidity\":40}}}}"
+            );
             let begin = Instant::now();
             sender.publish_and_wait("tuoan/v1/site-1/probe/telemetry", payload.as_bytes()).expect("a reading is stored");
             list.push(begin.elapsed().as_secs_f64() * 1000.0);
@@ -254,7 +258,8 @@ impl Totals {
     fn print(self, gateway: &Gateway, options: &Options) {
         let text = metrics(gateway);
         let lag = |quantile: &str| {
-            let of = (0..options.cameras).map(|n| labelled(&text, "tuoan_camera_lag_seconds", &format!("camera=\"cam-{n}\",quantile=\"{quantile}\"")));
+            let of = (0..options.cameras)
+                .map(|n| labelled(&text, "tuoan_camera_lag_seconds", &format!("camera=\"cam-{n}\",quantile=\"{quantile}\"")));
             of.fold(0.0, f64::max) * 1000.0
         };
         let each = |total: f64, n: f64| total / n.max(1.0) * 1000.0;
@@ -271,7 +276,9 @@ impl Totals {
             self.failed,
             labelled(&text, "tuoan_vision_overloaded", "") > 0.0
         );
-        println!("a frame: decode {decode:.1} ms, check {check:.1}; a look: models {look:.1} ms, scene {scene:.2}; outside the models {outside:.0} %");
+        println!(
+            "a frame: decode {decode:.1} ms, check {check:.1}; a look: models {look:.1} ms, scene {scene:.2}; outside the models {outside:.0} %"
+        );
         println!("lag of the slowest camera: p50 {:.0} ms, p95 {:.0} ms\n", lag("0.5"), lag("0.95"));
     }
 }
