@@ -72,6 +72,7 @@ pub struct Running {
     /// Of the embedded broker.
     pub mqtt: Option<SocketAddr>,
     pub web: Web,
+    pub settle: eyes::Settle,
     intake: Arc<Intake>,
     /// The watch over the cameras, and how it is stopped.
     eyes: (JoinSet<()>, CancellationToken),
@@ -101,9 +102,10 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         tokio::task::spawn_blocking(move || Pictures::open(&settings, &data, cameras, now)).await.into_diagnostic()?
     };
     let frames = desk(&config, &handle)?;
-    let (mut eyes, eyes_stop) = (JoinSet::new(), CancellationToken::new());
+    let (mut eyes, eyes_stop, settle) = (JoinSet::new(), CancellationToken::new(), eyes::Settle::default());
     if config.vision.enabled {
-        eyes.spawn(watch_cameras(config.clone(), handle.clone(), frames.clone(), pictures.clone(), clock.clone(), eyes_stop.clone()));
+        let parts = (handle.clone(), frames.clone(), pictures.clone(), clock.clone(), settle.clone());
+        eyes.spawn(watch_cameras(config.clone(), parts, eyes_stop.clone()));
     }
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
@@ -201,6 +203,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         deliveries,
         mqtt,
         web,
+        settle,
         intake,
         eyes: (eyes, eyes_stop),
         sources: (sources, sources_stop),
@@ -322,7 +325,8 @@ async fn open_model(source: &Source, choice: &runtime::Choice) -> Option<Climate
 }
 
 /// Looks at the cameras of the site file as soon as there are any, until `stop`.
-async fn watch_cameras(config: Config, handle: Handle, desk: FrameDesk, pictures: Pictures, clock: Clock, stop: CancellationToken) {
+async fn watch_cameras(config: Config, parts: (Handle, FrameDesk, Pictures, Clock, eyes::Settle), stop: CancellationToken) {
+    let (handle, desk, pictures, clock, settle) = parts;
     let mut setups = pictures.live.setups();
     tokio::select! {
         () = stop.cancelled() => return,
@@ -341,7 +345,8 @@ async fn watch_cameras(config: Config, handle: Handle, desk: FrameDesk, pictures
     });
     let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
     tracing::info!("the cameras are looked at by {workers} thread(s) with {models}");
-    let parts = eyes::Parts { site: config.site, handle, desk, pictures, clock, open, models, workers, idle: config.vision.idle };
+    let (idle, anyway_s) = (config.vision.idle, config.vision.look_anyway_s);
+    let parts = eyes::Parts { site: config.site, handle, desk, pictures, clock, open, models, workers, idle, anyway_s, settle };
     match eyes::Eyes::start(parts) {
         Ok(eyes) => {
             stop.cancelled().await;

@@ -12,9 +12,10 @@ use crate::pipeline::Handle;
 use crate::runtime::{self, Choice, RuntimeError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tuoan_vision::eye::Eye;
 use tuoan_vision::models::store::Files;
 use tuoan_vision::picture::Picture;
@@ -44,11 +45,42 @@ pub struct Parts {
     pub workers: usize,
     /// Run the models under SCHED_IDLE. Only the benchmark says no.
     pub idle: bool,
+    /// A still picture is looked at so often, in seconds.
+    pub anyway_s: u16,
+    pub settle: Settle,
 }
 
 /// One less than the machine has cores: the alarms' way is never without one.
 pub fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, usize::from(MAX_WORKERS))
+}
+
+/// For who sets the clock himself: tells when everything that has come by now is seen and told to the engine.
+#[derive(Clone, Default)]
+pub struct Settle(Arc<Mutex<Asked>>);
+
+#[derive(Default)]
+struct Asked {
+    by: Vec<oneshot::Sender<()>>,
+    eyes: Option<Thread>,
+}
+
+impl Settle {
+    /// Waits for it; for ever, if no camera is watched.
+    pub async fn settled(&self) {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.by.push(tell);
+            asked.eyes.iter().for_each(Thread::unpark);
+        }
+        let _ = told.await;
+    }
+    fn tell(&self) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.eyes = Some(std::thread::current());
+        asked.by.drain(..).for_each(|by| drop(by.send(())));
+    }
 }
 
 /// The running eyes.
@@ -101,7 +133,7 @@ fn run(parts: &Parts, stop: &AtomicBool) {
     setups.mark_unchanged();
     let mut site = site.clone();
     site.cameras = setups.borrow().as_ref().clone();
-    let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, kept.as_deref());
+    let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, parts.anyway_s, kept.as_deref());
     desk.watch(watch.devices());
     desk.wake(std::thread::current());
     introduce(parts, &watch);
@@ -132,6 +164,9 @@ fn run(parts: &Parts, stop: &AtomicBool) {
             if handle.observe(message).is_err() {
                 handle.metrics.observations_untaken.inc();
             }
+        }
+        if watch.is_idle() && turned == now().steady_ms && desk.is_empty() {
+            parts.settle.tell();
         }
         let rest = TURN_MS.saturating_sub(now().steady_ms.saturating_sub(turned)).clamp(1, TURN_MS);
         std::thread::park_timeout(Duration::from_millis(u64::try_from(rest).unwrap_or(1)));

@@ -1,4 +1,5 @@
 //! In virtual time, with doubles of the models; real pictures are drawn and encoded.
+use super::super::gate::ANYWAY_S;
 use super::super::worker::{Done, Job, Start, Word};
 use super::*;
 use crate::engine::Item;
@@ -44,7 +45,7 @@ impl Rig {
             theirs.lock().unwrap().push((seat, thread, rx));
             Some(tx)
         });
-        let watch = Watch::new(s, pictures, Arc::new(Metrics::new()), Crew::new(workers, start), None);
+        let watch = Watch::new(s, pictures, Arc::new(Metrics::new()), Crew::new(workers, start), ANYWAY_S, None);
         let mut rig = Rig { watch, jobs, now: 0, told: Vec::new(), _dir: dir };
         rig.ready();
         rig
@@ -354,7 +355,7 @@ fn a_view_is_kept_once_whoever_stood_there_has_faded_from_it() {
     let kept = rig.watch.views(rig.at());
     assert_eq!(count(&kept), 1);
     let crew = Crew::new(0, Box::new(|_, _| None));
-    let again = Watch::new(rig.watch.site.clone(), rig.watch.pictures.clone(), Arc::new(Metrics::new()), crew, Some(&kept));
+    let again = Watch::new(rig.watch.site.clone(), rig.watch.pictures.clone(), Arc::new(Metrics::new()), crew, ANYWAY_S, Some(&kept));
     assert_eq!(count(&again.views(Now { utc_ms: 0, steady_ms: 0 })), 1, "an earlier run has learned it");
     assert_eq!(count(b"nonsense"), 0);
 }
