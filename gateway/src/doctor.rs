@@ -5,11 +5,11 @@ use crate::config::{self, ClockTrust, Config, Ingest};
 use crate::estimate::check::check;
 use crate::estimate::model::{ClimateModel, Source};
 use crate::ingest::filter::Filter;
+use crate::models::EyeModels;
 use crate::store::Reader;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
-use tuoan_vision::models::store::{Files, Sources};
 
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,14 +186,13 @@ async fn cameras(config: &Config, out: &mut Vec<Finding>) {
     if !config.vision.enabled {
         return out.push(doubtful(format!("{n} cameras are not looked at: [vision] enabled = false")));
     }
-    let choice = config.runtime.onnx.clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        let files = Files::open(&Sources::default()).map_err(|e| e.to_string())?;
-        let (open, models) = eyes::open(files, &choice).map_err(|e| e.to_string())?;
-        open().map(|_| models)
-    });
+    let opened = match EyeModels::open_safely(&config.runtime.eyes, &config.runtime.onnx).await {
+        Ok(models) => tokio::task::spawn_blocking(move || models.eye().map(|_| models.name())).await.map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    let opened = opened.and_then(|loaded| loaded.map_err(|e| e.to_string()));
     let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
-    out.push(match opened.await.unwrap_or_else(|e| Err(e.to_string())) {
+    out.push(match opened {
         Ok(models) => well("cameras", format!("{n} are looked at by {workers} thread(s) with {models}")),
         Err(e) => Finding { about: "cameras", state: State::Wrong, text: format!("what {n} cameras show is not looked at: {e}") },
     });
