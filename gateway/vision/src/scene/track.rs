@@ -147,14 +147,13 @@ impl Track {
         let lies = || known.is_some_and(|(floor, h)| size::lies(floor, body, h.metres));
         let sits = || known.is_some_and(|(floor, h)| size::sits(floor, body, h.metres));
         match body.person.posture {
-            Posture::Sitting => Level::Low,
             Posture::Lying if sits() => Level::Low,
             Posture::Lying => Level::Lying,
             _ if lies() => Level::Lying,
             Posture::Standing => Level::Upright,
             Posture::Unknown if size.is_some_and(|s| s.standing) => Level::Upright,
             Posture::Unknown => Level::Unknown,
-            Posture::Crouching | Posture::Bending => Level::Low,
+            Posture::Sitting | Posture::Crouching | Posture::Bending => Level::Low,
         }
     }
 
