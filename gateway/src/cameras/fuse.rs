@@ -148,9 +148,7 @@ impl Voice {
         let tells = now.values().any(Option::is_some);
         let due = match since {
             None => tells,
-            Some(since) => {
-                changed && (since >= SETTLE_MS || weighs(&self.said, &now)) || tells && since >= VISION_HEARTBEAT_MS
-            }
+            Some(since) => changed && (since >= SETTLE_MS || weighs(&self.said, &now)) || tells && since >= VISION_HEARTBEAT_MS,
         };
         if !due {
             return None;
@@ -232,12 +230,8 @@ impl Fusion {
 impl Zone {
     /// What can be told of it at that time.
     fn told(&self, cameras: &BTreeMap<DeviceId, Camera>, at_ms: i64) -> Said {
-        let here: Vec<(bool, Option<&ZoneSight>)> = self
-            .cameras
-            .iter()
-            .filter_map(|id| cameras.get(id))
-            .map(|c| (c.sees(at_ms), c.sights.get(&self.id)))
-            .collect();
+        let here: Vec<(bool, Option<&ZoneSight>)> =
+            self.cameras.iter().filter_map(|id| cameras.get(id)).map(|c| (c.sees(at_ms), c.sights.get(&self.id))).collect();
         let seen: Vec<&ZoneSight> = here.iter().filter(|(sees, _)| *sees).filter_map(|(_, s)| *s).collect();
         let mut said = Said::new();
         if seen.is_empty() {
@@ -299,7 +293,9 @@ fn answer(sign: Sign, here: &[(bool, Option<&ZoneSight>)]) -> Option<Answer> {
         match sign {
             Sign::Unattended if seen().any(|s| s.adults.is_some_and(|a| a.likely > 0)) => return Some(Answer::No),
             // Someone whose age another camera cannot tell may be the carer.
-            Sign::Unattended if any(Answer::Yes) && seen().any(|s| s.adults.is_none() && s.people.high > 0) => return Some(Answer::CannotTell),
+            Sign::Unattended if any(Answer::Yes) && seen().any(|s| s.adults.is_none() && s.people.high > 0) => {
+                return Some(Answer::CannotTell);
+            }
             // Seen by one is seen.
             Sign::NapUnseen if any(Answer::No) => return Some(Answer::No),
             _ => {}

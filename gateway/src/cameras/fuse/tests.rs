@@ -10,10 +10,8 @@ fn two() -> (Fusion, DeviceId, DeviceId) {
         s.devices.push(Placement { id: id.parse().unwrap(), zone: "room".parse().unwrap(), role: Role::Camera, ..s.devices[0].clone() });
     }
     let area = "{ kind = \"exit\", zone = \"exit\", corners = [[0, 0], [999, 0], [999, 999]] }";
-    s.cameras = vec![
-        toml::from_str("device = \"left\"").unwrap(),
-        toml::from_str(&format!("device = \"right\"\nareas = [{area}]")).unwrap(),
-    ];
+    s.cameras =
+        vec![toml::from_str("device = \"left\"").unwrap(), toml::from_str(&format!("device = \"right\"\nareas = [{area}]")).unwrap()];
     (Fusion::new(&s), "left".parse().unwrap(), "right".parse().unwrap())
 }
 
