@@ -78,7 +78,9 @@ impl Settle {
     fn tell(&self) {
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asked.eyes = Some(std::thread::current());
-        asked.by.drain(..).for_each(|by| drop(by.send(())));
+        for by in asked.by.drain(..) {
+            let _ = by.send(());
+        }
     }
 }
 
