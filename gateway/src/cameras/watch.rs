@@ -56,6 +56,8 @@ struct Waiting {
     picture: Arc<Picture>,
     received_at_ms: i64,
     steady_ms: i64,
+    /// Faces are looked for in it: without that it is not shown.
+    faces: bool,
 }
 
 struct Camera {
@@ -220,7 +222,8 @@ impl Watch {
         let lag_ms = lag(now, frame.steady_ms);
         if look {
             let small = smaller(picture);
-            let waiting = Waiting { picture: Arc::new(small), received_at_ms: frame.received_at_ms, steady_ms: frame.steady_ms };
+            let (received_at_ms, steady_ms) = (frame.received_at_ms, frame.steady_ms);
+            let waiting = Waiting { picture: Arc::new(small), received_at_ms, steady_ms, faces: false };
             if self.schedule.offer(index, waiting).is_some() {
                 camera.replaced = camera.replaced.saturating_add(1);
                 self.metrics.frames_dropped.inc();
@@ -294,7 +297,8 @@ impl Watch {
         let Some(camera) = self.cameras.get_mut(index) else { return };
         let live = &self.pictures.live;
         let (watched, asked) = (live.watched(&camera.device, now.steady_ms), self.pictures.still_asked(&camera.device, now.utc_ms));
-        if !watched && !asked {
+        // Leave may have been given after this look had begun.
+        if !looked.faces || !watched && !asked {
             return;
         }
         let blurred: Blurred = camera.veil.cover(&looked.picture, sight);
@@ -396,7 +400,7 @@ impl Watch {
                 self.schedule.done(index);
                 return;
             }
-            camera.looking = Some(waiting);
+            camera.looking = Some(Waiting { faces: task.faces, ..waiting });
         }
     }
 

@@ -194,3 +194,44 @@ async fn nothing_is_opened_that_cannot_be_recorded() {
     it.pictures.live.show(&device(), it.now(), shot(1));
     assert_eq!(it.status("/cameras/cam-1/picture").await, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_serious_incident_shows_is_kept_and_deleted_after_its_time_by_the_log() {
+    let it = with_camera().await;
+    it.seen(|v| !v.cameras.is_empty()).await;
+    let (evidence, stop) = (it.pictures.evidence.clone().unwrap(), CancellationToken::new());
+    let keeper = || {
+        let (pictures, handle, clock) = (it.pictures.clone(), it.pipeline.handle.clone(), it.clock.clone());
+        tokio::spawn(crate::cameras::keeper::Keeper { pictures, handle, clock }.run(stop.clone()))
+    };
+    let wait = async |what: &dyn Fn() -> bool| {
+        let looks = async {
+            while !what() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), looks).await.expect("the keeper does not");
+    };
+    let first = keeper();
+    let now = it.clock.utc_ms();
+    it.pictures.ring.put(&device(), Original { received_at_ms: now, jpeg: vec![0xFF, 0xD8, 0xFF, 1].into() });
+    it.hear(1, 45.0).await;
+    let incident = IncidentId::new(&it.incident()).unwrap();
+    wait(&|| evidence.kept(&incident).is_some_and(|m| m.unwrap().files.len() == 1)).await;
+    wait(&|| it.pipeline.handle.metrics.evidence_sealed.get() == 1).await;
+    assert!(it.pictures.still_asked(&device(), now) && it.deeds().is_empty());
+    // A fever is written down by a person: no camera has anything to do with it.
+    assert_eq!(it.post("/check", "name=a&class=t2&temperature=38").await.0, StatusCode::SEE_OTHER);
+    it.seen(|v| v.incidents.len() == 2).await;
+
+    it.clock.set(now + 64_000);
+    evidence.collect(it.clock.utc_ms(), &it.pictures.ring).unwrap();
+    assert_eq!(evidence.used().1, 1);
+    it.clock.set(now + 91 * 86_400_000);
+    let second = keeper();
+    wait(&|| evidence.kept(&incident).is_none()).await;
+    assert_eq!(it.deeds(), [("delete".into(), "tuoan".into(), "retention over".into())]);
+    stop.cancel();
+    first.await.unwrap();
+    second.await.unwrap();
+}
