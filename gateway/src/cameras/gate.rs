@@ -1,7 +1,8 @@
 //! Which frames are worth a look: inference is nine tenths of a frame's cost, and most frames of a room show what the one before showed.
 //!
 //! What must hold: a frame that is passed over is one in which nothing moved; nothing is left unlooked-at for longer than the site allows
-//! ([`ANYWAY_S`] seconds, unless its configuration says otherwise); and while a sign is seen every frame is looked at, because a rule is about to count its seconds.
+//! ([`ANYWAY_S`] seconds, unless its configuration says otherwise); and while something is open - a sign is
+//! seen, and a rule counts its seconds; somebody is followed who was not found - every frame is looked at.
 
 /// Share of the picture that must have changed since the frame before. A person at the far wall of a room covers about a hundredth.
 const MOTION: f32 = 0.002;
@@ -17,7 +18,7 @@ pub struct Gate {
     moved_ms: Option<i64>,
     /// When the newest frame came that was let through.
     let_through_ms: Option<i64>,
-    /// The last look showed a sign.
+    /// The last look left something open.
     pending: bool,
 }
 
@@ -39,9 +40,9 @@ impl Gate {
         look
     }
 
-    /// What a look showed.
-    pub fn looked(&mut self, sign: bool) {
-        self.pending = sign;
+    /// Whether a look has left something open.
+    pub fn looked(&mut self, open: bool) {
+        self.pending = open;
     }
 
     /// A look that was let through came to nothing: the next frame takes its place.

@@ -278,7 +278,9 @@ impl Watch {
             camera.seen = scene.see(looked.steady_ms, &sight, &self.facts);
         }
         let sign = camera.seen.iter().flat_map(|z| z.signs.values()).any(|a| *a == Answer::Yes);
-        camera.gate.looked(sign);
+        // Somebody who is followed and was not found just now may have left or lie behind something: only looking tells.
+        let followed = camera.scene.as_ref().map_or(0, |s| s.people().len());
+        camera.gate.looked(sign || followed > sight.people.len());
         camera.attention.looked(sight.people.len());
         self.fusion.see(&camera.device, looked.steady_ms, camera.seen.clone());
         let lag_ms = lag(now, looked.steady_ms);

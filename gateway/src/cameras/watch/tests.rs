@@ -131,7 +131,8 @@ fn pacing(n: u32) -> u32 {
 /// A room with furniture and a camera's noise, and somebody at that place (0: nobody; 1 to 60).
 fn picture(place: u32) -> Bytes {
     static SEED: AtomicU32 = AtomicU32::new(1);
-    let seed = SEED.fetch_add(1, Ordering::Relaxed);
+    // No two pictures have the same noise, or they would be a recording (xorshift, Marsaglia 2003).
+    let mut noise = SEED.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761) | 1;
     let mut rgb = Vec::with_capacity((WIDTH * HEIGHT * 3) as usize);
     for y in 0..HEIGHT {
         for x in 0..WIDTH {
@@ -141,8 +142,10 @@ fn picture(place: u32) -> Bytes {
                 (false, 0) => [90, 100, 160],
                 (false, _) => [150, 140, 120],
             };
-            let noise = (seed ^ (x << 8) ^ (y << 16)).wrapping_mul(2_654_435_761) >> 29;
-            rgb.extend(colour.map(|c| c + noise as u8));
+            noise ^= noise << 13;
+            noise ^= noise >> 17;
+            noise ^= noise << 5;
+            rgb.extend(colour.map(|c| c + (noise % 8) as u8));
         }
     }
     Picture::new(WIDTH, HEIGHT, rgb).unwrap().to_jpeg(90).unwrap().into()
