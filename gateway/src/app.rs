@@ -19,6 +19,7 @@ use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::{Ack, Inbound, Stored};
+use crate::models::EyeModels;
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
 use crate::store::retained::SqliteRetained;
@@ -34,7 +35,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 use tuoan_protocol::{DeviceId, LogId};
-use tuoan_vision::models::store::{Files, Sources};
 
 /// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
 const DELIVERY_BUDGET: u64 = 2 << 30;
@@ -332,17 +332,19 @@ async fn watch_cameras(config: Config, parts: (Handle, FrameDesk, Pictures, Cloc
         () = stop.cancelled() => return,
         some = setups.wait_for(|cameras| !cameras.is_empty()) => if some.is_err() { return },
     }
-    let (models, choice) = (Sources::default(), config.runtime.onnx.clone());
-    let opened = tokio::task::spawn_blocking(move || {
-        let files = Files::open(&models).map_err(|e| e.to_string())?;
-        eyes::open(files, &choice).map_err(|e| e.to_string())
-    });
-    let opened = opened.await.unwrap_or_else(|e| Err(e.to_string()));
-    let (open, models): (Open, String) = opened.unwrap_or_else(|e| {
-        // Whether the cameras are blind is judged all the same; that nobody looks at what they show is told by the engine.
-        tracing::error!("what the cameras show is not looked at: {e}");
-        (Arc::new(move || Err(e.clone())), "no models".to_owned())
-    });
+    let (open, models): (Open, String) = match EyeModels::open_safely(&config.runtime.eyes, &config.runtime.onnx).await {
+        Ok(models) => {
+            let name = models.name();
+            models.passed_over().iter().for_each(|why| tracing::warn!("{why}; {name} is used instead"));
+            (eyes::open(models), name)
+        }
+        Err(e) => {
+            // Whether the cameras are blind is judged all the same; that nobody looks at what they show is told by the engine.
+            tracing::error!("what the cameras show is not looked at: {e}");
+            let why = e.to_string();
+            (Arc::new(move || Err(why.clone())), "no models".to_owned())
+        }
+    };
     let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
     tracing::info!("the cameras are looked at by {workers} thread(s) with {models}");
     let (idle, anyway_s) = (config.vision.idle, config.vision.look_anyway_s);

@@ -8,8 +8,8 @@ use crate::config::MAX_WORKERS;
 use crate::engine::site::Site;
 use crate::engine::{DeviceInfo, VISION_HEARTBEAT_MS};
 use crate::ingest::frames::FrameDesk;
+use crate::models::EyeModels;
 use crate::pipeline::Handle;
-use crate::runtime::{self, Choice, RuntimeError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -17,7 +17,6 @@ use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tuoan_vision::eye::Eye;
-use tuoan_vision::models::store::Files;
 use tuoan_vision::picture::Picture;
 use tuoan_vision::sight::Sight;
 
@@ -212,17 +211,10 @@ impl Look for Eye {
     }
 }
 
-/// Each worker loads the models of these files for itself; the text names them and what runs them.
-///
-/// # Errors
-/// There is no runtime, or a model does not load.
-pub fn open(files: Files, choice: &Choice) -> Result<(Open, String), RuntimeError> {
-    let runtime = runtime::get(choice)?;
-    let names = [&files.person_pose, &files.objects, &files.faces].map(|f| f.name());
-    let models = format!("{} on {}", names.join(", "), runtime.backend);
-    let open: Open = Arc::new(move || {
-        let eye = Eye::new(runtime, &files.bytes()).map_err(|e| e.to_string())?;
-        Ok(Box::new(eye))
-    });
-    Ok((open, models))
+/// Each worker loads the models for itself.
+pub fn open(models: EyeModels) -> Open {
+    Arc::new(move || match models.eye() {
+        Ok(eye) => Ok(Box::new(eye)),
+        Err(e) => Err(e.to_string()),
+    })
 }
