@@ -19,6 +19,7 @@ use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::{Ack, Inbound, Stored};
+use crate::models::EyeModels;
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
 use crate::store::retained::SqliteRetained;
@@ -34,7 +35,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 use tuoan_protocol::{DeviceId, LogId};
-use tuoan_vision::models::store::{Files, Sources};
 
 /// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
 const DELIVERY_BUDGET: u64 = 2 << 30;
@@ -72,6 +72,7 @@ pub struct Running {
     /// Of the embedded broker.
     pub mqtt: Option<SocketAddr>,
     pub web: Web,
+    pub settle: eyes::Settle,
     intake: Arc<Intake>,
     /// The watch over the cameras, and how it is stopped.
     eyes: (JoinSet<()>, CancellationToken),
@@ -101,9 +102,10 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         tokio::task::spawn_blocking(move || Pictures::open(&settings, &data, cameras, now)).await.into_diagnostic()?
     };
     let frames = desk(&config, &handle)?;
-    let (mut eyes, eyes_stop) = (JoinSet::new(), CancellationToken::new());
+    let (mut eyes, eyes_stop, settle) = (JoinSet::new(), CancellationToken::new(), eyes::Settle::default());
     if config.vision.enabled {
-        eyes.spawn(watch_cameras(config.clone(), handle.clone(), frames.clone(), pictures.clone(), clock.clone(), eyes_stop.clone()));
+        let parts = (handle.clone(), frames.clone(), pictures.clone(), clock.clone(), settle.clone());
+        eyes.spawn(watch_cameras(config.clone(), parts, eyes_stop.clone()));
     }
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
@@ -201,6 +203,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         deliveries,
         mqtt,
         web,
+        settle,
         intake,
         eyes: (eyes, eyes_stop),
         sources: (sources, sources_stop),
@@ -322,26 +325,30 @@ async fn open_model(source: &Source, choice: &runtime::Choice) -> Option<Climate
 }
 
 /// Looks at the cameras of the site file as soon as there are any, until `stop`.
-async fn watch_cameras(config: Config, handle: Handle, desk: FrameDesk, pictures: Pictures, clock: Clock, stop: CancellationToken) {
+async fn watch_cameras(config: Config, parts: (Handle, FrameDesk, Pictures, Clock, eyes::Settle), stop: CancellationToken) {
+    let (handle, desk, pictures, clock, settle) = parts;
     let mut setups = pictures.live.setups();
     tokio::select! {
         () = stop.cancelled() => return,
         some = setups.wait_for(|cameras| !cameras.is_empty()) => if some.is_err() { return },
     }
-    let (models, choice) = (Sources::default(), config.runtime.onnx.clone());
-    let opened = tokio::task::spawn_blocking(move || {
-        let files = Files::open(&models).map_err(|e| e.to_string())?;
-        eyes::open(files, &choice).map_err(|e| e.to_string())
-    });
-    let opened = opened.await.unwrap_or_else(|e| Err(e.to_string()));
-    let (open, models): (Open, String) = opened.unwrap_or_else(|e| {
-        // Whether the cameras are blind is judged all the same; that nobody looks at what they show is told by the engine.
-        tracing::error!("what the cameras show is not looked at: {e}");
-        (Arc::new(move || Err(e.clone())), "no models".to_owned())
-    });
+    let (open, models): (Open, String) = match EyeModels::open_safely(&config.runtime.eyes, &config.runtime.onnx).await {
+        Ok(models) => {
+            let name = models.name();
+            models.passed_over().iter().for_each(|why| tracing::warn!("{why}; {name} is used instead"));
+            (eyes::open(models), name)
+        }
+        Err(e) => {
+            // Whether the cameras are blind is judged all the same; that nobody looks at what they show is told by the engine.
+            tracing::error!("what the cameras show is not looked at: {e}");
+            let why = e.to_string();
+            (Arc::new(move || Err(why.clone())), "no models".to_owned())
+        }
+    };
     let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
     tracing::info!("the cameras are looked at by {workers} thread(s) with {models}");
-    let parts = eyes::Parts { site: config.site, handle, desk, pictures, clock, open, models, workers, idle: config.vision.idle };
+    let (idle, anyway_s) = (config.vision.idle, config.vision.look_anyway_s);
+    let parts = eyes::Parts { site: config.site, handle, desk, pictures, clock, open, models, workers, idle, anyway_s, settle };
     match eyes::Eyes::start(parts) {
         Ok(eyes) => {
             stop.cancelled().await;

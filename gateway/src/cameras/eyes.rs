@@ -8,15 +8,15 @@ use crate::config::MAX_WORKERS;
 use crate::engine::site::Site;
 use crate::engine::{DeviceInfo, VISION_HEARTBEAT_MS};
 use crate::ingest::frames::FrameDesk;
+use crate::models::EyeModels;
 use crate::pipeline::Handle;
-use crate::runtime::{self, Choice, RuntimeError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tuoan_vision::eye::Eye;
-use tuoan_vision::models::store::Files;
 use tuoan_vision::picture::Picture;
 use tuoan_vision::sight::Sight;
 
@@ -44,11 +44,44 @@ pub struct Parts {
     pub workers: usize,
     /// Run the models under SCHED_IDLE. Only the benchmark says no.
     pub idle: bool,
+    /// A still picture is looked at so often, in seconds.
+    pub anyway_s: u16,
+    pub settle: Settle,
 }
 
 /// One less than the machine has cores: the alarms' way is never without one.
 pub fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, usize::from(MAX_WORKERS))
+}
+
+/// For who sets the clock himself: tells when everything that has come by now is seen and told to the engine.
+#[derive(Clone, Default)]
+pub struct Settle(Arc<Mutex<Asked>>);
+
+#[derive(Default)]
+struct Asked {
+    by: Vec<oneshot::Sender<()>>,
+    eyes: Option<Thread>,
+}
+
+impl Settle {
+    /// Waits for it; for ever, if no camera is watched.
+    pub async fn settled(&self) {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.by.push(tell);
+            asked.eyes.iter().for_each(Thread::unpark);
+        }
+        let _ = told.await;
+    }
+    fn tell(&self) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.eyes = Some(std::thread::current());
+        for by in asked.by.drain(..) {
+            let _ = by.send(());
+        }
+    }
 }
 
 /// The running eyes.
@@ -101,7 +134,7 @@ fn run(parts: &Parts, stop: &AtomicBool) {
     setups.mark_unchanged();
     let mut site = site.clone();
     site.cameras = setups.borrow().as_ref().clone();
-    let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, kept.as_deref());
+    let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, parts.anyway_s, kept.as_deref());
     desk.watch(watch.devices());
     desk.wake(std::thread::current());
     introduce(parts, &watch);
@@ -132,6 +165,9 @@ fn run(parts: &Parts, stop: &AtomicBool) {
             if handle.observe(message).is_err() {
                 handle.metrics.observations_untaken.inc();
             }
+        }
+        if watch.is_idle() && turned == now().steady_ms && desk.is_empty() {
+            parts.settle.tell();
         }
         let rest = TURN_MS.saturating_sub(now().steady_ms.saturating_sub(turned)).clamp(1, TURN_MS);
         std::thread::park_timeout(Duration::from_millis(u64::try_from(rest).unwrap_or(1)));
@@ -175,17 +211,10 @@ impl Look for Eye {
     }
 }
 
-/// Each worker loads the models of these files for itself; the text names them and what runs them.
-///
-/// # Errors
-/// There is no runtime, or a model does not load.
-pub fn open(files: Files, choice: &Choice) -> Result<(Open, String), RuntimeError> {
-    let runtime = runtime::get(choice)?;
-    let names = [&files.person_pose, &files.objects, &files.faces].map(|f| f.name());
-    let models = format!("{} on {}", names.join(", "), runtime.backend);
-    let open: Open = Arc::new(move || {
-        let eye = Eye::new(runtime, &files.bytes()).map_err(|e| e.to_string())?;
-        Ok(Box::new(eye))
-    });
-    Ok((open, models))
+/// Each worker loads the models for itself.
+pub fn open(models: EyeModels) -> Open {
+    Arc::new(move || match models.eye() {
+        Ok(eye) => Ok(Box::new(eye)),
+        Err(e) => Err(e.to_string()),
+    })
 }

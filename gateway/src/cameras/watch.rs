@@ -90,6 +90,8 @@ pub struct Watch {
     crew: Crew,
     fusion: Fusion,
     load: Load,
+    /// A still picture is looked at so often, in seconds.
+    anyway_s: u16,
     said_ms: Option<i64>,
     pictures: Pictures,
     metrics: Arc<Metrics>,
@@ -102,7 +104,7 @@ const EPOCH: usize = 1 << 16;
 
 impl Watch {
     /// `views`: what [`Watch::views`] gave in an earlier run.
-    pub fn new(site: Site, pictures: Pictures, metrics: Arc<Metrics>, crew: Crew, views: Option<&[u8]>) -> Watch {
+    pub fn new(site: Site, pictures: Pictures, metrics: Arc<Metrics>, crew: Crew, anyway_s: u16, views: Option<&[u8]>) -> Watch {
         let mut watch = Watch {
             cameras: Vec::new(),
             epoch: 0,
@@ -112,6 +114,7 @@ impl Watch {
             crew,
             fusion: Fusion::new(&site),
             load: Load::default(),
+            anyway_s,
             said_ms: None,
             pictures,
             metrics,
@@ -144,7 +147,15 @@ impl Watch {
                 Some(old) if old.setup == *setup => Camera { looking: None, ..old },
                 Some(old) if old.setup.rate == setup.rate => {
                     let scene = scene();
-                    Camera { setup: setup.clone(), scene, zones: zones(), gate: Gate::default(), looking: None, seen: Vec::new(), ..old }
+                    Camera {
+                        setup: setup.clone(),
+                        scene,
+                        zones: zones(),
+                        gate: Gate::new(self.anyway_s),
+                        looking: None,
+                        seen: Vec::new(),
+                        ..old
+                    }
                 }
                 _ => Camera {
                     integrity: Integrity::new(wanted(setup)),
@@ -152,7 +163,7 @@ impl Watch {
                     zones: zones(),
                     device,
                     setup: setup.clone(),
-                    gate: Gate::default(),
+                    gate: Gate::new(self.anyway_s),
                     attention: Attention::default(),
                     veil: Veil::default(),
                     context: Context { care_hours: true, nap: false },
@@ -168,6 +179,11 @@ impl Watch {
         self.epoch += EPOCH;
         self.schedule = Schedule::new(self.cameras.len());
         self.fusion = Fusion::new(&self.site);
+    }
+
+    /// No frame waits for the models or is being looked at.
+    pub fn is_idle(&self) -> bool {
+        (0..self.cameras.len()).all(|camera| self.schedule.is_idle(camera))
     }
 
     /// The devices that are watched.

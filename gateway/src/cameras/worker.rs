@@ -1,6 +1,6 @@
 //! The threads that run the models, and who watches over them.
 //!
-//! They run under SCHED_IDLE: whatever else the box has to do, an alarm above all, comes first (docs/decisions/0009-cameras-beside-alarms.md). They
+//! They run under SCHED_IDLE: whatever else the box has to do, an alarm above all, comes first (docs/decisions/0010-cameras-beside-alarms.md). They
 //! hold no lock that another part waits for: a job comes by a channel of the thread's own, its answer goes by a channel.
 //!
 //! What must hold: a look that panics costs that look, and the models are loaded anew; one that hangs is given up after [`STUCK_MS`] and another

@@ -158,7 +158,7 @@ pub fn lies(floor: &Floor, body: &Body, metres: f64) -> bool {
     };
     // Somebody who sits with the legs towards the camera has the legs along the floor, and a head that seems to be farther off than they are long.
     parts().is_some_and(|(trunk, legs, whole, upright)| {
-        (0.2..=0.37).contains(&trunk) && (0.33..=0.6).contains(&legs) && (0.7..=1.05).contains(&whole) && upright < 0.85
+        (0.2..=0.37).contains(&trunk) && (0.28..=0.6).contains(&legs) && (0.62..=1.05).contains(&whole) && upright < 0.85
     })
 }
 

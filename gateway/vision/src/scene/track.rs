@@ -38,6 +38,8 @@ const LIKELY: f32 = 0.33;
 const WALKS: f32 = 0.3;
 /// Standard deviation of a height, metres, as long as somebody was not seen to walk.
 const MAY_SIT: f64 = 0.16;
+/// Costs that differ by less than this are alike.
+const ALIKE: f32 = 0.25;
 /// Heights that are remembered. The median of seven follows a change of person in four frames.
 const HEIGHTS: usize = 7;
 /// Moments that are remembered, for falls.
@@ -147,14 +149,13 @@ impl Track {
         let lies = || known.is_some_and(|(floor, h)| size::lies(floor, body, h.metres));
         let sits = || known.is_some_and(|(floor, h)| size::sits(floor, body, h.metres));
         match body.person.posture {
-            Posture::Sitting => Level::Low,
             Posture::Lying if sits() => Level::Low,
             Posture::Lying => Level::Lying,
             _ if lies() => Level::Lying,
             Posture::Standing => Level::Upright,
             Posture::Unknown if size.is_some_and(|s| s.standing) => Level::Upright,
             Posture::Unknown => Level::Unknown,
-            Posture::Crouching | Posture::Bending => Level::Low,
+            Posture::Sitting | Posture::Crouching | Posture::Bending => Level::Low,
         }
     }
 
@@ -223,7 +224,9 @@ impl Tracker {
                 }
             }
         }
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        // Of tracks that fit about as well the oldest, so that a second one of the same person starves.
+        let key = |p: &(f32, usize, usize)| ((p.0 / ALIKE) as i32, self.tracks[p.1].number);
+        pairs.sort_by(|a, b| key(a).cmp(&key(b)).then(a.0.total_cmp(&b.0)).then(a.2.cmp(&b.2)));
         let mut taken = vec![false; bodies.len()];
         for (_, t, b) in pairs {
             if !taken[b] && !self.tracks[t].now {
