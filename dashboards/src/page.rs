@@ -316,17 +316,17 @@ impl Ui {
         }
     }
     /// "1.0 帧/秒".
-    fn per_second(&self, rate: impl Borrow<f32>) -> String {
+    pub fn per_second(&self, rate: impl Borrow<f32>) -> String {
         self.t1("camera-per-second", "n", format!("{:.1}", rate.borrow()))
     }
     /// "0.4 秒，最慢的 0.8 秒".
-    fn lag(&self, lag: impl Borrow<(u32, u32)>) -> String {
+    pub fn lag(&self, lag: impl Borrow<(u32, u32)>) -> String {
         let seconds = |ms: u32| format!("{:.1}", f64::from(ms) / 1000.0);
         let (half, most) = *lag.borrow();
         self.t2("camera-lag-figures", ("half", seconds(half).into()), ("most", seconds(most).into()))
     }
     /// "约 5 人（4–6）", "至少 6 人".
-    fn head_count(&self, c: &Camera) -> String {
+    pub fn head_count(&self, c: &Camera) -> String {
         let (low, likely, high) = c.people;
         if c.at_least {
             return self.n("camera-at-least", u64::from(low));

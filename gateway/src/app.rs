@@ -2,8 +2,9 @@
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
 use crate::bridge;
-use crate::cameras::Pictures;
 use crate::cameras::keeper::Keeper;
+use crate::cameras::worker::Open;
+use crate::cameras::{Pictures, eyes};
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config};
 use crate::decode::mapping::Mapping;
@@ -18,6 +19,7 @@ use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::{Ack, Inbound, Stored};
+use crate::models::EyeModels;
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
 use crate::store::retained::SqliteRetained;
@@ -70,7 +72,10 @@ pub struct Running {
     /// Of the embedded broker.
     pub mqtt: Option<SocketAddr>,
     pub web: Web,
+    pub settle: eyes::Settle,
     intake: Arc<Intake>,
+    /// The watch over the cameras, and how it is stopped.
+    eyes: (JoinSet<()>, CancellationToken),
     /// Event streams that are read, and how they are stopped.
     sources: (JoinSet<()>, CancellationToken),
     shutdown: CancellationToken,
@@ -97,6 +102,11 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         tokio::task::spawn_blocking(move || Pictures::open(&settings, &data, cameras, now)).await.into_diagnostic()?
     };
     let frames = desk(&config, &handle)?;
+    let (mut eyes, eyes_stop, settle) = (JoinSet::new(), CancellationToken::new(), eyes::Settle::default());
+    if config.vision.enabled {
+        let parts = (handle.clone(), frames.clone(), pictures.clone(), clock.clone(), settle.clone());
+        eyes.spawn(watch_cameras(config.clone(), parts, eyes_stop.clone()));
+    }
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
         config::Ingest::Outside(c) => Intake::Outside(start_client(c, &handle, frames.clone(), clock.clone())?),
@@ -193,7 +203,9 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         deliveries,
         mqtt,
         web,
+        settle,
         intake,
+        eyes: (eyes, eyes_stop),
         sources: (sources, sources_stop),
         shutdown,
         tasks,
@@ -220,6 +232,8 @@ impl Running {
                 Intake::Embedded(b) => b.shutdown().await,
                 Intake::Outside(c) => c.shutdown().await,
             }
+            self.eyes.1.cancel();
+            while self.eyes.0.join_next().await.is_some() {}
             let (reply, drained) = oneshot::channel();
             if self.handle.control.send(Control::Drain { reply }).await.is_ok() {
                 let _ = drained.await;
@@ -307,6 +321,42 @@ async fn open_model(source: &Source, choice: &runtime::Choice) -> Option<Climate
             tracing::error!("rooms are not estimated: {e}");
             None
         }
+    }
+}
+
+/// Looks at the cameras of the site file as soon as there are any, until `stop`.
+async fn watch_cameras(config: Config, parts: (Handle, FrameDesk, Pictures, Clock, eyes::Settle), stop: CancellationToken) {
+    let (handle, desk, pictures, clock, settle) = parts;
+    let mut setups = pictures.live.setups();
+    tokio::select! {
+        () = stop.cancelled() => return,
+        some = setups.wait_for(|cameras| !cameras.is_empty()) => if some.is_err() { return },
+    }
+    let (open, models): (Open, String) = match EyeModels::open_safely(&config.runtime.eyes, &config.runtime.onnx).await {
+        Ok(models) => {
+            let name = models.name();
+            models.passed_over().iter().for_each(|why| tracing::warn!("{why}; {name} is used instead"));
+            (eyes::open(models), name)
+        }
+        Err(e) => {
+            // Whether the cameras are blind is judged all the same; that nobody looks at what they show is told by the engine.
+            tracing::error!("what the cameras show is not looked at: {e}");
+            let why = e.to_string();
+            (Arc::new(move || Err(why.clone())), "no models".to_owned())
+        }
+    };
+    let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
+    tracing::info!("the cameras are looked at by {workers} thread(s) with {models}");
+    let (idle, anyway_s) = (config.vision.idle, config.vision.look_anyway_s);
+    let parts = eyes::Parts { site: config.site, handle, desk, pictures, clock, open, models, workers, idle, anyway_s, settle };
+    match eyes::Eyes::start(parts) {
+        Ok(eyes) => {
+            stop.cancelled().await;
+            if let Err(e) = tokio::task::spawn_blocking(move || eyes.stop()).await {
+                tracing::error!("the watch over the cameras did not end well: {e}");
+            }
+        }
+        Err(e) => tracing::error!("the cameras are not looked at: {e}"),
     }
 }
 

@@ -1,8 +1,11 @@
 //! `tuoan doctor`: what is wrong and how to mend it. Looks, changes nothing.
+use crate::cameras::eyes;
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config, Ingest};
 use crate::estimate::check::check;
 use crate::estimate::model::{ClimateModel, Source};
+use crate::ingest::filter::Filter;
+use crate::models::EyeModels;
 use crate::store::Reader;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
@@ -60,6 +63,7 @@ pub async fn examine(file: &Path, data: Option<&Path>) -> Vec<Finding> {
     }
     port("web", config.web.listen, running, &mut out);
     model(&config, &mut out).await;
+    cameras(&config, &mut out).await;
     if !config.cameras.is_empty() {
         out.push(match crate::bridge::ffmpeg().await {
             Ok(version) => well(
@@ -170,6 +174,43 @@ async fn model(config: &Config, out: &mut Vec<Finding>) {
         },
         _ => well("model", text),
     });
+}
+
+/// The cameras that the gateway looks at, and with what: loads the models as the daemon would.
+async fn cameras(config: &Config, out: &mut Vec<Finding>) {
+    let n = config.site.cameras.len();
+    if n == 0 {
+        return;
+    }
+    let doubtful = |text: String| Finding { about: "cameras", state: State::Doubtful, text };
+    if !config.vision.enabled {
+        return out.push(doubtful(format!("{n} cameras are not looked at: [vision] enabled = false")));
+    }
+    let opened = match EyeModels::open_safely(&config.runtime.eyes, &config.runtime.onnx).await {
+        Ok(models) => tokio::task::spawn_blocking(move || models.eye().map(|_| models.name())).await.map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    let opened = opened.and_then(|loaded| loaded.map_err(|e| e.to_string()));
+    let workers = config.vision.workers.map_or_else(eyes::default_workers, usize::from);
+    out.push(match opened {
+        Ok(models) => well("cameras", format!("{n} are looked at by {workers} thread(s) with {models}")),
+        Err(e) => Finding { about: "cameras", state: State::Wrong, text: format!("what {n} cameras show is not looked at: {e}") },
+    });
+    let uncalibrated: Vec<&str> = config.site.cameras.iter().filter(|c| c.floor.is_none()).map(|c| c.device.as_str()).collect();
+    if !uncalibrated.is_empty() {
+        out.push(doubtful(format!(
+            "without a floor nobody is an adult or a child to {}: the rules about children are off there; calibrate on the camera's page",
+            uncalibrated.join(", ")
+        )));
+    }
+    if let Ingest::Outside(c) = &config.ingest {
+        let native = config.site.cameras.iter().map(|c| format!("tuoan/v1/{}/{}/frame", config.site.id, c.device));
+        let filters: Vec<Filter> = c.topics.iter().filter_map(|t| Filter::new(t).ok()).collect();
+        let unheard: Vec<String> = native.filter(|t| !filters.iter().any(|f| f.matches(t))).collect();
+        if !unheard.is_empty() && config.vision.topics.is_empty() {
+            out.push(doubtful(format!("[client] topics holds none of {}: add where the cameras publish", unheard.join(", "))));
+        }
+    }
 }
 
 fn port(about: &'static str, address: SocketAddr, running: bool, out: &mut Vec<Finding>) {

@@ -20,4 +20,5 @@ pub mod pipeline;
 pub mod replay;
 pub use tuoan_vision::runtime;
 pub mod store;
+pub mod vision_files;
 pub mod web;

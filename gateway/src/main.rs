@@ -8,8 +8,9 @@ use tuoan::clock::Clock;
 use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
+use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay};
+use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -44,6 +45,26 @@ enum Command {
         /// Folder for the results: the same relative paths, with `anomaly_score` from 0 to 1; 0.5 is an alarm, expected once a week.
         #[arg(long)]
         output: PathBuf,
+    },
+    /// What is seen on pictures and videos: people, how they hold themselves, faces, and whether the picture can be trusted.
+    ///
+    /// Read are jpg, png, gif, and H.264 in mp4, m4v or mov; of a folder all of these in it, by name. The exit code is 1 when a file could not be read;
+    /// the others are looked at all the same.
+    Vision {
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// One JSON object a frame instead of text; places are in pixels.
+        #[arg(long)]
+        json: bool,
+        /// Frames a second taken from GIFs and videos, instead of all.
+        #[arg(long, value_parser = fps)]
+        fps: Option<f64>,
+        /// Folder for the pictures with what was seen drawn on them, all faces covered.
+        #[arg(long, value_name = "DIR")]
+        overlay: Option<PathBuf>,
+        /// ONNX Runtime's shared library, or "embedded". Without it, as the daemon would choose.
+        #[arg(long, value_name = "FILE")]
+        onnxruntime: Option<PathBuf>,
     },
     /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
     Replay(replay::cli::ReplayArgs),
@@ -203,6 +224,10 @@ fn execute(command: Command) -> Result<ExitCode> {
             println!("{} series, {} samples, {} alarms", done.series, done.samples, done.alarms);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Vision { paths, json, fps, overlay, onnxruntime } => {
+            let options = vision_files::Options { paths, json, fps, overlay, runtime: models::choice(onnxruntime, Choice::Find) };
+            vision(&options)
+        }
         Command::Replay(args) => replay::cli::replay(&args),
         Command::CameraBridge(args) => bridge::cli::main(args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
@@ -281,6 +306,24 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Model(Model::Check(args)) => models::check::run(args),
         Command::Runtime(args) => models::report::run(&args),
     }
+}
+
+fn fps(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(fps) if fps > 0.0 && f64::is_finite(fps) => Ok(fps),
+        _ => Err("a number above 0 is needed".to_owned()),
+    }
+}
+
+fn vision(options: &vision_files::Options) -> Result<ExitCode> {
+    let mut out = std::io::LineWriter::new(std::io::stdout().lock());
+    let done = match vision_files::run(options, &mut out, &mut std::io::stderr().lock()) {
+        // `tuoan vision DIR | head` has seen enough.
+        Err(vision_files::Error::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        done => done.map_err(|e| miette!("{e}"))?,
+    };
+    eprintln!("{} frames, {} people, {} files broken", done.frames, done.people, done.broken);
+    Ok(code(done.broken == 0))
 }
 
 fn decode(file: &Path, json: bool, mappings: Option<&Path>) -> Result<ExitCode> {

@@ -85,7 +85,7 @@ area-save = Save areas
 floor-how = How to calibrate
 floor-walked = An adult walks
 floor-rectangle = Four points on the floor
-floor-walked-help = Let an adult of known height stand near, far, left and right. Each time pause the picture, tap where the feet touch the floor, then the top of the head.
+floor-walked-help = Let an adult of known height stand near, far, left and right. Each time tap where the feet touch the floor (the picture stops), then the top of the head.
 floor-rectangle-help = Find a rectangle on the floor (a mat), tap its four corners in turn, and measure its sides and the camera's height.
 floor-height = Height of that adult (cm)
 floor-width = First side (cm)
@@ -126,6 +126,7 @@ pictures-ask = Open the originals
 pictures-ask-help = Originals are not blurred. Open them only where it is needed to find out what happened. It lasts 10 minutes and becomes part of the record.
 pictures-ask-button = Open for 10 minutes
 pictures-original = Originals, not blurred
+pictures-after = An orange frame: after the incident began.
 pictures-link = { $n } originals (leave needed)
 stills-help = What the cameras showed; faces are blurred.
 

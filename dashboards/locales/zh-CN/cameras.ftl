@@ -85,7 +85,7 @@ area-save = 保存区域
 floor-how = 怎么标定
 floor-walked = 让一位大人走几步
 floor-rectangle = 量地面四点
-floor-walked-help = 请一位知道身高的大人，在近处、远处、左边、右边各站一次。每次先“暂停画面”，点脚着地处，再点头顶。
+floor-walked-help = 请一位知道身高的大人，在近处、远处、左边、右边各站一次。每次点脚着地处（画面会停住），再点头顶。
 floor-rectangle-help = 在地面找一个长方形（例如地垫），沿边依次点四个角，再量出两边长和摄像头高度。
 floor-height = 这位大人的身高（厘米）
 floor-width = 第一条边（厘米）
@@ -126,6 +126,7 @@ pictures-ask = 打开原始画面
 pictures-ask-help = 原始画面没有打码。只有查清这件事确有需要时才打开，可看 10 分钟，会写进事件记录。
 pictures-ask-button = 打开 10 分钟
 pictures-original = 原始画面，未打码
+pictures-after = 橙色边框的是事件开始之后的画面。
 pictures-link = 原始画面 { $n } 张（需授权）
 stills-help = 事发时的画面，人脸已打码。
 

@@ -228,3 +228,34 @@ async fn the_actor_is_remembered_and_bounded() {
     assert!(name.len() <= ACTOR && name.starts_with("王老"));
     assert_eq!(visitor(&session).actor, Some(name));
 }
+
+#[tokio::test]
+async fn a_password_asked_again_is_the_login_s_or_one_of_its_own_and_guesses_are_counted() {
+    let site = site();
+    let stranger = Visitor { session: None, ..visitor() };
+    site.door.set_password("correct horse").await.unwrap();
+    assert_eq!(site.door.confirm(&stranger, "correct horse", None).await, Err(Refusal::Wrong), "without a session nothing is confirmed");
+    let known = visitor();
+    assert_eq!(site.door.confirm(&known, "correct horse", None).await, Ok(()));
+    assert_eq!(site.door.confirm(&known, "correct horse", Some("another")).await, Err(Refusal::Wrong));
+    assert_eq!(site.door.confirm(&known, "another", Some("another")).await, Ok(()));
+    assert_eq!(site.door.confirm(&known, &"x".repeat(300), None).await, Err(Refusal::Wrong));
+    let mut locked = false;
+    for _ in 0..50 {
+        locked |= matches!(site.door.confirm(&known, "guess", Some("another")).await, Err(Refusal::Locked(_)));
+    }
+    assert!(locked);
+}
+
+fn visitor() -> Visitor {
+    Visitor {
+        lang: crate::lang::Lang::Zh,
+        theme: crate::lang::Theme::Auto,
+        address: IpAddr::from([192, 168, 1, 9]),
+        path: "/".into(),
+        csrf: String::new(),
+        actor: None,
+        session: Some(Session { hash: "h".into(), expires: i64::MAX, actor: None }),
+        cookies: Vec::new(),
+    }
+}

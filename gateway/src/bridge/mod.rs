@@ -11,7 +11,7 @@
 //! | `outlet.rs` | frames and presence to the desk or a broker, newest wins |
 //! | `cli.rs` | the command |
 //!
-//! Why decoding is another process's: `docs/decisions/0012-camera-bridge.md`.
+//! Why decoding is another process's: `docs/decisions/0009-camera-bridge.md`.
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use std::path::{Path, PathBuf};

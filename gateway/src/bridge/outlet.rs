@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::ingest::client::backoff::Backoff;
 use crate::ingest::client::{ClientConfig, ClientError, options};
+use crate::ingest::frames::Arrival;
 use crate::ingest::{Ack, FrameDesk, Inbound, InboundSender};
 use bytes::Bytes;
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, LastWill, NetworkOptions, Packet, PublishOptions, QoS};
@@ -178,7 +179,7 @@ impl Outlet {
         let Some(payload) = self.voice.frame(self.seq, jpeg) else { return };
         match &self.to {
             To::Gateway { desk, clock, .. } => {
-                if let Err(reason) = desk.put(&self.voice.topic(TopicKind::Frame), payload, clock.utc_ms()) {
+                if let Err(reason) = desk.put(&self.voice.topic(TopicKind::Frame), payload, Arrival::now(clock, false)) {
                     tracing::debug!(%reason, "frame refused");
                 }
             }
@@ -316,6 +317,7 @@ async fn publish(client: AsyncClient, shared: Arc<Shared>, closing: Cancellation
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::frames::Watch;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -334,16 +336,20 @@ mod tests {
 
     #[tokio::test]
     async fn in_the_gateway_a_frame_lies_on_the_desk_and_presence_goes_into_the_log() {
-        let desk = FrameDesk::with_pictures(1000);
+        let cameras = [voice().device].into();
+        let desk = FrameDesk::watching(Watch { cameras, ..Watch::default() });
         let (inbound, mut log) = tokio::sync::mpsc::channel(4);
         let mut outlet = Outlet::gateway(voice(), desk.clone(), inbound, Clock::manual(5));
         outlet.say(state(Presence::Online, None)).await;
         outlet.say(state(Presence::Online, None)).await;
-        outlet.frame(&jpeg(1));
-        outlet.frame(&jpeg(2));
-        let frame = desk.take(&"cam-1".parse().unwrap()).unwrap();
+        let bytes = Bytes::from_static(include_bytes!("../../tests/fixtures/bridge/picture.jpg"));
+        let picture = Jpeg { bytes: bytes.clone(), width: 64, height: 48, began_ms: 1_700_000_000_000 };
+        outlet.frame(&picture);
+        outlet.frame(&picture);
+        let [frame] = desk.take_all().try_into().unwrap();
         let header = frame.header.unwrap();
-        assert_eq!((header.seq, header.width, header.height, header.time), (2, 4, 2, DeviceTime::Unix(1_700_000_000_000)));
+        assert_eq!((header.seq, header.width, header.height, header.time), (2, 64, 48, DeviceTime::Unix(1_700_000_000_000)));
+        assert_eq!(frame.jpeg, bytes);
         outlet.say(state(Presence::Offline, Some("stalled"))).await;
         outlet.close().await;
         let mut said = Vec::new();

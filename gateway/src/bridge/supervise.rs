@@ -87,8 +87,11 @@ impl<'c> Session<'c> {
                 return Err(self.end());
             }
             tokio::select! {
-                // Words first: they tell what the pictures are.
+                // The deadline first, which a flood of noise must not keep from its turn; then words: they tell what the pictures are.
                 biased;
+                () = tokio::time::sleep_until(self.deadline) => {
+                    return Err(Cause::Stalled(if self.seen.frames == 0 { self.first } else { self.camera.patience() }));
+                }
                 got = self.decoder.words.read(&mut text), if !self.ended.1 => {
                     let n = got.unwrap_or(0);
                     self.ended.1 = n == 0;
@@ -101,9 +104,6 @@ impl<'c> Session<'c> {
                     self.ended.0 = n == 0;
                     self.ready.extend(self.splitter.push(self.buffer.get(..n).unwrap_or_default(), clock.utc_ms()));
                     self.seen.broken = self.splitter.broken();
-                }
-                () = tokio::time::sleep_until(self.deadline) => {
-                    return Err(Cause::Stalled(if self.seen.frames == 0 { self.first } else { self.camera.patience() }));
                 }
             }
         }
@@ -301,5 +301,124 @@ impl Hardware {
             self.codec = Some(codec.to_owned());
         }
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::camera::{Login, Profile};
+    use crate::bridge::outlet::Voice;
+    use crate::config::Secret;
+    use crate::ingest::{FrameDesk, Inbound};
+    use tokio::sync::mpsc;
+    use tuoan_protocol::{Status, Wire};
+
+    struct Bench {
+        desk: FrameDesk,
+        log: mpsc::Receiver<Inbound>,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    fn program() -> PathBuf {
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bridge/ffmpeg"))
+    }
+
+    fn camera(behaviour: &str, decode: Decode) -> Camera {
+        Camera {
+            id: "cam-1".parse().unwrap(),
+            source: Source::Url(StreamUrl::new(&format!("rtsp://10.0.0.1/{behaviour}")).unwrap()),
+            login: Some(Login { user: "viewer".into(), password: Secret::new("hunter 2") }),
+            profile: Profile::Smallest,
+            fps: 10.0,
+            width: 512,
+            decode,
+            stall: Duration::from_millis(400),
+        }
+    }
+
+    /// A camera's task with a program that behaves as the stream's path says (`tests/fixtures/bridge/ffmpeg`).
+    fn bench(behaviour: &str, decode: Decode) -> Bench {
+        let camera = camera(behaviour, decode);
+        let (desk, metrics, stop) = (FrameDesk::new(), Arc::new(Metrics::new()), CancellationToken::new());
+        let (inbound, log) = mpsc::channel(64);
+        let voice = Voice::new("site-1".parse().unwrap(), camera.id.clone());
+        let task = Task {
+            camera,
+            program: program(),
+            launcher: Launcher::plain(),
+            outlet: Outlet::gateway(voice, desk.clone(), inbound, Clock::System),
+            metrics: Arc::clone(&metrics),
+            clock: Clock::System,
+        };
+        let task = tokio::spawn(task.run(stop.clone()));
+        Bench { desk, log, metrics, stop, task }
+    }
+
+    impl Bench {
+        /// The next that is said of the camera, and why.
+        async fn said(&mut self) -> (Presence, Option<String>) {
+            let m = tokio::time::timeout(Duration::from_secs(60), self.log.recv()).await.expect("nothing was said").unwrap();
+            let status = Status::from_bytes(&m.payload).unwrap();
+            (status.presence, status.reason.map(|r| r.as_str().to_owned()))
+        }
+        fn failed(&self, cause: &str) -> bool {
+            self.metrics.render().contains(&format!("tuoan_bridge_failures_total{{source=\"cam-1\",cause=\"{cause}\"}}"))
+        }
+        async fn stop(self) {
+            self.stop.cancel();
+            tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("it does not stop").unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn hardware_that_needs_the_codec_is_tried_once_it_is_known_and_given_up_when_it_fails() {
+        let mut b = bench("plays", Decode::V4l2m2m);
+        // Software to learn the codec, the hardware, and software again: nothing of that is a camera that is offline.
+        assert_eq!(b.said().await, (Presence::Online, None));
+        assert!(b.failed("hardware") && !b.failed("ended"), "{}", b.metrics.render());
+        // The first frame follows the word at once.
+        while b.desk.counts().accepted == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let [camera] = b.desk.cameras().try_into().unwrap();
+        assert_eq!((camera.width, camera.height, camera.header.unwrap().size), (64, 48, 696));
+        b.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_decoder_that_falls_silent_is_ended_though_it_does_not_listen() {
+        let mut b = bench("deaf", Decode::Software);
+        for _ in 0..2 {
+            assert_eq!(b.said().await, (Presence::Online, None));
+            assert_eq!(b.said().await, (Presence::Offline, Some("stalled".into())));
+        }
+        b.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_noise_is_read_and_stopped() {
+        let camera = camera("floods", Decode::Software);
+        let Source::Url(url) = &camera.source else { panic!() };
+        let ffmpeg = Ffmpeg::find(&program()).await.unwrap();
+        let decoder = Launcher::plain().start(&ffmpeg, &camera, url, Decode::Software, None).await.unwrap();
+        let first = Duration::from_millis(700);
+        let mut session = Session::new(decoder, &camera, first);
+        assert_eq!(session.next(&Clock::System).await, Err(Cause::Stalled(first)));
+        assert!(session.close().await.broken > 0);
+    }
+
+    #[tokio::test]
+    async fn what_ffmpeg_says_is_shown_without_the_password() {
+        let mut b = bench("tells", Decode::Software);
+        assert_eq!(b.said().await, (Presence::Offline, Some("other".into())));
+        b.stop().await;
+        let camera = Login { user: "viewer".into(), password: Secret::new("hunter 2") };
+        let url = StreamUrl::new("rtsp://10.0.0.1/tells").unwrap().with(Some(&camera));
+        let line = format!("[error] Surprise at 'file '{}''", url.reveal());
+        assert!(url.reveal().contains("hunter%202"));
+        assert_eq!(redact(&line, Some(&camera)), "Surprise at 'file 'rtsp://10.0.0.1/tells''");
     }
 }

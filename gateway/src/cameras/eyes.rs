@@ -1,20 +1,24 @@
 //! The thread of the watch, and the models that its workers use.
 use super::Pictures;
+use super::attention::Task;
 use super::watch::{Now, Watch};
 use super::worker::{Crew, Look, Open, threads};
 use crate::clock::Clock;
+use crate::config::MAX_WORKERS;
 use crate::engine::site::Site;
 use crate::engine::{DeviceInfo, VISION_HEARTBEAT_MS};
 use crate::ingest::frames::FrameDesk;
+use crate::models::EyeModels;
 use crate::pipeline::Handle;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
-use tuoan_vision::eye::{Effort, Eye};
+use tokio::sync::oneshot;
+use tuoan_vision::eye::Eye;
 use tuoan_vision::picture::Picture;
-use tuoan_vision::sight::{Face, Sight};
+use tuoan_vision::sight::Sight;
 
 /// The watch turns at least this often.
 const TURN_MS: i64 = 1_000;
@@ -40,6 +44,44 @@ pub struct Parts {
     pub workers: usize,
     /// Run the models under SCHED_IDLE. Only the benchmark says no.
     pub idle: bool,
+    /// A still picture is looked at so often, in seconds.
+    pub anyway_s: u16,
+    pub settle: Settle,
+}
+
+/// One less than the machine has cores: the alarms' way is never without one.
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, usize::from(MAX_WORKERS))
+}
+
+/// For who sets the clock himself: tells when everything that has come by now is seen and told to the engine.
+#[derive(Clone, Default)]
+pub struct Settle(Arc<Mutex<Asked>>);
+
+#[derive(Default)]
+struct Asked {
+    by: Vec<oneshot::Sender<()>>,
+    eyes: Option<Thread>,
+}
+
+impl Settle {
+    /// Waits for it; for ever, if no camera is watched.
+    pub async fn settled(&self) {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.by.push(tell);
+            asked.eyes.iter().for_each(Thread::unpark);
+        }
+        let _ = told.await;
+    }
+    fn tell(&self) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.eyes = Some(std::thread::current());
+        for by in asked.by.drain(..) {
+            let _ = by.send(());
+        }
+    }
 }
 
 /// The running eyes.
@@ -92,7 +134,7 @@ fn run(parts: &Parts, stop: &AtomicBool) {
     setups.mark_unchanged();
     let mut site = site.clone();
     site.cameras = setups.borrow().as_ref().clone();
-    let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, kept.as_deref());
+    let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, parts.anyway_s, kept.as_deref());
     desk.watch(watch.devices());
     desk.wake(std::thread::current());
     introduce(parts, &watch);
@@ -124,6 +166,9 @@ fn run(parts: &Parts, stop: &AtomicBool) {
                 handle.metrics.observations_untaken.inc();
             }
         }
+        if watch.is_idle() && turned == now().steady_ms && desk.is_empty() {
+            parts.settle.tell();
+        }
         let rest = TURN_MS.saturating_sub(now().steady_ms.saturating_sub(turned)).clamp(1, TURN_MS);
         std::thread::park_timeout(Duration::from_millis(u64::try_from(rest).unwrap_or(1)));
     }
@@ -154,10 +199,22 @@ fn introduce(parts: &Parts, watch: &Watch) {
 
 /// The real models.
 impl Look for Eye {
-    fn look(&mut self, picture: &Picture) -> Result<Sight, String> {
-        Eye::look(self, picture, Effort::Live).map_err(|e| e.to_string())
+    fn look(&mut self, picture: &Picture, task: Task) -> Result<Sight, String> {
+        let mut sight = Eye::look(self, picture, task.effort).map_err(|e| e.to_string())?;
+        if task.things {
+            sight.things = self.things(picture).map_err(|e| e.to_string())?;
+        }
+        if task.faces {
+            sight.faces = self.faces(picture).map_err(|e| e.to_string())?;
+        }
+        Ok(sight)
     }
-    fn faces(&mut self, picture: &Picture) -> Result<Vec<Face>, String> {
-        Eye::faces(self, picture).map_err(|e| e.to_string())
-    }
+}
+
+/// Each worker loads the models for itself.
+pub fn open(models: EyeModels) -> Open {
+    Arc::new(move || match models.eye() {
+        Ok(eye) => Ok(Box::new(eye)),
+        Err(e) => Err(e.to_string()),
+    })
 }

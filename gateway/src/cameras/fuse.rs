@@ -293,7 +293,7 @@ fn answer(sign: Sign, here: &[(bool, Option<&ZoneSight>)]) -> Option<Answer> {
         match sign {
             Sign::Unattended if seen().any(|s| s.adults.is_some_and(|a| a.likely > 0)) => return Some(Answer::No),
             // Someone whose age another camera cannot tell may be the carer.
-            Sign::Unattended if any(Answer::Yes) && seen().any(|s| s.adults.is_none() && s.people.high > 0) => {
+            Sign::Unattended if any(Answer::Yes) && seen().any(|s| by(s) != Some(Answer::Yes) && may_be_adult(s)) => {
                 return Some(Answer::CannotTell);
             }
             // Seen by one is seen.
@@ -311,6 +311,10 @@ fn answer(sign: Sign, here: &[(bool, Option<&ZoneSight>)]) -> Option<Answer> {
         return Some(Answer::CannotTell);
     }
     told.then_some(Answer::No)
+}
+
+fn may_be_adult(s: &ZoneSight) -> bool {
+    s.adults.unwrap_or(s.people).high > 0
 }
 
 #[cfg(test)]

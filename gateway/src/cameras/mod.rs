@@ -5,6 +5,7 @@
 //! | [`watch`] | the watch over all cameras: frames in, what is seen out; pure but for the pictures it keeps |
 //! | [`eyes`] | its thread, and the models |
 //! | [`fuse`] | what the cameras of a zone show together -> the engine's inputs |
+//! | [`attention`] | how hard a frame is looked at |
 //! | [`gate`] | which frames are worth a look |
 //! | [`schedule`] | whose frame is looked at next, and whether the models keep up |
 //! | [`worker`] | the threads that run the models, and who watches over them |
@@ -16,6 +17,7 @@
 //! | [`keeper`] | follows the incident log: what is kept, and what is deleted |
 //! | [`access`] | leave to see pictures, recorded before it is given |
 pub mod access;
+pub mod attention;
 pub mod evidence;
 pub mod eyes;
 pub mod fuse;

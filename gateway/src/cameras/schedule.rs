@@ -67,6 +67,7 @@ impl<T> Schedule<T> {
 pub struct Load {
     /// Five seconds each, the oldest first: frames that should be looked at, and looks.
     slices: VecDeque<(i64, u32, u32)>,
+    newest_ms: i64,
     overloaded: bool,
 }
 
@@ -79,6 +80,7 @@ impl Load {
     /// So many frames were let through, and so many looks came to their end, since the last call.
     pub fn add(&mut self, at_ms: i64, wanted: u32, looked: u32) {
         let slice = at_ms.div_euclid(SLICE_MS);
+        self.newest_ms = at_ms;
         match self.slices.back_mut() {
             Some((of, w, l)) if *of == slice => (*w, *l) = (w.saturating_add(wanted), l.saturating_add(looked)),
             _ => self.slices.push_back((slice, wanted, looked)),
@@ -99,8 +101,8 @@ impl Load {
     /// Frames a second that should be looked at and are, when that is too few.
     pub fn overload(&self) -> Option<(f32, f32)> {
         let (wanted, looked) = self.sums();
-        let (from, to) = (self.slices.front()?.0, self.slices.back()?.0);
-        let seconds = (to.saturating_sub(from) + 1) as f32 * SLICE_MS as f32 / 1000.0;
+        let from_ms = self.slices.front()?.0.saturating_mul(SLICE_MS);
+        let seconds = (self.newest_ms.saturating_sub(from_ms).max(1000)) as f32 / 1000.0;
         self.overloaded.then_some((wanted as f32 / seconds, looked as f32 / seconds))
     }
 }

@@ -4,6 +4,7 @@
 //! What must hold: blindness is judged on every frame, however busy the models are; a camera whose frames are not looked at stops counting as seeing,
 //! by [`Fusion`]'s patience; whatever a frame, a model or a disk does, the next frame is dealt with.
 use super::Pictures;
+use super::attention::{Attention, Circumstances};
 use super::fuse::{self, Fusion};
 use super::gate::Gate;
 use super::live::{Drawn, Overload, Report, Shot};
@@ -28,7 +29,7 @@ use tuoan_vision::blur::{Blurred, Veil};
 use tuoan_vision::integrity::{Blindness, Context, FrameFacts, Integrity, Reference, Rgb, Wanted};
 use tuoan_vision::picture::{Limits, Picture};
 use tuoan_vision::scene::{Answer, Scene, ZoneFacts, ZoneSight};
-use tuoan_vision::setup;
+use tuoan_vision::setup::{self, AreaKind};
 use tuoan_vision::sight::Sight;
 
 /// Longest side of a picture that the models look at. They see at most 512 pixels of a part of it; more would only cost memory while it waits.
@@ -63,7 +64,10 @@ struct Camera {
     integrity: Integrity,
     /// `None`: its set-up cannot be used, which has been said.
     scene: Option<Scene>,
+    /// The zones that it shows.
+    zones: BTreeSet<String>,
     gate: Gate,
+    attention: Attention,
     veil: Veil,
     context: Context,
     looking: Option<Waiting>,
@@ -86,6 +90,8 @@ pub struct Watch {
     crew: Crew,
     fusion: Fusion,
     load: Load,
+    /// A still picture is looked at so often, in seconds.
+    anyway_s: u16,
     said_ms: Option<i64>,
     pictures: Pictures,
     metrics: Arc<Metrics>,
@@ -98,7 +104,7 @@ const EPOCH: usize = 1 << 16;
 
 impl Watch {
     /// `views`: what [`Watch::views`] gave in an earlier run.
-    pub fn new(site: Site, pictures: Pictures, metrics: Arc<Metrics>, crew: Crew, views: Option<&[u8]>) -> Watch {
+    pub fn new(site: Site, pictures: Pictures, metrics: Arc<Metrics>, crew: Crew, anyway_s: u16, views: Option<&[u8]>) -> Watch {
         let mut watch = Watch {
             cameras: Vec::new(),
             epoch: 0,
@@ -108,6 +114,7 @@ impl Watch {
             crew,
             fusion: Fusion::new(&site),
             load: Load::default(),
+            anyway_s,
             said_ms: None,
             pictures,
             metrics,
@@ -135,18 +142,29 @@ impl Watch {
                 let zone = self.site.devices.iter().find(|d| d.id == device).map(|d| d.zone.to_string()).unwrap_or_default();
                 Scene::new(setup, &zone).map_err(|e| tracing::error!("what this camera shows is not judged: {e}")).ok()
             };
+            let zones = || self.site.zones_of(setup).map(|z| z.id.to_string()).collect();
             let camera = match before.remove(&device) {
                 Some(old) if old.setup == *setup => Camera { looking: None, ..old },
                 Some(old) if old.setup.rate == setup.rate => {
                     let scene = scene();
-                    Camera { setup: setup.clone(), scene, gate: Gate::default(), looking: None, seen: Vec::new(), ..old }
+                    Camera {
+                        setup: setup.clone(),
+                        scene,
+                        zones: zones(),
+                        gate: Gate::new(self.anyway_s),
+                        looking: None,
+                        seen: Vec::new(),
+                        ..old
+                    }
                 }
                 _ => Camera {
                     integrity: Integrity::new(wanted(setup)),
                     scene: scene(),
+                    zones: zones(),
                     device,
                     setup: setup.clone(),
-                    gate: Gate::default(),
+                    gate: Gate::new(self.anyway_s),
+                    attention: Attention::default(),
                     veil: Veil::default(),
                     context: Context { care_hours: true, nap: false },
                     looking: None,
@@ -161,6 +179,11 @@ impl Watch {
         self.epoch += EPOCH;
         self.schedule = Schedule::new(self.cameras.len());
         self.fusion = Fusion::new(&self.site);
+    }
+
+    /// No frame waits for the models or is being looked at.
+    pub fn is_idle(&self) -> bool {
+        (0..self.cameras.len()).all(|camera| self.schedule.is_idle(camera))
     }
 
     /// The devices that are watched.
@@ -185,7 +208,7 @@ impl Watch {
         let picture = picture.map_err(FrameRefused::Undecodable)?;
         let device = &frame.device;
         self.pictures.ring.put(device, Original { received_at_ms: frame.received_at_ms, jpeg: frame.jpeg.clone() });
-        let wanted = self.wants_picture(device, now);
+        let wanted = shown(&self.pictures, device, now);
         let Some(camera) = self.cameras.get_mut(index) else { return Ok(()) };
 
         let watch = Stopwatch::start();
@@ -253,6 +276,7 @@ impl Watch {
         }
         let sign = camera.seen.iter().flat_map(|z| z.signs.values()).any(|a| *a == Answer::Yes);
         camera.gate.looked(sign);
+        camera.attention.looked(sight.people.len());
         self.fusion.see(&camera.device, looked.steady_ms, camera.seen.clone());
         let lag_ms = lag(now, looked.steady_ms);
         let report = camera.report(looked.received_at_ms, lag_ms, true, now);
@@ -356,21 +380,22 @@ impl Watch {
     fn dispatch(&mut self, now: Now) {
         while self.crew.has_idle() {
             let Some((index, waiting)) = self.schedule.next() else { return };
-            let Some(device) = self.cameras.get(index).map(|c| c.device.clone()) else { return };
-            let faces = self.wants_picture(&device, now);
-            if self.crew.hand(now.steady_ms, self.epoch + index, Arc::clone(&waiting.picture), faces).is_err() {
+            let overloaded = self.load.overload().is_some();
+            let Some(camera) = self.cameras.get_mut(index) else { return };
+            let now_there = Circumstances {
+                escape: camera.shows(AreaKind::Escape),
+                napping: camera.shows(AreaKind::Bed) && self.facts.iter().any(|f| f.nap && camera.zones.contains(&f.zone)),
+                overloaded,
+                shown: shown(&self.pictures, &camera.device, now),
+            };
+            let task = camera.attention.task(waiting.steady_ms, now_there);
+            if self.crew.hand(now.steady_ms, self.epoch + index, Arc::clone(&waiting.picture), task).is_err() {
                 // The last free thread had ended. Its frame is given up; the next is not far.
                 self.schedule.done(index);
                 return;
             }
-            if let Some(camera) = self.cameras.get_mut(index) {
-                camera.looking = Some(waiting);
-            }
+            camera.looking = Some(waiting);
         }
-    }
-
-    fn wants_picture(&self, device: &DeviceId, now: Now) -> bool {
-        self.pictures.live.watched(device, now.steady_ms) || self.pictures.still_asked(device, now.utc_ms)
     }
 
     fn spent(&self, stage: &'static str, time: Duration) {
@@ -387,6 +412,10 @@ impl Watch {
 }
 
 impl Camera {
+    fn shows(&self, kind: AreaKind) -> bool {
+        self.setup.areas.iter().any(|a| a.kind == kind)
+    }
+
     fn report(&self, received_at_ms: i64, lag_ms: u32, looked: bool, now: Now) -> Report {
         let own = self.seen.iter().max_by_key(|z| z.people.likely);
         let people = own.map(|z| (z.people.low, z.people.likely, z.people.high)).unwrap_or_default();
@@ -420,6 +449,11 @@ fn name(kind: Blindness) -> &'static str {
 
 fn wanted(setup: &setup::Camera) -> Wanted {
     Wanted { frames_per_10s: setup.rate, ..Wanted::default() }
+}
+
+/// Whether somebody will see the next picture of that camera.
+fn shown(pictures: &Pictures, device: &DeviceId, now: Now) -> bool {
+    pictures.live.watched(device, now.steady_ms) || pictures.still_asked(device, now.utc_ms)
 }
 
 fn lag(now: Now, steady_ms: i64) -> u32 {

@@ -1,10 +1,11 @@
 //! The threads that run the models, and who watches over them.
 //!
-//! They run under SCHED_IDLE: whatever else the box has to do, an alarm above all, comes first (docs/decisions/0009-cameras-beside-alarms.md). They
+//! They run under SCHED_IDLE: whatever else the box has to do, an alarm above all, comes first (docs/decisions/0010-cameras-beside-alarms.md). They
 //! hold no lock that another part waits for: a job comes by a channel of the thread's own, its answer goes by a channel.
 //!
 //! What must hold: a look that panics costs that look, and the models are loaded anew; one that hangs is given up after [`STUCK_MS`] and another
 //! thread takes its place; when none is left that works, that is said, and the cameras count as not seeing.
+use super::attention::Task;
 use crate::clock::Stopwatch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -14,7 +15,7 @@ use thread_priority::{
     thread_schedule_policy,
 };
 use tuoan_vision::picture::Picture;
-use tuoan_vision::sight::{Face, Sight};
+use tuoan_vision::sight::Sight;
 
 /// No look takes so long, even on a busy box.
 pub const STUCK_MS: i64 = 60_000;
@@ -25,12 +26,11 @@ const MAX_STUCK: usize = 4;
 
 /// The models as a worker uses them.
 pub trait Look {
+    /// What the picture shows of all that the task asks for.
+    ///
     /// # Errors
     /// A model fails to run.
-    fn look(&mut self, picture: &Picture) -> Result<Sight, String>;
-    /// # Errors
-    /// The model fails to run.
-    fn faces(&mut self, picture: &Picture) -> Result<Vec<Face>, String>;
+    fn look(&mut self, picture: &Picture, task: Task) -> Result<Sight, String>;
 }
 
 /// Loads the models; each worker has its own.
@@ -41,8 +41,7 @@ pub type Open = Arc<dyn Fn() -> Result<Box<dyn Look>, String> + Send + Sync>;
 pub struct Job {
     pub ticket: u64,
     pub picture: Arc<Picture>,
-    /// Faces are looked for, too: somebody watches, so they must be covered.
-    pub faces: bool,
+    pub task: Task,
 }
 
 /// What came of it.
@@ -152,9 +151,9 @@ impl Crew {
     }
 
     /// Hands a look to somebody who is free. `Err` gives it back: nobody is.
-    pub fn hand(&mut self, now_ms: i64, camera: usize, picture: Arc<Picture>, faces: bool) -> Result<(), Arc<Picture>> {
+    pub fn hand(&mut self, now_ms: i64, camera: usize, picture: Arc<Picture>, task: Task) -> Result<(), Arc<Picture>> {
         self.tickets += 1;
-        let mut job = Job { ticket: self.tickets, picture, faces };
+        let mut job = Job { ticket: self.tickets, picture, task };
         for seat in self.seats.iter_mut().filter(|s| matches!(s.state, State::Idle)) {
             let ticket = job.ticket;
             match seat.jobs.as_ref().map(|jobs| jobs.send(job.clone())) {
@@ -282,7 +281,7 @@ fn work(open: &Open, jobs: &mpsc::Receiver<Job>, say: &dyn Fn(Word)) {
         loop {
             let Ok(job) = jobs.recv() else { return say(Word::Ended) };
             let watch = Stopwatch::start();
-            let looked = catch_unwind(AssertUnwindSafe(|| look(eye.as_mut(), &job)));
+            let looked = catch_unwind(AssertUnwindSafe(|| eye.look(&job.picture, job.task)));
             let (sight, broken) = match looked {
                 Ok(sight) => (sight, false),
                 Err(_) => (Err("a model panicked".to_owned()), true),
@@ -300,14 +299,6 @@ fn work(open: &Open, jobs: &mpsc::Receiver<Job>, say: &dyn Fn(Word)) {
     }
 }
 
-fn look(eye: &mut dyn Look, job: &Job) -> Result<Sight, String> {
-    let mut sight = eye.look(&job.picture)?;
-    if job.faces {
-        sight.faces = eye.faces(&job.picture)?;
-    }
-    Ok(sight)
-}
-
 /// SCHED_IDLE for the calling thread; no privilege is needed for that.
 fn yield_to_all() {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
@@ -323,6 +314,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
     use std::sync::Mutex;
+    use tuoan_vision::eye::Effort;
+    use tuoan_vision::sight::Face;
 
     type Jobs = Arc<Mutex<BTreeMap<u64, mpsc::Receiver<Job>>>>;
 
@@ -337,6 +330,8 @@ mod tests {
         });
         (Crew::new(seats, start), jobs)
     }
+
+    const TASK: Task = Task { effort: Effort::Live, things: false, faces: false };
 
     fn picture() -> Arc<Picture> {
         Arc::new(Picture::plain(32, 32, [9; 3]))
@@ -353,13 +348,13 @@ mod tests {
     #[test]
     fn a_look_goes_to_who_is_free_and_its_answer_to_its_camera() {
         let (mut crew, jobs) = crew(2);
-        assert!(crew.hand(0, 7, picture(), false).is_err(), "the models are still loading");
+        assert!(crew.hand(0, 7, picture(), TASK).is_err(), "the models are still loading");
         assert_eq!(crew.heard(0, says(1, 2, Word::Ready)), None);
         assert!(crew.has_idle() && crew.able() == 1);
-        crew.hand(0, 7, picture(), true).unwrap();
-        assert!(!crew.has_idle() && crew.hand(0, 8, picture(), false).is_err());
+        crew.hand(0, 7, picture(), Task { faces: true, ..TASK }).unwrap();
+        assert!(!crew.has_idle() && crew.hand(0, 8, picture(), TASK).is_err());
         let job = jobs.lock().unwrap()[&2].try_recv().unwrap();
-        assert!(job.faces);
+        assert!(job.task.faces);
         assert_eq!(crew.heard(5, says(1, 2, done(job.ticket + 1))), None, "no such look");
         let over = crew.heard(5, says(1, 2, done(job.ticket))).unwrap();
         assert!(over.camera == 7 && over.sight.is_ok() && crew.has_idle());
@@ -370,14 +365,14 @@ mod tests {
     fn a_look_that_hangs_is_given_up_and_its_late_answer_is_not_heard() {
         let (mut crew, jobs) = crew(1);
         crew.heard(0, says(0, 1, Word::Ready));
-        crew.hand(1000, 3, picture(), false).unwrap();
+        crew.hand(1000, 3, picture(), TASK).unwrap();
         let job = jobs.lock().unwrap()[&1].try_recv().unwrap();
         assert!(crew.tick(1000 + STUCK_MS - 1).is_empty());
         let [over] = crew.tick(1000 + STUCK_MS).try_into().unwrap();
         assert!(over.camera == 3 && over.sight.is_err() && crew.replaced == 1);
         assert!(jobs.lock().unwrap()[&1].try_recv().is_err(), "it has no more jobs, so it ends when it comes back");
         crew.heard(0, says(0, 2, Word::Ready));
-        crew.hand(99_000, 4, picture(), false).unwrap();
+        crew.hand(99_000, 4, picture(), TASK).unwrap();
         assert_eq!(crew.heard(99_001, says(0, 1, done(job.ticket))), None, "another thread has the seat now");
         assert!(!crew.has_idle());
     }
@@ -389,7 +384,7 @@ mod tests {
         for thread in 1..20 {
             now += STUCK_MS;
             crew.heard(now, says(0, thread, Word::Ready));
-            let _ = crew.hand(now, 0, picture(), false);
+            let _ = crew.hand(now, 0, picture(), TASK);
             crew.tick(now + STUCK_MS);
         }
         assert_eq!((jobs.lock().unwrap().len(), crew.able()), (MAX_STUCK, 0));
@@ -411,15 +406,15 @@ mod tests {
     /// Panics on black pictures, as a double of models that are not all well.
     struct Touchy;
     impl Look for Touchy {
-        fn look(&mut self, picture: &Picture) -> Result<Sight, String> {
+        fn look(&mut self, picture: &Picture, task: Task) -> Result<Sight, String> {
             match picture.pixel(0, 0) {
                 Some([0, ..]) => panic!("black"),
                 Some([1, ..]) => Err("dark".to_owned()),
-                _ => Ok(Sight { width: picture.width(), ..Sight::default() }),
+                _ => {
+                    let faces = if task.faces { vec![Face { bbox: Default::default(), score: 1.0 }] } else { vec![] };
+                    Ok(Sight { width: picture.width(), faces, ..Sight::default() })
+                }
             }
-        }
-        fn faces(&mut self, _: &Picture) -> Result<Vec<Face>, String> {
-            Ok(vec![Face { bbox: Default::default(), score: 1.0 }])
         }
     }
 
@@ -439,7 +434,7 @@ mod tests {
         let next = || heard.recv_timeout(Duration::from_secs(30)).unwrap();
         assert_eq!(crew.heard(0, next()), None);
         let mut look = |colour: u8, faces: bool| {
-            crew.hand(0, 0, Arc::new(Picture::plain(64, 32, [colour; 3])), faces).unwrap();
+            crew.hand(0, 0, Arc::new(Picture::plain(64, 32, [colour; 3])), Task { faces, ..TASK }).unwrap();
             crew.heard(0, next()).unwrap().sight
         };
         assert_eq!(look(9, false).unwrap().faces.len(), 0);

@@ -2,6 +2,7 @@
 //!
 //! Paths in the file are relative to the file. A secret may stand in a file of its own (`token_file`); no secret is ever printed.
 use crate::cameras;
+use crate::cameras::gate::ANYWAY_S;
 use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
@@ -146,13 +147,17 @@ pub struct Vision {
     pub workers: Option<u8>,
     /// Most frames a second that are taken of one camera.
     pub fps: u8,
+    /// The models run only when nobody else wants to (SCHED_IDLE). False is for measuring what that is worth.
+    pub idle: bool,
+    /// A still picture is looked at so often, in seconds.
+    pub look_anyway_s: u16,
     /// Cameras that publish on topics of their own.
     pub topics: Vec<TopicSpec>,
 }
 
 impl Default for Vision {
     fn default() -> Vision {
-        Vision { enabled: true, workers: None, fps: MAX_FPS, topics: Vec::new() }
+        Vision { enabled: true, workers: None, fps: MAX_FPS, idle: true, look_anyway_s: ANYWAY_S, topics: Vec::new() }
     }
 }
 
@@ -540,6 +545,11 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
     if !(1..=MAX_FPS).contains(&fps) {
         f.problem("fps", format!("must be 1 to {MAX_FPS} frames a second"));
     }
+    let idle = f.take("idle").unwrap_or(default.idle);
+    let look_anyway_s = f.take("look_anyway_s").unwrap_or(default.look_anyway_s);
+    if !(1..=60).contains(&look_anyway_s) {
+        f.problem("look_anyway_s", format!("is {look_anyway_s}; write 1 to 60 seconds, {ANYWAY_S} if in doubt"));
+    }
     let topics: Vec<TopicSpec> = f.take("topic").unwrap_or_default();
     for spec in &topics {
         for text in Mapped::compile(spec).err().unwrap_or_default() {
@@ -547,7 +557,7 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
         }
     }
     f.finish();
-    Vision { enabled, workers, fps, topics }
+    Vision { enabled, workers, fps, idle, look_anyway_s, topics }
 }
 
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {

@@ -5,6 +5,7 @@
 //! | `scenario.rs` | the day as data |
 //! | `recording.rs`, `signal.rs` | replayed rooms, and what a staged hazard makes of them |
 //! | `device.rs`, `nursery.rs` | simulated devices: when they speak |
+//! | `camera.rs` | simulated cameras: real video frames |
 //! | `wire.rs`, `link.rs` | what they put on the wire, over real MQTT connections |
 //! | `play.rs` | the lockstep: devices speak, PUBACKs, tick, next step |
 //! | `far_end.rs` | what the platform answers when it is asked |
@@ -15,6 +16,7 @@
 //!
 //! What must hold: the clock advances only after every message of the step is acknowledged and due timers have fired, so the same seed
 //! gives the same incidents at any speed; every figure about the far end comes from asking it.
+pub mod camera;
 pub mod device;
 pub mod far_end;
 pub mod link;

@@ -1,4 +1,5 @@
 //! The simulated nursery: site, day and devices, ready to be played.
+use super::camera::Camera;
 use super::device::Device;
 use super::recording::Recording;
 use super::scenario::Day;
@@ -11,6 +12,7 @@ pub struct Nursery {
     /// Seed of all jitter.
     pub seed: u64,
     pub devices: Vec<Device>,
+    pub cameras: Vec<Camera>,
     /// UTC milliseconds of the played day's local midnight.
     pub midnight: i64,
 }
@@ -43,8 +45,15 @@ impl Nursery {
                 Err(problem) => problems.push(problem),
             }
         }
+        let mut cameras = Vec::new();
+        for spec in &day.camera {
+            match Camera::new(spec, &day, seed) {
+                Ok(camera) => cameras.push(camera),
+                Err(problem) => problems.push(problem),
+            }
+        }
         match super::midnight_utc_ms(&day.date, site.utc_offset_minutes) {
-            Some(midnight) if problems.is_empty() => Ok(Nursery { site, day, seed, devices, midnight }),
+            Some(midnight) if problems.is_empty() => Ok(Nursery { site, day, seed, devices, cameras, midnight }),
             _ => Err(problems.join("\n")),
         }
     }

@@ -7,6 +7,7 @@ use super::nursery::Nursery;
 use super::report::Key;
 use super::scenario::Wire;
 use super::wire::{self, Packet};
+use crate::cameras::eyes::Settle;
 use crate::clock::{Clock, Stopwatch};
 use crate::engine::Command;
 use crate::engine::input::Action;
@@ -39,6 +40,8 @@ pub struct Stage {
     pub passwords: BTreeMap<String, String>,
     /// Real time, against which latencies are measured.
     pub watch: Stopwatch,
+    /// Tells when every frame has been dealt with.
+    pub settle: Settle,
     /// Real time that the whole day takes; `None`: as fast as it goes.
     pub pace: Option<Duration>,
 }
@@ -48,6 +51,8 @@ pub struct Stage {
 pub struct Spoken {
     pub published: u64,
     pub acknowledged: Vec<Key>,
+    /// Camera frames that were acknowledged: none of them is stored.
+    pub frames: u64,
     /// Real time at which a device's message was published, by device and demo time: a device speaks at most once a step.
     pub moments: BTreeMap<(String, i64), Duration>,
     /// Incident events, as the gateway committed them.
@@ -110,6 +115,8 @@ pub async fn play(nursery: &mut Nursery, stage: &Stage, narrator: &Narrator) -> 
         narrator.step(second);
         connections.take_orders(nursery);
         connections.speak(nursery, stage, &mut spoken, second, now).await?;
+        connections.film(nursery, &mut spoken, second, now).await?;
+        timeout(PATIENCE, stage.settle.settled()).await.map_err(|_| "the cameras' frames were not dealt with".to_owned())?;
         tick(&stage.handle).await?;
         while deeds.front().is_some_and(|(at, _)| *at <= second) {
             if let Some((_, deed)) = deeds.pop_front()
@@ -128,6 +135,7 @@ pub async fn play(nursery: &mut Nursery, stage: &Stage, narrator: &Narrator) -> 
 /// All devices' connections.
 pub struct Connections {
     native: BTreeMap<String, Speaker>,
+    cameras: Vec<Link>,
     bridge: Option<Link>,
 }
 
@@ -151,7 +159,11 @@ impl Connections {
         } else {
             None
         };
-        Ok(Connections { native, bridge })
+        let mut cameras = Vec::new();
+        for c in &nursery.cameras {
+            cameras.push(Link::open(stage.broker, &login(c.id.as_str())?, None, None, mpsc::channel(1).0).await?);
+        }
+        Ok(Connections { native, cameras, bridge })
     }
 
     /// Every native device's birth, and the bridge's list of its devices.
@@ -217,6 +229,21 @@ impl Connections {
         Ok(())
     }
 
+    /// Every camera's frame of that second.
+    async fn film(&self, nursery: &mut Nursery, spoken: &mut Spoken, second: u32, now: i64) -> Result<(), String> {
+        for (camera, link) in nursery.cameras.iter_mut().zip(&self.cameras) {
+            let payload = camera.frame(&nursery.site.id, second, nursery.day.step_s, now)?;
+            let topic = wire::native(&nursery.site.id, &camera.id, TopicKind::Frame);
+            let notice = link.publish(Packet { topic, payload, retain: false }).await?;
+            match timeout(PATIENCE, notice.wait_async()).await {
+                Ok(Ok(_)) => spoken.frames = spoken.frames.saturating_add(1),
+                Ok(Err(e)) => return Err(format!("camera {}: its frame was not acknowledged: {e}", camera.id)),
+                Err(_) => return Err(format!("camera {}: no acknowledgement within {} s", camera.id, PATIENCE.as_secs())),
+            }
+        }
+        Ok(())
+    }
+
     /// Publishes with QoS 1 and waits for the PUBACK.
     async fn say(&self, d: &Device, packet: Packet, key: Key) -> Result<Key, String> {
         let link = match d.wire {
@@ -234,7 +261,7 @@ impl Connections {
 
     /// Every device says goodbye.
     pub async fn close(self) {
-        let links = self.native.into_values().map(|s| s.link).chain(self.bridge);
+        let links = self.native.into_values().map(|s| s.link).chain(self.cameras).chain(self.bridge);
         futures::future::join_all(links.map(Link::close)).await;
     }
 }

@@ -5,9 +5,9 @@ use super::play::{Deed, PRELUDE_S, agenda};
 use super::scenario::Wire;
 use crate::engine::input::{Action, Body, Command, Configuration, Input, Item, Message};
 use crate::engine::rules;
-use crate::engine::{State, step};
+use crate::engine::{State, VISION_PREFIX, step};
 use std::collections::BTreeMap;
-use tuoan_protocol::{EventKind, IncidentEvent, IncidentId, Presence, Transition};
+use tuoan_protocol::{DeviceId, EventKind, Fixed, IncidentEvent, IncidentId, Presence, Quantity, Transition};
 
 /// All inputs and incident events of the built-in day.
 pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
@@ -56,6 +56,7 @@ pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
                 bodies.push(message(d, Some(due.seq), items));
             }
         }
+        bodies.extend(seen(&nursery, second));
         tell(&mut state, at, bodies, &mut events);
         while deeds.front().is_some_and(|(due, _)| *due <= second) {
             let (_, deed) = deeds.pop_front().unwrap();
@@ -77,6 +78,33 @@ pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
         }
     }
     (nursery, told, events)
+}
+
+/// What the eyes would say: who is before a calibrated camera, each minute and at every change; and that one is covered.
+fn seen(nursery: &Nursery, second: u32) -> Vec<Body> {
+    let step = nursery.day.step_s;
+    let mut bodies = Vec::new();
+    for camera in &nursery.cameras {
+        let place = nursery.site.devices.iter().find(|d| d.id == camera.id).unwrap();
+        let calibrated = nursery.site.cameras.iter().any(|c| c.device == camera.id.as_str() && c.floor.is_some());
+        let (somebody, covered) = camera.stands(second);
+        if second % 60 != 0 && camera.stands(second.saturating_sub(step)) == (somebody, covered) {
+            continue;
+        }
+        let mut say = |device: DeviceId, readings: &[(Quantity, bool)]| {
+            let read =
+                |(quantity, is): &(Quantity, bool)| Item::Reading { quantity: quantity.clone(), channel: 0, value: Fixed(i64::from(*is)) };
+            let items = readings.iter().map(read).collect();
+            bodies.push(Body::Message(Message { device, boot: None, seq: None, sampled_at: None, retained: false, items }));
+        };
+        say(camera.id.clone(), &[(Quantity::CameraCovered, covered)]);
+        if !covered {
+            let eyes = DeviceId::new(&format!("{VISION_PREFIX}{}", place.zone)).unwrap();
+            let told = [(Quantity::People, somebody), (Quantity::Presence, somebody), (Quantity::Adults, somebody)];
+            say(eyes, if calibrated { &told } else { &told[..2] });
+        }
+    }
+    bodies
 }
 
 fn story(nursery: &Nursery, events: &[IncidentEvent]) -> String {

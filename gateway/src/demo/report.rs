@@ -37,6 +37,8 @@ pub struct Evidence {
     pub seed: u64,
     /// Messages given to the MQTT clients.
     pub published: u64,
+    /// Camera frames, which are looked at and never stored.
+    pub frames: u64,
     /// Those that were acknowledged.
     pub acknowledged: Vec<Key>,
     /// Those in the gateway's log, read back from the disk.
@@ -58,6 +60,7 @@ pub struct Evidence {
 #[derive(Debug, Serialize, PartialEq)]
 pub struct Report {
     pub published: u64,
+    pub frames: u64,
     pub acknowledged: u64,
     pub stored: u64,
     pub lost: u64,
@@ -164,6 +167,7 @@ pub fn judge(e: Evidence, staged: &[Expected], natural: &[Expected]) -> (Report,
     };
     let report = Report {
         published,
+        frames: e.frames,
         acknowledged: e.acknowledged.len() as u64,
         stored: e.stored.len() as u64,
         lost,
@@ -207,6 +211,7 @@ mod tests {
         Evidence {
             seed: 5,
             published: 3,
+            frames: 4,
             acknowledged: vec![key(1), key(2), key(3)],
             stored: vec![key(3), key(1), key(2)],
             sent: vec!["a".to_owned(), "b".to_owned()],
@@ -230,7 +235,7 @@ mod tests {
         assert_eq!(
             json,
             serde_json::json!({
-                "published": 3, "acknowledged": 3, "stored": 3, "lost": 0, "duplicated": 0, "quarantined": 0,
+                "published": 3, "frames": 4, "acknowledged": 3, "stored": 3, "lost": 0, "duplicated": 0, "quarantined": 0,
                 "staged": [{"hazard": "fire.smoke", "zone": "nap-1", "at": "09:40:00", "incidents": 1}],
                 "natural": [{"hazard": "climate.rh", "zone": "nap-1", "incidents": 1}],
                 "unexpected": 0, "alerts_sent": 2, "alerts_received": 2, "metrics_points": 9,

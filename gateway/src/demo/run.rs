@@ -117,7 +117,8 @@ impl Show {
         let bucket = Bucket { org: ORG.to_owned(), bucket: BUCKET.to_owned(), token: secrets.influx };
         let far_end = FarEnd::new(&platform.url(), nursery.site.id.as_str(), &secrets.reader, bucket).map_err(|e| miette!("{e}"))?;
         let pace = (!headless).then_some(SHOW);
-        let stage = Stage { broker, handle: gateway.handle.clone(), clock, passwords: secrets.devices, watch, pace };
+        let settle = gateway.settle.clone();
+        let stage = Stage { broker, handle: gateway.handle.clone(), clock, passwords: secrets.devices, watch, settle, pace };
         Ok(Show { platform, gateway, far_end, stage, receipts })
     }
 
@@ -165,6 +166,7 @@ async fn examine(handle: &Handle, far_end: &FarEnd, spoken: Spoken, receipts: &R
     Ok(Evidence {
         seed,
         published: spoken.published,
+        frames: spoken.frames,
         latencies: latencies.collect(),
         sent: spoken.alerts.iter().map(|a| a.id.clone()).collect(),
         acknowledged: spoken.acknowledged,
@@ -247,13 +249,14 @@ fn titles() -> Titles {
 
 fn summarise(r: &Report, reasons: &[String], took: Duration) {
     println!(
-        "{} messages published, {} acknowledged, {} stored, {} lost, {} duplicated, {} in quarantine; {} s",
+        "{} messages published, {} acknowledged, {} stored, {} lost, {} duplicated, {} in quarantine; {} camera frames; {} s",
         r.published,
         r.acknowledged,
         r.stored,
         r.lost,
         r.duplicated,
         r.quarantined,
+        r.frames,
         took.as_secs()
     );
     println!(

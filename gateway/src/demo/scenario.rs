@@ -17,6 +17,8 @@ pub struct Day {
     pub seed: u64,
     pub device: Vec<Device>,
     #[serde(default)]
+    pub camera: Vec<Camera>,
+    #[serde(default)]
     pub rhythm: Vec<Rhythm>,
     #[serde(default)]
     pub staged: Vec<Staged>,
@@ -97,6 +99,27 @@ pub struct Device {
     pub make: String,
     pub model: String,
     pub measure: Vec<Measure>,
+}
+
+/// A camera that plays a clip of `demo-data/cameras/`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    pub id: DeviceId,
+    /// Folder of the clip.
+    pub clip: String,
+    /// The frame that is shown when nobody is there.
+    pub still: u32,
+    #[serde(default)]
+    pub scene: Vec<Scene>,
+}
+
+/// Frames of the clip, first and last, shown in turn, one a step, while it lasts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scene {
+    pub during: Span,
+    pub frames: (u32, u32),
 }
 
 /// One quantity of a device, and where its values come from.
@@ -193,6 +216,9 @@ pub struct Staged {
     /// The device says nothing between `at` and `until`.
     #[serde(default)]
     pub silent: bool,
+    /// The camera is covered between `at` and `until`.
+    #[serde(default)]
+    pub cover: bool,
     /// The panic button is pressed at `at`.
     #[serde(default)]
     pub press: bool,
@@ -286,6 +312,14 @@ impl Day {
                 out.push(format!("device {}: a Zigbee device needs a `name` and an id like z2m.0x00158d0009000001", d.id));
             }
         }
+        for c in &self.camera {
+            if !known.insert(&c.id) {
+                out.push(format!("camera {} is listed twice", c.id));
+            }
+            if !placed.contains(&c.id) || !site.cameras.iter().any(|s| s.device == c.id.as_str()) {
+                out.push(format!("camera {} needs a place and a [[cameras]] entry in site.toml", c.id));
+            }
+        }
         for s in &site.devices {
             if !known.contains(&s.id) {
                 out.push(format!("device {} of site.toml is not simulated: describe it in day.toml", s.id));
@@ -322,11 +356,15 @@ impl Day {
         if s.at < self.from || s.until.unwrap_or(s.at) > self.to {
             out.push(format!("{what}: not within the day"));
         }
-        let ways = usize::from(s.set.is_some()) + usize::from(s.silent) + usize::from(s.press) + usize::from(s.report.is_some());
+        let ways = usize::from(s.set.is_some())
+            + usize::from(s.cover)
+            + usize::from(s.silent)
+            + usize::from(s.press)
+            + usize::from(s.report.is_some());
         if ways != 1 {
-            out.push(format!("{what}: give exactly one of `set`, `silent`, `press`, `report`"));
+            out.push(format!("{what}: give exactly one of `set`, `cover`, `silent`, `press`, `report`"));
         }
-        if (s.set.is_some() || s.silent) && s.until.is_none_or(|u| u <= s.at) {
+        if (s.set.is_some() || s.cover || s.silent) && s.until.is_none_or(|u| u <= s.at) {
             out.push(format!("{what}: needs an `until` after `at`"));
         }
         if s.report.is_none() && !s.device.as_ref().is_some_and(|d| known.contains(d)) {

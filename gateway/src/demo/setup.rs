@@ -89,7 +89,8 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         mappings: Vec::new(),
         pictures: crate::cameras::Settings::default(),
         viewing_password: None,
-        vision: Vision::default(),
+        // A still corridor need not be looked at more often in a day that passes in minutes.
+        vision: Vision { look_anyway_s: 600, workers: Some(2), ..Vision::default() },
         hikvision: Vec::new(),
         cameras: Vec::new(),
     }
@@ -108,7 +109,11 @@ impl Secrets {
     pub fn draw(nursery: &Nursery) -> Secrets {
         let one = || hex::encode(rand::random::<[u8; 16]>());
         let native = nursery.devices.iter().filter(|d| d.wire != Wire::Zigbee2mqtt).map(|d| d.id.as_str().to_owned());
-        let devices = native.chain([play::BRIDGE.to_owned()]).map(|name| (name, one())).collect();
+        let devices = native
+            .chain(nursery.cameras.iter().map(|c| c.id.as_str().to_owned()))
+            .chain([play::BRIDGE.to_owned()])
+            .map(|name| (name, one()))
+            .collect();
         Secrets { site: one(), reader: one(), influx: one(), devices }
     }
 }

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use tuoan_protocol::{DeviceId, InstitutionType, SiteId, SupervisingBody, ZoneId};
-use tuoan_vision::setup::Camera;
+use tuoan_vision::setup::{AreaKind, Camera};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +44,8 @@ impl Site {
     /// The zones that a camera shows: those of its areas, and its own.
     pub fn zones_of<'a>(&'a self, camera: &'a Camera) -> impl Iterator<Item = &'a Zone> {
         let own = self.devices.iter().find(|d| d.id.as_str() == camera.device).map(|d| d.zone.as_str());
-        let shown: BTreeSet<&str> = camera.areas.iter().filter_map(|a| a.zone.as_deref()).chain(own).collect();
+        let shown: BTreeSet<&str> =
+            camera.areas.iter().filter(|a| a.kind != AreaKind::Ignore).filter_map(|a| a.zone.as_deref()).chain(own).collect();
         self.zones.iter().filter(move |z| shown.contains(z.id.as_str()))
     }
     /// The device that speaks for what is seen of a zone, for each zone that any camera shows.

@@ -95,7 +95,7 @@ fn a_day_teaches_what_is_rare_and_a_restart_does_not_forget_it() {
 
     // Damaged, or of another model: learned anew, and nothing breaks.
     for bytes in [&kept[..kept.len() / 2], &[], &[0xff; 64]] {
-        assert!(recall(bytes, &e.model.sha256).is_empty());
+        assert!(recall(bytes, &e.model.sha256()).is_empty());
     }
     let other = recall(&kept, "another");
     assert_eq!(other.len(), 1);

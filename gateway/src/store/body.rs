@@ -286,6 +286,21 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_seen_of_a_zone_fits_into_a_few_bytes() {
+        use Quantity as Q;
+        let seen = [Q::People, Q::Adults, Q::Children, Q::CarersMissing, Q::Presence, Q::Unattended, Q::Fallen, Q::Climbing, Q::Intrusion];
+        let seen = seen.into_iter().chain([Q::Prone, Q::FaceCovered, Q::NapUnseen, Q::EBike, Q::Crowded, Q::CountCapped]);
+        let items: Vec<Item> = seen.map(|quantity| Item::Reading { quantity, channel: 0, value: Fixed(1) }).collect();
+        let message =
+            Message { device: DeviceId::new("vision.room-2").unwrap(), boot: None, seq: None, sampled_at: None, items, ..three_readings() };
+        let mut names = Names::default();
+        // Other devices have used the short numbers.
+        (0..200).for_each(|n| drop(names.number(&format!("name-{n}"))));
+        let bytes = encode(&Body::Message(message), 0, &mut names).unwrap();
+        assert!(bytes.len() <= 70, "{} bytes", bytes.len());
+    }
+
+    #[test]
     fn a_usual_message_is_small_and_its_form_is_fixed() {
         let mut names = Names::default();
         let body = Body::Message(three_readings());

@@ -7,6 +7,7 @@
 //! | `pages` | the pages and their live fragments |
 //! | `actions` | what a person does: acknowledge, swept, report a concern |
 //! | `check` | the morning check |
+//! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
@@ -14,6 +15,7 @@
 //! What must hold: nothing is shown as well when the engine or the disk is not; queries never run on the async threads; whoever asks is
 //! let in by [`Door`] alone.
 mod actions;
+mod cameras;
 mod check;
 mod live;
 mod outside;
@@ -131,6 +133,20 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/zones/{id}/swept", post(actions::swept))
         .route("/zones/{id}/concern", post(actions::concern))
         .route("/check", get(check::form).post(check::enter))
+        .route("/cameras", get(cameras::list))
+        .route("/fragment/cameras", get(cameras::list_fragment))
+        .route("/cameras/{id}", get(cameras::one))
+        .route("/cameras/{id}/watch", post(cameras::watch))
+        .route("/cameras/{id}/watch/end", post(cameras::watch_end))
+        .route("/cameras/{id}/picture", get(cameras::picture))
+        .route("/cameras/{id}/areas", post(cameras::areas))
+        .route("/cameras/{id}/floor", post(cameras::floor))
+        .route("/cameras/{id}/floor/try", post(cameras::try_floor))
+        .route("/incidents/{id}/stills/{number}", get(cameras::still))
+        .route("/incidents/{id}/pictures", get(cameras::pictures).post(cameras::open))
+        .route("/incidents/{id}/pictures/end", post(cameras::close))
+        .route("/incidents/{id}/pictures/hold", post(cameras::hold))
+        .route("/incidents/{id}/pictures/{file}/{picture}", get(cameras::original))
         .route("/rules", get(rules::list))
         .route("/rules/{id}", get(rules::one))
         .route("/rules/{id}/try", post(rules::try_it))

@@ -37,6 +37,10 @@ impl Done {
             "checked" => Some(Notice::Done(ui.t("done-checked"))),
             "set" => Some(Notice::Done(ui.t("done-set"))),
             "ended" => Some(Notice::Done(ui.t("done-ended"))),
+            "watch-ended" => Some(Notice::Done(ui.t("done-watch-ended"))),
+            "set-up" => Some(Notice::Done(ui.t("done-set-up"))),
+            "held" => Some(Notice::Done(ui.t("done-held"))),
+            "released" => Some(Notice::Done(ui.t("done-released"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
         }
@@ -109,6 +113,7 @@ pub async fn home_fragment(State(web): State<Shared>, visitor: Visitor) -> Respo
 async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, QueryError> {
     let Ok(id) = IncidentId::new(id) else { return Ok(None) };
     let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    let about = id.clone();
     let offset = web.deps.handle.committed.borrow().utc_offset;
     let now = web.deps.clock.utc_ms();
     let mut sinks: Vec<&'static str> = web.deps.deliveries.status().iter().filter(|s| s.lane == Lane::Alerts).map(|s| s.sink).collect();
@@ -123,7 +128,11 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
     let Some(story) = web.query(work).await? else { return Ok(None) };
     let rule = story.events.iter().rev().find_map(|e| e.event.as_ref().ok()).map(|e| e.rule.clone());
     let limit = rule.and_then(|r| web.deps.limits.get(&r).cloned());
-    Ok(story::page(story, &view, &web.deps.catalogue, limit, &web.config))
+    let mut page = story::page(story, &view, &web.deps.catalogue, limit, &web.config);
+    if let Some(page) = &mut page {
+        (page.stills, page.originals) = super::cameras::counts(web, &about);
+    }
+    Ok(page)
 }
 
 pub async fn incident(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(done): Query<Done>) -> Response {

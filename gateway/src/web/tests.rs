@@ -1,4 +1,6 @@
 //! The routes over a real pipeline and store, by a clock that is set.
+mod cameras;
+
 use super::*;
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::pipeline::{self, Control, Pipeline, PipelineConfig, Trust};
@@ -129,19 +131,24 @@ struct Box_ {
     pipeline: Pipeline,
     clock: Clock,
     door: Door,
+    pictures: Pictures,
     shutdown: CancellationToken,
     session: String,
     _dir: tempfile::TempDir,
 }
 
 async fn gateway() -> Box_ {
+    gateway_at(SITE).await
+}
+
+async fn gateway_at(site: &str) -> Box_ {
     let checked = crate::engine::rules::check(PACK);
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(NOW);
     let config = PipelineConfig {
         data: dir.path().join("data"),
-        site: toml::from_str(SITE).unwrap(),
+        site: toml::from_str(site).unwrap(),
         rules: vec![PACK.to_owned()],
         mappings: Vec::new(),
         clock: clock.clone(),
@@ -174,15 +181,32 @@ async fn gateway() -> Box_ {
         live_pictures: true,
         viewing_password: Some(crate::config::Secret::new("only-the-director")),
     };
-    let mut it = Box_ { app: router(config, deps), pipeline, clock, door, shutdown, session: String::new(), _dir: dir };
-    let link = it.door.one_time_link();
-    let (_, headers, _) = it.get(&link).await;
-    let session = headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap()).find(|c| c.starts_with("tuoan_gateway="));
-    it.session = session.unwrap().split(';').next().unwrap().to_owned();
+    let mut it = Box_ { app: router(config, deps), pipeline, clock, door, pictures, shutdown, session: String::new(), _dir: dir };
+    it.session = it.another_session().await;
     it
 }
 
 impl Box_ {
+    async fn another_session(&self) -> String {
+        let link = self.door.one_time_link();
+        let (_, headers, _) = self.send(Request::get(&link).body(Body::empty()).unwrap()).await;
+        let session = headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap()).find(|c| c.starts_with("tuoan_gateway="));
+        session.unwrap().split(';').next().unwrap().to_owned()
+    }
+    fn pictures_dir(&self) -> &std::path::Path {
+        self._dir.path()
+    }
+    async fn try_floor(&self, json: &str) -> serde_json::Value {
+        let page = self.get("/").await.2;
+        let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let request = Request::post("/cameras/cam-1/floor/try")
+            .header(header::COOKIE, &self.session)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-csrf-token", csrf)
+            .body(Body::from(json.to_owned()))
+            .unwrap();
+        serde_json::from_str(&self.send(request).await.2).unwrap()
+    }
     async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
         let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
         let text = to_bytes(body, 1 << 22).await.unwrap();
@@ -448,7 +472,7 @@ async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
     it.seen(|v| v.incidents.iter().any(|i| i.rule.as_str() == "warm")).await;
 
     // A start with the site file alone keeps it, until it is ended.
-    let Box_ { app, pipeline, clock, door, shutdown, session, _dir } = it;
+    let Box_ { app, pipeline, clock, door, pictures: _, shutdown, session, _dir } = it;
     let (reply, drained) = oneshot::channel();
     pipeline.handle.control.send(Control::Drain { reply }).await.unwrap();
     drained.await.unwrap();

@@ -78,7 +78,7 @@ impl Eye {
                 reports.extend(people.map(|f| Report::detected(f.bbox, f.score)));
             }
         }
-        let mut all = people::gather(reports, aspect(picture));
+        let mut all = people::gather(reports, aspect(picture), effort == Effort::Thorough);
         for supposed in &mut all {
             self.look_again(picture, supposed, &mut looks)?;
         }

@@ -42,46 +42,63 @@ pub struct Frame {
     pub picture: Picture,
 }
 
-/// What a path leads to.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What paths lead to.
+#[derive(Debug, Default)]
 pub struct Listing {
     /// Pictures and videos: files as given, those of a folder by name.
     pub sources: Vec<PathBuf>,
     /// Files of a folder that are no pictures, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
+    /// Paths that are not there or cannot be listed.
+    pub faults: Vec<(PathBuf, std::io::Error)>,
 }
 
 /// All sources that `paths` name. Folders are not entered further; hidden files are passed over.
-///
-/// # Errors
-/// A path that is not there or cannot be listed, with its name.
-pub fn list(paths: &[PathBuf]) -> Result<Listing, (PathBuf, std::io::Error)> {
+pub fn list(paths: &[PathBuf]) -> Listing {
     let mut all = Listing::default();
     for path in paths {
-        let meta = std::fs::metadata(path).map_err(|e| (path.clone(), e))?;
-        if !meta.is_dir() {
-            all.sources.push(path.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(path).and_then(|e| e.collect::<Result<Vec<_>, _>>()).map_err(|e| (path.clone(), e))?;
-        let mut inside: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-        inside.sort();
-        for file in inside {
-            let hidden = file.file_name().is_none_or(|n| n.to_string_lossy().starts_with('.'));
-            if hidden || file.is_dir() {
-                continue;
-            }
-            match kind(&file) {
-                Kind::Picture | Kind::Video => all.sources.push(file),
-                Kind::OtherVideo => {
-                    let why = FileError::Video("its format is not read here".to_owned(), file.display().to_string()).to_string();
-                    all.skipped.push((file, why));
-                }
-                Kind::Other => all.skipped.push((file, FileError::Kind.to_string())),
-            }
+        match inside(path) {
+            Ok(None) => all.sources.push(path.clone()),
+            Ok(Some(files)) => files.into_iter().for_each(|file| all.add(file)),
+            Err(e) => all.faults.push((path.clone(), e)),
         }
     }
-    Ok(all)
+    all
+}
+
+/// The visible files of a folder by name; `None`: it is a file.
+fn inside(path: &Path) -> std::io::Result<Option<Vec<PathBuf>>> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(None);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        let hidden = file.file_name().is_none_or(|n| n.to_string_lossy().starts_with('.'));
+        if !hidden && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(Some(files))
+}
+
+impl Listing {
+    fn add(&mut self, file: PathBuf) {
+        let why = match kind(&file) {
+            Kind::Picture | Kind::Video => {
+                self.sources.push(file);
+                return;
+            }
+            Kind::OtherVideo => unread(&file),
+            Kind::Other => FileError::Kind,
+        };
+        self.skipped.push((file, why.to_string()));
+    }
+}
+
+fn unread(path: &Path) -> FileError {
+    FileError::Video("its format is not read here".to_owned(), path.display().to_string())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,7 +144,7 @@ pub fn open(path: &Path, fps: Option<f64>, limits: &Limits) -> Result<Box<dyn It
             Ok(Box::new(frames))
         }
         Kind::Video => Ok(Box::new(Video::open(path, pace, *limits)?)),
-        Kind::OtherVideo => Err(FileError::Video("its format is not read here".to_owned(), path.display().to_string())),
+        Kind::OtherVideo => Err(unread(path)),
         Kind::Other => Err(FileError::Kind),
     }
 }
@@ -307,4 +324,184 @@ fn picture_of(yuv: &openh264::decoder::DecodedYUV<'_>, limits: &Limits) -> Resul
     yuv.write_rgb8(&mut rgb);
     let side = |n: usize| u32::try_from(n).unwrap_or_default();
     Picture::new(side(width), side(height), rgb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openh264::encoder::Encoder;
+    use openh264::formats::{RgbSliceU8, YUVBuffer};
+
+    fn put(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn all(path: &Path, fps: Option<f64>) -> Vec<Frame> {
+        open(path, fps, &Limits::default()).unwrap().map(|f| f.unwrap()).collect()
+    }
+
+    fn gif(frames: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = image::codecs::gif::GifEncoder::new(&mut out);
+        for i in 0..frames {
+            let image = image::RgbaImage::from_raw(8, 8, [i * 20, 0, 0, 255].repeat(64)).unwrap();
+            let delay = image::Delay::from_numer_denom_ms(100, 1);
+            encoder.encode_frame(image::Frame::from_parts(image, 0, 0, delay)).unwrap();
+        }
+        drop(encoder);
+        out
+    }
+
+    /// A box of ISO 14496-12.
+    fn part(kind: &[u8; 4], bodies: &[&[u8]]) -> Vec<u8> {
+        let body = bodies.concat();
+        [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], kind, &body].concat()
+    }
+
+    fn words(all: &[u32]) -> Vec<u8> {
+        all.iter().flat_map(|w| w.to_be_bytes()).collect()
+    }
+
+    /// An MP4 of H.264 with one frame for each brightness, at 10 frames a second.
+    fn mp4(levels: &[u8]) -> Vec<u8> {
+        let (side, mut encoder) = (64usize, Encoder::new().unwrap());
+        let (mut sets, mut samples): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+        for level in levels {
+            let rgb = vec![*level; side * side * 3];
+            let stream = encoder.encode(&YUVBuffer::from_rgb8_source(RgbSliceU8::new(&rgb, (side, side)))).unwrap().to_vec();
+            let mut sample = Vec::new();
+            for unit in units(&stream) {
+                match unit[0] & 31 {
+                    7 | 8 if sets.len() < 2 => sets.push(unit.to_vec()),
+                    7 | 8 => {}
+                    _ => sample.extend([&u32::try_from(unit.len()).unwrap().to_be_bytes()[..], unit].concat()),
+                }
+            }
+            samples.push(sample);
+        }
+        let n = u32::try_from(levels.len()).unwrap();
+        let short = |v: &[u8]| u16::try_from(v.len()).unwrap().to_be_bytes().to_vec();
+        let avcc = [&[1, 66, 0, 30, 255, 225][..], &short(&sets[0]), &sets[0], &[1], &short(&sets[1]), &sets[1]].concat();
+        let mut entry = vec![0; 78];
+        entry[7] = 1;
+        entry[24..28].copy_from_slice(&[0, 64, 0, 64]);
+        let avc1 = part(b"avc1", &[&entry, &part(b"avcC", &[&avcc])]);
+        let sizes: Vec<u32> = samples.iter().map(|s| u32::try_from(s.len()).unwrap()).collect();
+        let ftyp = part(b"ftyp", &[b"isom", &words(&[0]), b"isom"]);
+        let matrix = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000];
+        let moov = |offset: u32| {
+            let stbl = part(
+                b"stbl",
+                &[
+                    &part(b"stsd", &[&words(&[0, 1]), &avc1]),
+                    &part(b"stts", &[&words(&[0, 1, n, 100])]),
+                    &part(b"stsc", &[&words(&[0, 1, 1, n, 1])]),
+                    &part(b"stsz", &[&words(&[0, 0, n]), &words(&sizes)]),
+                    &part(b"stco", &[&words(&[0, 1, offset])]),
+                ],
+            );
+            let dinf = part(b"dinf", &[&part(b"dref", &[&words(&[0, 1]), &part(b"url ", &[&words(&[1])])])]);
+            let minf = part(b"minf", &[&part(b"vmhd", &[&words(&[1, 0, 0])]), &dinf, &stbl]);
+            let mdhd = part(b"mdhd", &[&words(&[0, 0, 0, 1000, n * 100, 0x55C4_0000])]);
+            let hdlr = part(b"hdlr", &[&words(&[0, 0]), b"vide", &words(&[0, 0, 0]), b"v\0"]);
+            let mdia = part(b"mdia", &[&mdhd, &hdlr, &minf]);
+            let tkhd = part(b"tkhd", &[&words(&[3, 0, 0, 1, 0, n * 100, 0, 0, 0, 0]), &words(&matrix), &words(&[64 << 16, 64 << 16])]);
+            let mvhd = part(
+                b"mvhd",
+                &[&words(&[0, 0, 0, 1000, n * 100, 0x10000, 0x0100_0000, 0, 0]), &words(&matrix), &words(&[0, 0, 0, 0, 0, 0, 2])],
+            );
+            part(b"moov", &[&mvhd, &part(b"trak", &[&tkhd, &mdia])])
+        };
+        let offset = u32::try_from(ftyp.len() + moov(0).len() + 8).unwrap();
+        [ftyp, moov(offset), part(b"mdat", &[&samples.concat()])].concat()
+    }
+
+    /// Units of an Annex B stream.
+    fn units(stream: &[u8]) -> Vec<&[u8]> {
+        let mut starts: Vec<usize> = (0..stream.len().saturating_sub(2)).filter(|i| stream[*i..].starts_with(&[0, 0, 1])).collect();
+        starts.push(stream.len() + 1);
+        let unit = |w: &[usize]| {
+            let end = if w[1] > stream.len() { stream.len() } else { w[1] };
+            let body = &stream[w[0] + 3..end];
+            let zeros = body.iter().rev().take_while(|b| **b == 0).count();
+            &body[..body.len() - zeros]
+        };
+        starts.windows(2).map(unit).collect()
+    }
+
+    #[test]
+    fn a_folder_is_listed_by_name_and_what_is_no_picture_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.PNG", "a.jpg", "c.gif", "d.mp4", ".hidden.jpg", "labels.json", "e.avi"] {
+            put(dir.path(), name, b"x");
+        }
+        std::fs::create_dir(dir.path().join("more.jpg")).unwrap();
+        let missing = dir.path().join("missing");
+        let all = list(&[dir.path().to_owned(), missing.clone(), dir.path().join("labels.json")]);
+        let name = |p: &PathBuf| p.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(all.sources.iter().map(name).collect::<Vec<_>>(), ["a.jpg", "b.PNG", "c.gif", "d.mp4", "labels.json"]);
+        assert_eq!(all.skipped.iter().map(|(p, _)| name(p)).collect::<Vec<_>>(), ["e.avi", "labels.json"]);
+        assert!(all.skipped[0].1.contains("ffmpeg"), "{}", all.skipped[0].1);
+        assert_eq!(all.faults[0].0, missing);
+        // A file that is named is not passed over in silence.
+        assert!(matches!(open(&all.sources[4], None, &Limits::default()), Err(FileError::Kind)));
+    }
+
+    #[test]
+    fn a_gif_gives_each_frame_or_as_many_as_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = put(dir.path(), "a.gif", &gif(10));
+        let frames = all(&path, None);
+        assert_eq!(frames.iter().map(|f| f.index).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        assert_eq!((frames[3].at_ms, frames[3].picture.pixel(0, 0)), (300, Some([60, 0, 0])));
+        assert_eq!(all(&path, Some(2.0)).iter().map(|f| f.index).collect::<Vec<_>>(), [0, 5]);
+        assert_eq!(all(&path, Some(50.0)).len(), 10, "no frame is given twice");
+    }
+
+    #[test]
+    fn a_video_gives_its_frames_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let levels = [40, 90, 140, 190, 240];
+        let path = put(dir.path(), "a.mp4", &mp4(&levels));
+        let frames = all(&path, None);
+        assert_eq!(frames.iter().map(|f| (f.index, f.at_ms)).collect::<Vec<_>>(), [(0, 0), (1, 100), (2, 200), (3, 300), (4, 400)]);
+        for (frame, level) in frames.iter().zip(levels) {
+            let seen = frame.picture.pixel(32, 32).unwrap();
+            assert!(seen.iter().all(|c| c.abs_diff(level) < 12), "{seen:?} for {level}");
+        }
+        assert_eq!(all(&path, Some(5.0)).iter().map(|f| f.index).collect::<Vec<_>>(), [0, 2, 4]);
+    }
+
+    #[test]
+    fn broken_files_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = mp4(&[40, 90, 140]);
+        for (name, bytes) in [
+            ("empty.mp4", &b""[..]),
+            ("text.mp4", b"no video at all, only text"),
+            ("cut.mp4", &whole[..whole.len() - 10]),
+            ("half.mp4", &whole[..whole.len() / 2]),
+            ("empty.jpg", b""),
+            ("text.png", b"text"),
+            ("cut.gif", &gif(3)[..60]),
+        ] {
+            let path = put(dir.path(), name, bytes);
+            let fails = match open(&path, None, &Limits::default()) {
+                Err(_) => true,
+                Ok(frames) => frames.last().is_some_and(|f| f.is_err()),
+            };
+            assert!(fails, "{name}");
+        }
+        assert!(open(&dir.path().join("missing.jpg"), None, &Limits::default()).is_err());
+    }
+
+    #[test]
+    fn a_video_too_large_is_refused_before_it_is_decoded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = put(dir.path(), "a.mp4", &mp4(&[40]));
+        let limits = Limits { pixels: 64 * 63, ..Limits::default() };
+        assert!(open(&path, None, &limits).is_err());
+    }
 }

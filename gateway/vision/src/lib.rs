@@ -9,6 +9,7 @@
 //! | [`modelfile`] | a model's file and what must hold before it is used |
 //! | [`eye`] | the models put together: who and what is in a picture |
 //! | [`integrity`] | whether a camera still sees: covered, moved, frozen, looped, ... |
+//! | [`overlay`] | what was seen, drawn on the picture |
 //! | [`blur`] | faces made unrecognisable before anything is stored or shown |
 //! | [`people`], [`posture`] | reports of several passes become people; how they hold the body |
 //! | [`runtime`] | which program runs the models |
@@ -21,6 +22,7 @@ pub mod files;
 pub mod integrity;
 pub mod modelfile;
 pub mod models;
+pub mod overlay;
 pub mod people;
 pub mod picture;
 pub mod posture;

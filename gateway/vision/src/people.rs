@@ -21,6 +21,8 @@ pub const LEAST_DETECTED: f32 = 0.22;
 const NEEDED: f32 = 0.75;
 /// A detector as sure as this needs nobody beside it: people half hidden, whose joints are not to be seen.
 const DETECTED: f32 = 0.6;
+/// Without the detector, a pose as sure as this needs nothing beside it: no empty place of a room has scored more than 0.2.
+const ALONE: f32 = 0.25;
 /// What a second look can add at most: the best that was seen for anybody.
 const BEST_LOOK: f32 = 0.62;
 
@@ -64,7 +66,8 @@ pub struct Supposed {
     poses: Vec<Report>,
     upright: f32,
     turned: f32,
-    detector: f32,
+    /// `None`: it was not asked.
+    detector: Option<f32>,
     near: f32,
     near_turned: f32,
 }
@@ -82,7 +85,7 @@ pub enum Doubt {
 
 impl Supposed {
     fn new(first: Report) -> Supposed {
-        let mut new = Supposed { first, poses: Vec::new(), upright: 0.0, turned: 0.0, detector: 0.0, near: 0.0, near_turned: 0.0 };
+        let mut new = Supposed { first, poses: Vec::new(), upright: 0.0, turned: 0.0, detector: None, near: 0.0, near_turned: 0.0 };
         new.add(first);
         new
     }
@@ -97,7 +100,11 @@ impl Supposed {
     }
 
     fn evidence(&self) -> f32 {
-        UPRIGHT * self.upright + TURNED * self.turned + DETECTOR * self.detector + NEAR * self.near + NEAR_TURNED * self.near_turned
+        UPRIGHT * self.upright
+            + TURNED * self.turned
+            + DETECTOR * self.detector.unwrap_or_default()
+            + NEAR * self.near
+            + NEAR_TURNED * self.near_turned
     }
 
     /// The pose that is most to be trusted; one seen upright before one seen turned that is hardly better.
@@ -116,7 +123,7 @@ impl Supposed {
 
     /// What is in doubt before a second look.
     pub fn doubt(&self, width: u32, height: u32) -> Doubt {
-        let plain = self.upright >= 0.4 && self.detector >= 0.5 && self.stands(width, height);
+        let plain = self.upright >= 0.4 && self.detector.is_none_or(|d| d >= 0.5) && self.stands(width, height);
         let hopeless = self.evidence() + (NEAR + NEAR_TURNED) * BEST_LOOK < NEEDED;
         if plain || hopeless { Doubt::None } else { Doubt::Near }
     }
@@ -154,11 +161,15 @@ impl Supposed {
         self.poses.push(Report::pose(best, turn));
     }
 
-    fn is_there(&self) -> bool {
-        self.evidence() >= NEEDED || self.detector >= DETECTED
+    /// 1 or more: one pass was so sure that it needs no other.
+    fn alone(&self) -> f32 {
+        self.detector.map_or(self.upright / ALONE, |d| d / DETECTED)
     }
 
-    /// The person who is sent when the second looks were too dear: what a plain standing body would have scored there is not added.
+    fn is_there(&self) -> bool {
+        self.evidence() >= NEEDED || self.alone() >= 1.0
+    }
+
     fn person(&self, width: u32, height: u32) -> Person {
         let best = self.best();
         let turned = best.is_some_and(|b| b.turn != Turn::None);
@@ -166,7 +177,7 @@ impl Supposed {
         Person {
             bbox: within(best.unwrap_or(&self.first).bbox),
             // The fit's own curve: 0.5 where somebody is as likely as nobody.
-            score: 1.0 / (1.0 + (5.0 * (NEEDED - self.evidence().max(self.detector / DETECTED * NEEDED))).exp()),
+            score: 1.0 / (1.0 + (5.0 * (NEEDED - self.evidence().max(self.alone() * NEEDED))).exp()),
             pose: best.and_then(|b| b.pose),
             posture,
         }
@@ -178,8 +189,8 @@ fn within(b: Rect) -> Rect {
     Rect { x0: clip(b.x0), y0: clip(b.y0), x1: clip(b.x1), y1: clip(b.y1) }
 }
 
-/// Reports of the same place, together. `aspect` is the picture's width by its height.
-pub fn gather(mut reports: Vec<Report>, aspect: f32) -> Vec<Supposed> {
+/// Reports of the same place, together. `aspect` is the picture's width by its height; `detector` says whether the detector has looked.
+pub fn gather(mut reports: Vec<Report>, aspect: f32, detector: bool) -> Vec<Supposed> {
     reports.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
     let mut all: Vec<Supposed> = Vec::new();
     for report in &reports {
@@ -190,7 +201,7 @@ pub fn gather(mut reports: Vec<Report>, aspect: f32) -> Vec<Supposed> {
     }
     for supposed in &mut all {
         let boxes = reports.iter().filter(|r| r.pose.is_none() && r.bbox.iou(&supposed.first.bbox) > 0.4);
-        supposed.detector = boxes.map(|r| r.score).fold(0.0, f32::max);
+        supposed.detector = detector.then(|| boxes.map(|r| r.score).fold(0.0, f32::max));
     }
     all
 }
@@ -292,9 +303,9 @@ mod tests {
     fn one_person_seen_by_every_pass_is_one() {
         let (a, b) = (somebody(0.4, 0.2, 0.5, 0.5, false), somebody(0.405, 0.195, 0.51, 0.4, false));
         let reports = vec![upright(&a), upright(&b), Report::pose(&b, Turn::Left), Report::detected(a.bbox, 0.8)];
-        let all = gather(reports, 1.0);
+        let all = gather(reports, 1.0, true);
         assert_eq!(all.len(), 1);
-        assert_eq!((all[0].upright, all[0].turned, all[0].detector), (0.5, 0.4, 0.8));
+        assert_eq!((all[0].upright, all[0].turned, all[0].detector), (0.5, 0.4, Some(0.8)));
         let people = settle(all, 100, 100);
         assert_eq!(people.len(), 1);
         assert_eq!(people[0].posture, Posture::Standing);
@@ -304,7 +315,7 @@ mod tests {
     #[test]
     fn people_side_by_side_are_two_even_when_their_boxes_overlap() {
         let reports: Vec<_> = [0.4, 0.47].map(|x| upright(&somebody(x, 0.2, 0.5, 0.6, false))).to_vec();
-        let mut all = gather(reports, 1.0);
+        let mut all = gather(reports, 1.0, true);
         for (s, x) in all.iter_mut().zip([0.4, 0.47]) {
             s.seen_near(&[somebody(x, 0.2, 0.5, 0.6, false)], Turn::None, 1.0);
         }
@@ -315,7 +326,7 @@ mod tests {
     fn a_part_that_the_detector_takes_for_somebody_is_nobody_else() {
         let lying = somebody(0.2, 0.7, 0.5, 0.4, true);
         let legs = Rect { x0: 0.45, ..lying.bbox };
-        let mut all = gather(vec![upright(&lying), Report::detected(legs, 0.62)], 1.0);
+        let mut all = gather(vec![upright(&lying), Report::detected(legs, 0.62)], 1.0, true);
         all[0].seen_near(&[lying], Turn::None, 1.0);
         let people = settle(all, 100, 100);
         assert_eq!(people.len(), 1);
@@ -325,7 +336,7 @@ mod tests {
     #[test]
     fn a_weak_report_counts_only_when_the_second_look_confirms_it() {
         let weak = somebody(0.4, 0.2, 0.3, 0.15, false);
-        let mut all = gather(vec![upright(&weak)], 1.0);
+        let mut all = gather(vec![upright(&weak)], 1.0, true);
         assert_eq!(all[0].doubt(100, 100), Doubt::Near);
         all[0].seen_near(&[Candidate { score: 0.06, ..weak }], Turn::None, 1.0);
         assert!(settle(all.clone(), 100, 100).is_empty());
@@ -337,7 +348,7 @@ mod tests {
     #[test]
     fn who_lies_is_looked_at_with_the_picture_turned() {
         let lying = somebody(0.2, 0.7, 0.5, 0.25, true);
-        let mut all = gather(vec![Report::pose(&lying, Turn::Left)], 1.0);
+        let mut all = gather(vec![Report::pose(&lying, Turn::Left)], 1.0, true);
         assert_eq!(all[0].doubt(100, 100), Doubt::Near);
         all[0].seen_near(&[], Turn::None, 1.0);
         assert_eq!(all[0].doubt_left(100, 100), Doubt::NearTurned);
@@ -346,27 +357,37 @@ mod tests {
     }
 
     #[test]
+    fn without_the_detector_a_sure_pose_needs_no_second_look() {
+        let all = gather(vec![upright(&somebody(0.4, 0.2, 0.5, 0.5, false))], 1.0, false);
+        assert_eq!(all[0].doubt(100, 100), Doubt::None);
+        assert_eq!(settle(all, 100, 100).len(), 1);
+        let all = gather(vec![upright(&somebody(0.4, 0.2, 0.5, 0.2, false))], 1.0, false);
+        assert_eq!(all[0].doubt(100, 100), Doubt::Near);
+        assert!(settle(all, 100, 100).is_empty());
+    }
+
+    #[test]
     fn a_neighbour_seen_from_near_is_not_taken_for_the_person() {
-        let mut all = gather(vec![upright(&somebody(0.3, 0.2, 0.5, 0.2, false))], 1.0);
+        let mut all = gather(vec![upright(&somebody(0.3, 0.2, 0.5, 0.2, false))], 1.0, true);
         all[0].seen_near(&[somebody(0.55, 0.2, 0.5, 0.9, false)], Turn::None, 1.0);
         assert_eq!(all[0].near, 0.0);
     }
 
     #[test]
     fn surroundings_are_square_and_inside_of_the_picture() {
-        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.5)], 2.0);
+        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.5)], 2.0, true);
         let v = all[0].surroundings(200, 100);
         assert!(((v.x1 - v.x0) * 200.0 - 26.0).abs() < 1e-3 && ((v.y1 - v.y0) * 100.0 - 26.0).abs() < 1e-3, "{v:?}");
-        let all = gather(vec![Report::detected(Rect { x0: -0.1, y0: 0.0, x1: 0.9, y1: 1.2 }, 0.5)], 2.0);
+        let all = gather(vec![Report::detected(Rect { x0: -0.1, y0: 0.0, x1: 0.9, y1: 1.2 }, 0.5)], 2.0, true);
         let v = all[0].surroundings(200, 100);
         assert_eq!((v.x0, v.y0, v.y1), (0.0, 0.0, 1.0));
     }
 
     #[test]
     fn what_is_far_from_any_evidence_is_not_looked_at_twice() {
-        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.61)], 1.0);
+        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.61)], 1.0, true);
         assert_eq!(settle(all, 100, 100).len(), 1, "a sure detector alone is enough");
-        let mut nobody = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.25)], 1.0);
+        let mut nobody = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.25)], 1.0, true);
         nobody[0].seen_near(&[], Turn::None, 1.0);
         assert!(settle(nobody, 100, 100).is_empty());
     }

@@ -100,7 +100,7 @@ pub fn text<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
 pub fn fault(document: &Document<'_>) -> Option<(String, bool)> {
     let fault = find(document.root_element(), "Fault")?;
     let all: String =
-        fault.descendants().filter_map(|n| n.is_text().then(|| n.text().unwrap_or_default().trim())).collect::<Vec<_>>().join(" ");
+        fault.descendants().filter(roxmltree::Node::is_text).map(|n| n.text().unwrap_or_default().trim()).collect::<Vec<_>>().join(" ");
     let refused = ["NotAuthorized", "FailedAuthentication", "InvalidSecurity"].iter().any(|code| all.contains(code));
     let says = text(fault, "Text").or_else(|| text(fault, "faultstring")).unwrap_or(&all);
     Some((says.chars().filter(|c| !c.is_control()).take(120).collect(), refused))

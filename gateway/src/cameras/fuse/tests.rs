@@ -124,6 +124,17 @@ fn an_uncalibrated_camera_says_nothing_of_age() {
 }
 
 #[test]
+fn whose_age_is_not_known_yet_may_be_the_carer() {
+    let (mut f, left, right) = two();
+    f.see(&left, 0, vec![sight(0, 1, &[(Sign::Unattended, Answer::Yes)])]);
+    let unsized_yet = ZoneSight { people: exactly(1), adults: Some(Count { low: 0, likely: 0, high: 1 }), ..sight(0, 0, &[]) };
+    f.see(&right, 0, vec![unsized_yet]);
+    assert_eq!(room(&mut f, 0).get(&Quantity::Unattended), None);
+    f.see(&right, 1_000, vec![sight(0, 1, &[(Sign::Unattended, Answer::Yes)])]);
+    assert_eq!(room(&mut f, 1_000)[&Quantity::Unattended], Some(1));
+}
+
+#[test]
 fn signs_of_several_cameras() {
     use Answer::{CannotTell, No, Yes};
     for (sign, left, right, adults, expected) in [

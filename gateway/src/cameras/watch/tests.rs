@@ -1,10 +1,12 @@
 //! In virtual time, with doubles of the models; real pictures are drawn and encoded.
+use super::super::gate::ANYWAY_S;
 use super::super::worker::{Done, Job, Start, Word};
 use super::*;
 use crate::engine::Item;
 use crate::engine::site::{Placement, Role};
 use crate::engine::testing::site;
 use bytes::Bytes;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, mpsc};
 use tuoan_protocol::Quantity;
 use tuoan_vision::sight::{Person, Posture, Rect};
@@ -26,7 +28,12 @@ impl Rig {
         let mut s = site();
         for n in 0..cameras {
             let id = format!("cam-{n}");
-            s.devices.push(Placement { id: id.parse().unwrap(), zone: "room".parse().unwrap(), role: Role::Camera, ..s.devices[0].clone() });
+            s.devices.push(Placement {
+                id: id.parse().unwrap(),
+                zone: "room".parse().unwrap(),
+                role: Role::Camera,
+                ..s.devices[0].clone()
+            });
             s.cameras.push(toml::from_str(&format!("device = \"{id}\"")).unwrap());
         }
         let dir = tempfile::tempdir().unwrap();
@@ -38,7 +45,7 @@ impl Rig {
             theirs.lock().unwrap().push((seat, thread, rx));
             Some(tx)
         });
-        let watch = Watch::new(s, pictures, Arc::new(Metrics::new()), Crew::new(workers, start), None);
+        let watch = Watch::new(s, pictures, Arc::new(Metrics::new()), Crew::new(workers, start), ANYWAY_S, None);
         let mut rig = Rig { watch, jobs, now: 0, told: Vec::new(), _dir: dir };
         rig.ready();
         rig
@@ -97,6 +104,9 @@ impl Rig {
         self.watch.tick(self.at(), &View::default());
         self.hear();
     }
+    fn blind(&self) -> Vec<Blindness> {
+        self.watch.cameras.iter().flat_map(|c| c.integrity.blind().keys().copied()).collect()
+    }
     /// What was said last of a quantity; `None` where nobody could tell.
     fn last(&self, device: &str, quantity: &Quantity) -> Option<Option<i64>> {
         let items = self.told.iter().filter(|m| m.device.as_str() == device).flat_map(|m| &m.items);
@@ -109,21 +119,33 @@ impl Rig {
     }
 }
 
-/// A room with furniture, and somebody at that place (0: nobody).
+/// A quarter of what the frames say, in either direction: these tests are about the way, and no picture is too small to be drawn.
+const WIDTH: u32 = 80;
+const HEIGHT: u32 = 45;
+
+/// Where somebody is in frame `n` who paces up and down: never twice the same way, which would be a recording.
+fn pacing(n: u32) -> u32 {
+    1 + (n.wrapping_mul(2_654_435_761) >> 16) % 55
+}
+
+/// A room with furniture and a camera's noise, and somebody at that place (0: nobody; 1 to 60).
 fn picture(place: u32) -> Bytes {
-    let mut p = Picture::plain(320, 180, [150, 140, 120]);
-    for y in 0..180 {
-        for x in 0..320 {
-            if (x / 20 + y / 15) % 3 == 0 {
-                p.paint(x, y, [90, 100, 160]);
-            }
-            let there = place > 0 && (place..place + 40).contains(&x) && (40..160).contains(&y);
-            if there {
-                p.paint(x, y, [230, 60, 40]);
-            }
+    static SEED: AtomicU32 = AtomicU32::new(1);
+    let seed = SEED.fetch_add(1, Ordering::Relaxed);
+    let mut rgb = Vec::with_capacity((WIDTH * HEIGHT * 3) as usize);
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            let there = place > 0 && (place..place + 12).contains(&x) && (10..40).contains(&y);
+            let colour: [u8; 3] = match (there, (x / 5 + y / 4) % 3) {
+                (true, _) => [230, 60, 40],
+                (false, 0) => [90, 100, 160],
+                (false, _) => [150, 140, 120],
+            };
+            let noise = (seed ^ (x << 8) ^ (y << 16)).wrapping_mul(2_654_435_761) >> 29;
+            rgb.extend(colour.map(|c| c + noise as u8));
         }
     }
-    p.to_jpeg(85).unwrap().into()
+    Picture::new(WIDTH, HEIGHT, rgb).unwrap().to_jpeg(90).unwrap().into()
 }
 
 fn people(n: usize) -> Sight {
@@ -141,10 +163,10 @@ fn what_the_models_see_is_told_and_a_still_room_is_hardly_looked_at() {
     for s in 0..60 {
         let walking = (20..30).contains(&s);
         moving += usize::from(walking);
-        rig.sends(0, &picture(if walking { 20 + 20 * (s as u32 - 20) } else { 0 })).unwrap();
+        rig.sends(0, &picture(if walking { 1 + 6 * (s as u32 - 20) } else { 0 })).unwrap();
         looks += rig.look(|| Ok(people(usize::from(walking))));
         if s == 28 {
-            assert_eq!(rig.last("vision.room", &Quantity::People), Some(Some(1)), "somebody is there");
+            assert_eq!(rig.last("vision.room", &Quantity::People), Some(Some(1)), "somebody is there; blind: {:?}", rig.blind());
         }
         rig.second();
     }
@@ -162,13 +184,11 @@ fn what_the_models_see_is_told_and_a_still_room_is_hardly_looked_at() {
 fn blindness_is_found_while_the_models_hang() {
     let mut rig = Rig::new(1, 1);
     for s in 0..60 {
-        rig.sends(0, &picture(1 + 5 * (s % 40))).unwrap();
+        rig.sends(0, &picture(pacing(s))).unwrap();
         rig.second();
     }
-    let black = Bytes::from(Picture::plain(320, 180, [2, 2, 2]).to_jpeg(85).unwrap());
-    let blind = |rig: &Rig| {
-        [Quantity::CameraCovered, Quantity::CameraDark].iter().any(|q| rig.last("cam-0", q) == Some(Some(1)))
-    };
+    let black = Bytes::from(Picture::plain(WIDTH, HEIGHT, [2, 2, 2]).to_jpeg(85).unwrap());
+    let blind = |rig: &Rig| [Quantity::CameraCovered, Quantity::CameraDark].iter().any(|q| rig.last("cam-0", q) == Some(Some(1)));
     assert!(!blind(&rig));
     for s in 0..30 {
         rig.sends(0, &black).unwrap();
@@ -185,28 +205,28 @@ fn blindness_is_found_while_the_models_hang() {
 fn a_camera_that_nobody_looks_at_stops_counting_as_seeing() {
     let mut rig = Rig::new(1, 1);
     for _ in 0..30 {
-        rig.sends(0, &picture(100)).unwrap();
+        rig.sends(0, &picture(30)).unwrap();
         rig.look(|| Ok(people(1)));
         rig.second();
     }
     assert_eq!(rig.last("vision.room", &Quantity::Presence), Some(Some(1)));
     // Frames come, and move, but no look ends any more: hung, and then nobody is left.
     for s in 0..40 {
-        rig.sends(0, &picture(1 + 6 * (s % 40))).unwrap();
+        rig.sends(0, &picture(pacing(s))).unwrap();
         rig.second();
     }
     assert_eq!(rig.last("vision.room", &Quantity::Presence), Some(None), "nobody can tell");
     assert_eq!(rig.last("cam-0", &Quantity::CameraOffline), Some(Some(0)), "the camera itself is well");
     // Somebody else takes over.
     for s in 0..90 {
-        rig.sends(0, &picture(1 + 6 * (s % 40))).unwrap();
+        rig.sends(0, &picture(pacing(s))).unwrap();
         rig.second();
         rig.ready();
         if s > 35 {
             rig.look(|| Ok(people(1)));
         }
     }
-    assert_eq!(rig.last("vision.room", &Quantity::Presence), Some(Some(1)));
+    assert_eq!(rig.last("vision.room", &Quantity::Presence), Some(Some(1)), "blind: {:?}", rig.blind());
     assert!(rig.watch.metrics.workers_replaced.get() >= 1);
 }
 
@@ -214,7 +234,7 @@ fn a_camera_that_nobody_looks_at_stops_counting_as_seeing() {
 fn looks_that_fail_are_counted_and_show_nothing() {
     let mut rig = Rig::new(1, 1);
     for s in 0..40 {
-        rig.sends(0, &picture(1 + 6 * s)).unwrap();
+        rig.sends(0, &picture(pacing(s))).unwrap();
         rig.look(|| Err("no".to_owned()));
         rig.second();
     }
@@ -240,7 +260,7 @@ fn a_spoilt_picture_costs_itself_only() {
 #[test]
 fn too_many_frames_are_said_to_be_too_many_and_each_camera_has_its_share() {
     let mut rig = Rig::new(6, 1);
-    let jpegs: Vec<Bytes> = (0..40).map(|n| picture(1 + 6 * n)).collect();
+    let jpegs: Vec<Bytes> = (0..40).map(|n| picture(pacing(n))).collect();
     for s in 0..40 {
         for camera in 0..6 {
             rig.sends(camera, &jpegs[s]).unwrap();
@@ -291,15 +311,18 @@ fn a_watched_camera_is_looked_at_and_shown_blurred() {
         rig.look(|| Ok(people(0)));
         rig.second();
     }
-    let lease = Lease { session: "s".into(), actor: "王园长".into(), reason: "标定".into(), ends_ms: rig.now + 60_000, logged: Logged::for_test() };
+    let lease =
+        Lease {
+            session: "s".into(), actor: "王园长".into(), reason: "标定".into(), ends_ms: rig.now + 60_000, logged: Logged::for_test()
+        };
     live.allow(&device, rig.now, lease);
     rig.sends(0, &picture(0)).unwrap();
-    let faces = rig.jobs.lock().unwrap()[0].2.try_recv().map(|job| (job.faces, job.ticket)).unwrap();
+    let faces = rig.jobs.lock().unwrap()[0].2.try_recv().map(|job| (job.task.faces, job.ticket)).unwrap();
     assert!(faces.0, "faces are looked for, so that they can be covered");
     let over = Done { ticket: faces.1, sight: Ok(people(1)), took: Duration::ZERO };
     rig.watch.heard(rig.at(), worker::Message { seat: 0, thread: 1, word: Word::Done(over) });
     let shot = live.picture(&device, rig.now, "s").unwrap();
-    assert_eq!((shot.width, shot.people.len()), (320, 1));
+    assert_eq!((shot.width, shot.people.len()), (WIDTH, 1));
 }
 
 #[test]
@@ -325,14 +348,14 @@ fn times_of_a_camera_are_put_on_the_watch_s_scale() {
 #[test]
 fn a_view_is_kept_once_whoever_stood_there_has_faded_from_it() {
     let mut rig = Rig::new(1, 1);
-    rig.sends(0, &picture(100)).unwrap();
+    rig.sends(0, &picture(30)).unwrap();
     let count = |bytes: &[u8]| recall(bytes).len();
     assert_eq!(count(&rig.watch.views(rig.at())), 0);
     rig.now = LEARNED_MS;
     let kept = rig.watch.views(rig.at());
     assert_eq!(count(&kept), 1);
     let crew = Crew::new(0, Box::new(|_, _| None));
-    let again = Watch::new(rig.watch.site.clone(), rig.watch.pictures.clone(), Arc::new(Metrics::new()), crew, Some(&kept));
+    let again = Watch::new(rig.watch.site.clone(), rig.watch.pictures.clone(), Arc::new(Metrics::new()), crew, ANYWAY_S, Some(&kept));
     assert_eq!(count(&again.views(Now { utc_ms: 0, steady_ms: 0 })), 1, "an earlier run has learned it");
     assert_eq!(count(b"nonsense"), 0);
 }

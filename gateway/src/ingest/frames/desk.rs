@@ -209,6 +209,11 @@ impl FrameDesk {
         taken.into_iter().map(|(_, frame)| frame).collect()
     }
 
+    /// Nothing waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.lock().cameras.values().all(|c| c.waiting.is_none())
+    }
+
     /// A frame that was taken turned out to be spoilt.
     pub fn spoilt(&self, frame: &Frame, reason: &FrameRefused) {
         let arrival = Arrival { utc_ms: frame.received_at_ms, steady_ms: frame.steady_ms, retained: false };

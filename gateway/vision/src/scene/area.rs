@@ -32,6 +32,11 @@ impl Polygon {
         crossed.count() % 2 == 1
     }
 
+    /// Inside, or not farther outside than that, straight up, down, left or right.
+    pub fn near(&self, (x, y): (f32, f32), by: f32) -> bool {
+        [(0.0, 0.0), (by, 0.0), (-by, 0.0), (0.0, by), (0.0, -by)].iter().any(|(dx, dy)| self.contains((x + dx, y + dy)))
+    }
+
     /// How much of the box lies inside, 0 to 1.
     pub fn share_of(&self, bbox: &Rect) -> f32 {
         if self.around.overlap(bbox) <= 0.0 {

@@ -1,4 +1,5 @@
 //! A person's parts in one frame. Lengths are in picture heights, so that they mean the same along both axes.
+use super::area::Polygon;
 use crate::sight::{Person, Rect, joint};
 
 /// A key point that the model gives less than this is not used. In still frames of people seen whole, no joint but the wrists stays below it.
@@ -7,7 +8,7 @@ pub const SEEN: f32 = 0.2;
 const MARGIN: f32 = 0.04;
 
 /// Necks, from the shoulders to the ears, in a trunk.
-const NECK: f32 = 2.1;
+pub const NECK: f32 = 2.1;
 
 /// A picture's shape and a person in it.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,10 @@ impl Body<'_> {
 
     pub fn shoulders(&self) -> Option<At> {
         self.mean(&[joint::LEFT_SHOULDER, joint::RIGHT_SHOULDER])
+    }
+    /// Left, right.
+    pub fn shoulder_points(&self) -> Option<(At, At)> {
+        Some((self.joint(joint::LEFT_SHOULDER)?, self.joint(joint::RIGHT_SHOULDER)?))
     }
     pub fn hips(&self) -> Option<At> {
         self.mean(&[joint::LEFT_HIP, joint::RIGHT_HIP])
@@ -75,6 +80,13 @@ impl Body<'_> {
         Some(self.vector(hips, shoulders))
     }
 
+    /// Lies in a bed that is drawn so: trunk, head and feet are within its outline, as far as they are seen. Who sits or stands there, or leans over
+    /// it, has the head or the feet outside.
+    pub fn lies_in(&self, bed: &Polygon) -> bool {
+        let inside = |at: Option<At>| at.is_none_or(|p| bed.near(p, 0.02));
+        (bed.contains(self.core()) && inside(self.head()) && inside(self.ankles())) || bed.share_of(&self.person.bbox) >= 0.75
+    }
+
     pub fn vector(&self, from: At, to: At) -> At {
         ((to.0 - from.0) * self.aspect, to.1 - from.1)
     }
@@ -97,7 +109,8 @@ impl Body<'_> {
             Some((neck.0 * NECK, neck.1 * NECK))
         };
         let trunk = self.trunk().or_else(neck)?;
-        let across = self.vector(self.joint(joint::RIGHT_SHOULDER)?, self.joint(joint::LEFT_SHOULDER)?);
+        let (left, right) = self.shoulder_points()?;
+        let across = self.vector(right, left);
         let square = trunk.0 * trunk.0 + trunk.1 * trunk.1;
         let side = (trunk.0 * across.1 - trunk.1 * across.0) / square;
         (square > 1e-6 && side.is_finite()).then_some(side.clamp(-2.0, 2.0))

@@ -362,3 +362,108 @@ fn root_of_inverse(a: Matrix) -> Option<Matrix> {
     }
     Some(std::array::from_fn(|i| std::array::from_fn(|k| l[k][i])))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const WIDE: f64 = 16.0 / 9.0;
+
+    fn mount(tilt: f64, up: f64) -> Mount {
+        Mount([0.0, f64::to_radians(tilt), 0.01, up.ln()])
+    }
+
+    fn corner(mount: &Mount, place: [f64; 3]) -> setup::Corner {
+        let (u, v) = mount.project(place).unwrap();
+        [((u / WIDE + 0.5) * 1000.0).round() as u16, ((v + 0.5) * 1000.0).round() as u16]
+    }
+
+    fn walked(mount: &Mount, tall: f64) -> setup::Floor {
+        let places = [[-1.2, 2.5, 0.0], [1.3, 2.6, 0.0], [0.2, 5.0, 0.0], [-1.0, 4.0, 0.0]];
+        let places = places.map(|[x, y, _]| [corner(mount, [x, y, 0.0]), corner(mount, [x, y, tall])]).to_vec();
+        setup::Floor::Walked { height_cm: (tall * 100.0).round() as u16, places }
+    }
+
+    #[test]
+    fn a_point_goes_to_the_floor_and_back() {
+        let m = mount(35.0, 2.6);
+        for place in [[0.0, 3.0, 0.0], [1.5, 4.0, 0.9], [-1.0, 2.0, 0.3]] {
+            let point = m.project(place).unwrap();
+            let ground = m.ground(point, place[2]).unwrap();
+            assert!((ground.0 - place[0]).abs() < 1e-9 && (ground.1 - place[1]).abs() < 1e-9);
+            assert!((m.above((place[0], place[1]), point).unwrap() - place[2]).abs() < 1e-9);
+        }
+        assert_eq!(mount(10.0, 2.6).ground((0.0, -0.4), 0.0), None, "above the horizon");
+        assert_eq!(m.project([0.0, -5.0, 0.0]), None, "behind the camera");
+    }
+
+    #[test]
+    fn a_walked_person_calibrates_the_camera() {
+        for (tilt, up) in [(20.0, 2.2), (28.0, 2.7), (36.0, 3.2)] {
+            let truth = mount(tilt, up);
+            let floor = Floor::fit(&walked(&truth, 1.65), WIDE).unwrap();
+            assert!((floor.mount.height() / up - 1.0).abs() < 0.1, "{:?}", floor.mount);
+            assert!(floor.misfit < 0.003);
+            // What counts: a child of 0.9 m at another place.
+            let (feet, head) = (truth.project([0.8, 3.5, 0.0]).unwrap(), truth.project([0.8, 3.5, 0.9]).unwrap());
+            let height = floor.mount.above(floor.mount.ground(feet, 0.0).unwrap(), head).unwrap();
+            assert!((height - 0.9).abs() < 0.03, "{tilt} {up}: {height}");
+        }
+    }
+
+    #[test]
+    fn a_rectangle_calibrates_the_camera_whichever_way_round_it_was_marked() {
+        let truth = mount(35.0, 2.7);
+        let corners = [[-0.9, 2.6, 0.0], [0.9, 2.6, 0.0], [0.9, 4.1, 0.0], [-0.9, 4.1, 0.0]].map(|p| corner(&truth, p));
+        // First along the width, either way round.
+        for corners in [corners, [corners[1], corners[0], corners[3], corners[2]]] {
+            let marks = setup::Floor::Rectangle { corners, width_cm: 180, depth_cm: 150, camera_cm: 270 };
+            let floor = Floor::fit(&marks, WIDE).unwrap();
+            assert!((floor.mount.0[1] - truth.0[1]).abs() < 0.04, "{:?}", floor.mount);
+        }
+    }
+
+    #[test]
+    fn marks_that_are_no_flat_floor_are_refused_with_what_to_do() {
+        let says = |floor: &setup::Floor, what: &str| {
+            let said = check(floor).unwrap_or_default();
+            assert!(said.contains(what), "{said:?}");
+        };
+        let setup::Floor::Walked { places, .. } = walked(&mount(35.0, 2.7), 1.65) else { unreachable!() };
+        let walked = |places: Vec<[setup::Corner; 2]>| setup::Floor::Walked { height_cm: 165, places };
+        assert_eq!(check(&walked(places.clone())), None);
+        says(&walked(places[..2].to_vec()), "mark 3 to 32");
+        says(&setup::Floor::Walked { height_cm: 60, places: places.clone() }, "100 to 220");
+        says(&walked(vec![[[100, 500], [100, 200]], [[300, 500], [300, 200]], [[600, 501], [600, 200]]]), "in one line");
+        says(&walked(places.iter().map(|[feet, head]| [*head, *feet]).collect()), "the feet come first");
+        // The far one taller than the near one.
+        says(&walked(vec![[[300, 900], [300, 800]], [[700, 850], [700, 750]], [[500, 600], [500, 100]]]), "mark");
+        let crossed = [[100, 900], [700, 500], [900, 900], [300, 500]];
+        says(&setup::Floor::Rectangle { corners: crossed, width_cm: 100, depth_cm: 100, camera_cm: 250 }, "crosses itself");
+        says(
+            &setup::Floor::Rectangle {
+                corners: [[100, 900], [900, 900], [700, 500], [300, 500]],
+                width_cm: 10,
+                depth_cm: 100,
+                camera_cm: 250,
+            },
+            "50 to 3000",
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_marks_panic_and_a_fit_is_of_numbers(
+            height_cm in 90_u16..230,
+            places in proptest::collection::vec(any::<[[u16; 2]; 2]>().prop_map(|p| p.map(|c| c.map(|v| v % 1001))), 0..6),
+            aspect in 0.3_f64..4.0,
+        ) {
+            if let Ok(floor) = Floor::fit(&setup::Floor::Walked { height_cm, places }, aspect) {
+                prop_assert!(floor.mount.0.iter().all(|v| v.is_finite()));
+                prop_assert!(floor.mounts().iter().flat_map(|m| m.0).all(f64::is_finite));
+            }
+        }
+    }
+}

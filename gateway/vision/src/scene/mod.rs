@@ -29,7 +29,7 @@ use crate::sight::{Person, Posture, Rect, Sight};
 use area::Polygon;
 use body::Body;
 use count::{Counter, number};
-use detect::{Area, Look, Seen};
+use detect::{Area, Look, Seen, Steady};
 use floor::Floor;
 use std::collections::BTreeMap;
 use track::{Age, Ground, Track, Tracker};
@@ -125,10 +125,9 @@ pub struct Scene {
     areas: Vec<Area>,
     ignored: Vec<Polygon>,
     zones: Vec<Zone>,
-    own_zone: usize,
     tracker: Tracker,
     last_ms: Option<i64>,
-    at_least_ms: Option<i64>,
+    beyond: Steady,
 }
 
 /// What is remembered for one zone.
@@ -149,11 +148,13 @@ struct Zone {
     crowded: detect::crowded::Crowded,
 }
 
+/// The camera's own zone among its zones.
+const OWN: usize = 0;
 /// People of one frame that are looked at; the models find fewer.
 const PEOPLE: usize = 64;
 /// A frame that is older than the last by more than this is not a late one: the clock was set back.
 const SET_BACK_MS: i64 = 10_000;
-/// "At least" lasts for so long after the last frame that said it.
+/// Counts are lower bounds when most frames of this time say so: one that imagines a seventh person does not make them so.
 const AT_LEAST_MS: i64 = 10_000;
 /// Somebody whose feet are not seen is ignored only when so much of them lies in an ignored area, so that who stands before a mirror is not.
 const IGNORED: f32 = 0.8;
@@ -178,6 +179,10 @@ impl Scene {
                 zones.len() - 1
             });
             zones[zone].room |= area.kind == AreaKind::Room;
+            if area.kind == AreaKind::Exit {
+                zones[zone].adults = Counter::new(count::SHORT_MS);
+                zones[zone].children = Counter::new(count::SHORT_MS);
+            }
             areas.push(Area { kind: area.kind, zone, polygon });
         }
         Ok(Scene {
@@ -188,10 +193,9 @@ impl Scene {
             areas,
             ignored,
             zones,
-            own_zone: 0,
             tracker: Tracker::default(),
             last_ms: None,
-            at_least_ms: None,
+            beyond: Steady::new(AT_LEAST_MS),
         })
     }
 
@@ -221,17 +225,15 @@ impl Scene {
             let foot = foot(body);
             match () {
                 () if is(AreaKind::Window, foot) => Ground::Raised,
-                () if is(AreaKind::Bed, foot) || is(AreaKind::Bed, body.core()) => Ground::Bed,
+                () if areas.iter().any(|a| a.kind == AreaKind::Bed && body.lies_in(&a.polygon)) => Ground::Bed,
+                () if is(AreaKind::Bed, foot) => Ground::Raised,
                 () if is(AreaKind::Stairs, foot) => Ground::Steps,
                 () => Ground::Floor,
             }
         };
         self.tracker.see(elapsed_ms, &people, aspect, self.floor.as_ref(), ground);
         let now_ms = self.tracker.now_ms();
-        if sight.at_least {
-            self.at_least_ms = Some(now_ms);
-        }
-        let at_least = self.at_least_ms.is_some_and(|at| now_ms - at <= AT_LEAST_MS);
+        let at_least = self.beyond.see(now_ms, if sight.at_least { Answer::Yes } else { Answer::No }) == Answer::Yes;
         let everybody: Vec<Seen> = self.tracker.present().map(|track| self.place(track, aspect)).collect();
         let doubtful: Vec<Seen> = self.tracker.doubtful().map(|track| self.place(track, aspect)).collect();
         let mut sights = Vec::with_capacity(self.zones.len());
@@ -310,14 +312,14 @@ impl Scene {
         let apart = |a: &&Area| matches!(a.kind, AreaKind::Room | AreaKind::Stairs | AreaKind::Kitchen | AreaKind::Escape);
         let size = |a: &&Area| (a.polygon.around().area() * 1e6) as i64;
         let inside: Vec<&Area> = self.areas.iter().filter(|a| a.polygon.contains(foot)).collect();
-        let mut zones = vec![inside.iter().copied().filter(apart).min_by_key(size).map_or(self.own_zone, |a| a.zone)];
+        let mut zones = vec![inside.iter().copied().filter(apart).min_by_key(size).map_or(OWN, |a| a.zone)];
         for area in inside {
             if !apart(&area) && !zones.contains(&area.zone) {
                 zones.push(area.zone);
             }
         }
         // Beds are children's: who lies in one and was not measured as an adult is a child, also under a quilt that hides the feet.
-        let bedded = track.lying() && self.areas.iter().any(|a| a.kind == AreaKind::Bed && a.polygon.contains(body.core()));
+        let bedded = self.areas.iter().any(|a| a.kind == AreaKind::Bed && body.lies_in(&a.polygon));
         let age = match track.age() {
             Age::Unknown if bedded && self.floor.is_some() => Age::Child,
             age => age,
@@ -337,9 +339,9 @@ impl Zone {
         Zone {
             name: name.to_owned(),
             room,
-            people: Counter::default(),
-            adults: Counter::default(),
-            children: Counter::default(),
+            people: Counter::new(count::SHORT_MS),
+            adults: Counter::new(count::LONG_MS),
+            children: Counter::new(count::LONG_MS),
             unattended: Default::default(),
             fall: Default::default(),
             climb: Default::default(),
@@ -389,6 +391,201 @@ impl Zone {
             adults: calibrated.then_some(adults),
             children: calibrated.then_some(children),
             signs,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::Camera;
+    use crate::sight::{Face, KeyPoint, Pose, Thing, ThingKind};
+    use proptest::prelude::*;
+    use script::plays::{Hazard, play};
+
+    fn area(kind: AreaKind, zone: Option<&str>, corners: [[u16; 2]; 4]) -> setup::Area {
+        setup::Area { kind, zone: zone.map(str::to_owned), corners: corners.to_vec() }
+    }
+
+    fn camera(areas: Vec<setup::Area>) -> Camera {
+        Camera { device: "cam".to_owned(), areas, floor: None, rate: 10 }
+    }
+
+    fn person(x0: f32, y0: f32, x1: f32, y1: f32) -> Person {
+        Person { bbox: Rect { x0, y0, x1, y1 }, score: 0.6, pose: None, posture: Posture::Unknown }
+    }
+
+    fn sight(people: Vec<Person>) -> Sight {
+        Sight { width: 1280, height: 720, people, ..Sight::default() }
+    }
+
+    const LEFT: [[u16; 2]; 4] = [[0, 0], [500, 0], [500, 1000], [0, 1000]];
+    const RIGHT: [[u16; 2]; 4] = [[500, 0], [1000, 0], [1000, 1000], [500, 1000]];
+
+    #[test]
+    fn without_calibration_nobody_is_an_adult_and_rules_about_children_cannot_tell() {
+        let mut scene = Scene::new(&camera(vec![area(AreaKind::Kitchen, None, LEFT)]), "room").unwrap();
+        let seen = scene.see(0, &sight(vec![person(0.2, 0.4, 0.3, 0.8)]), &[]);
+        assert_eq!((seen[0].adults, seen[0].children), (None, None));
+        assert_eq!(seen[0].people.likely, 1);
+        assert_eq!(seen[0].signs[&Sign::Unattended], Answer::CannotTell);
+        assert_eq!(seen[0].signs[&Sign::Intrusion], Answer::CannotTell);
+    }
+
+    #[test]
+    fn who_stands_in_an_ignored_area_is_nobody_and_who_stands_before_a_mirror_is() {
+        let mirror = area(AreaKind::Ignore, None, [[500, 100], [900, 100], [900, 600], [500, 600]]);
+        let mut scene = Scene::new(&camera(vec![mirror]), "room").unwrap();
+        let reflected = person(0.6, 0.2, 0.7, 0.55);
+        let before = person(0.6, 0.4, 0.75, 0.95);
+        assert_eq!(scene.see(0, &sight(vec![reflected, before]), &[])[0].people.likely, 1);
+    }
+
+    #[test]
+    fn rooms_are_apart_and_an_exit_is_in_its_room() {
+        let door = area(AreaKind::Exit, Some("door"), [[400, 700], [500, 700], [500, 1000], [400, 1000]]);
+        let areas = vec![area(AreaKind::Room, None, LEFT), area(AreaKind::Room, Some("next"), RIGHT), door];
+        let mut scene = Scene::new(&camera(areas), "room").unwrap();
+        assert_eq!(scene.zones().collect::<Vec<_>>(), ["room", "next", "door"]);
+        let people = vec![person(0.1, 0.4, 0.2, 0.8), person(0.42, 0.5, 0.48, 0.9), person(0.7, 0.4, 0.8, 0.8)];
+        let seen = scene.see(0, &sight(people), &[]);
+        assert_eq!(seen.iter().map(|z| z.people.likely).collect::<Vec<_>>(), [2, 1, 1]);
+        assert!(seen[1].signs.contains_key(&Sign::Unattended) && !seen[2].signs.contains_key(&Sign::Unattended));
+    }
+
+    #[test]
+    fn beds_are_judged_at_nap_only_and_face_down_among_infants_only() {
+        let mut scene = Scene::new(&camera(vec![area(AreaKind::Bed, None, LEFT)]), "room").unwrap();
+        let facts = |nap, infants| [ZoneFacts { zone: "room".to_owned(), nap, infants, staff: true }];
+        let has = |seen: &[ZoneSight]| [Sign::Prone, Sign::FaceCovered, Sign::NapUnseen].map(|s| seen[0].signs.contains_key(&s));
+        assert_eq!(has(&scene.see(0, &sight(vec![]), &facts(false, true))), [false, false, false]);
+        assert_eq!(has(&scene.see(1000, &sight(vec![]), &facts(true, false))), [false, true, true]);
+        let seen = scene.see(2000, &sight(vec![]), &facts(true, true));
+        assert_eq!(has(&seen), [true, true, true]);
+        assert_eq!(seen[0].signs[&Sign::NapUnseen], Answer::CannotTell, "beds that nobody was seen in may be empty or unseen");
+    }
+
+    #[test]
+    fn a_bicycle_that_passes_is_none_that_stands() {
+        let escape = area(AreaKind::Escape, None, [[200, 500], [800, 500], [800, 900], [200, 900]]);
+        let bike = |x: f32| Thing { kind: ThingKind::Bicycle, bbox: Rect { x0: x, y0: 0.5, x1: x + 0.15, y1: 0.8 }, score: 0.6 };
+        let run = |x: fn(u8) -> f32| {
+            let mut scene = Scene::new(&camera(vec![escape.clone()]), "way").unwrap();
+            let mut last = Answer::No;
+            for i in 0..12_u8 {
+                let sight = Sight { things: vec![bike(x(i))], ..sight(vec![]) };
+                last = scene.see(i64::from(i) * 1000, &sight, &[])[0].signs[&Sign::EBike];
+            }
+            last
+        };
+        assert_eq!(run(|_| 0.4), Answer::Yes);
+        assert_eq!(run(|i| 0.2 + f32::from(i) * 0.05), Answer::No);
+    }
+
+    #[test]
+    fn late_frames_and_a_clock_set_back_lose_nobody() {
+        let mut scene = Scene::new(&camera(vec![]), "room").unwrap();
+        for at in [10_000, 11_000, 10_500, 12_000, -5_000_000, -4_999_000, i64::MIN, i64::MAX, 0] {
+            let seen = scene.see(at, &sight(vec![person(0.4, 0.4, 0.5, 0.8)]), &[]);
+            assert_eq!(seen[0].people.likely, 1, "at {at}");
+        }
+        scene.skip(i64::MAX);
+        scene.skip(i64::MIN);
+        assert_eq!(scene.people().len(), 1);
+    }
+
+    #[test]
+    fn the_page_is_shown_heights_and_how_likely_each_is_an_adult() {
+        let play = play(Hazard::Unattended, false, 0).unwrap();
+        let mut scene = Scene::new(&play.camera, "room").unwrap();
+        let mut eye = play.eye.clone();
+        for at in 0..20_i32 {
+            if let Some(sight) = eye.look(f64::from(at), &play.actors, &[]) {
+                scene.see(i64::from(at) * 1000, &sight, &[]);
+            }
+        }
+        let people = scene.people();
+        assert_eq!(people.len(), play.actors.len());
+        let adults = people.iter().filter(|p| p.adult.is_some_and(|a| a > 0.9) && p.height_m.is_some_and(|h| h > 1.4)).count();
+        assert_eq!(adults, 1);
+    }
+
+    #[test]
+    fn bad_areas_are_refused_by_name_all_at_once() {
+        let crossed = [[0, 0], [500, 500], [500, 0], [0, 500]];
+        let floor = setup::Floor::Walked { height_cm: 165, places: vec![] };
+        let bad =
+            Camera { floor: Some(floor), rate: 1, ..camera(vec![area(AreaKind::Bed, None, LEFT), area(AreaKind::Stairs, None, crossed)]) };
+        let said = Scene::new(&bad, "room").unwrap_err();
+        assert_eq!(said.problems.len(), 3);
+        let said = said.to_string();
+        for part in ["camera cam:", "frames_per_10s is 1", "area 2 (Stairs): its outline crosses itself", "floor: 0 places"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
+    fn any_f32() -> impl Strategy<Value = f32> {
+        prop_oneof![4 => 0.0_f32..1.0, 1 => any::<f32>()]
+    }
+
+    fn any_rect() -> impl Strategy<Value = Rect> {
+        (any_f32(), any_f32(), any_f32(), any_f32()).prop_map(|(x0, y0, x1, y1)| Rect { x0, y0, x1, y1 })
+    }
+
+    fn any_person() -> impl Strategy<Value = Person> {
+        let pose = proptest::option::of(proptest::collection::vec((any_f32(), any_f32(), any_f32()), 17));
+        let posture = prop_oneof![
+            Just(Posture::Standing),
+            Just(Posture::Sitting),
+            Just(Posture::Crouching),
+            Just(Posture::Bending),
+            Just(Posture::Lying),
+            Just(Posture::Unknown)
+        ];
+        (any_rect(), any_f32(), pose, posture).prop_map(|(bbox, score, pose, posture)| {
+            let pose: Option<Pose> = pose.map(|p| std::array::from_fn(|i| KeyPoint { x: p[i].0, y: p[i].1, score: p[i].2 }));
+            Person { bbox, score, pose, posture }
+        })
+    }
+
+    prop_compose! {
+        fn any_sight()(
+            width in 0_u32..3000,
+            height in prop_oneof![Just(0_u32), Just(720), any::<u32>()],
+            people in proptest::collection::vec(any_person(), 0..8),
+            faces in proptest::collection::vec((any_rect(), any_f32()).prop_map(|(bbox, score)| Face { bbox, score }), 0..3),
+            things in proptest::collection::vec((any_rect(), any_f32()).prop_map(|(bbox, score)| Thing { kind: ThingKind::Bicycle, bbox, score }), 0..3),
+            at_least in any::<bool>(),
+        ) -> Sight {
+            Sight { width, height, people, faces, things, at_least }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn no_sight_and_no_time_panics_and_counts_are_in_order(frames in proptest::collection::vec((any::<i64>(), -2_000_i64..8_000, any_sight(), any::<bool>()), 1..40)) {
+            let mut floor = play(Hazard::Prone, true, 0).unwrap().camera;
+            floor.areas.extend([
+                area(AreaKind::Bed, None, LEFT), area(AreaKind::Window, None, RIGHT), area(AreaKind::Kitchen, None, LEFT), area(AreaKind::Escape, Some("way"), RIGHT),
+                area(AreaKind::Stairs, Some("stairs"), LEFT), area(AreaKind::Exit, Some("door"), RIGHT), area(AreaKind::Room, None, LEFT),
+            ]);
+            let mut scene = Scene::new(&floor, "room").unwrap();
+            let facts = [ZoneFacts { zone: "room".to_owned(), nap: true, infants: true, staff: true }];
+            let mut at = 0_i64;
+            for (wild, step, sight, jump) in frames {
+                at = if jump { wild } else { at.saturating_add(step) };
+                for zone in scene.see(at, &sight, &facts) {
+                    for count in [Some(zone.people), zone.adults, zone.children].into_iter().flatten() {
+                        prop_assert!(count.low <= count.likely && count.likely <= count.high);
+                    }
+                }
+                scene.skip(at.saturating_add(1));
+                for person in scene.people() {
+                    prop_assert!(person.adult.is_none_or(|p| (0.0..=1.0).contains(&p)));
+                    prop_assert!(person.height_m.is_none_or(f32::is_finite));
+                }
+            }
         }
     }
 }

@@ -17,12 +17,19 @@ pub const BORDER: f64 = 1.25;
 const ANKLE: f64 = 0.055;
 /// From the ears to the top of the head: 0.10 m of a toddler, 0.13 m of an adult.
 const CROWN: f64 = 0.115;
+/// Height of the joints of who lies.
+const LYING: f64 = 0.1;
 /// Of the trunk from hips to shoulders, in statures (Drillis and Contini, 1966: 0.818 - 0.530), and how much people differ.
 const TRUNK: f64 = 0.288;
 const TRUNK_SPREAD: f64 = 0.15;
 /// Errors of a key point, in box heights. Of the model on people who stand still: 0.003 from frame to frame, and 0.01 to 0.02 of one person against another
 /// (`script/eye.rs`).
 const POINT: f64 = 0.015;
+
+/// Where hips and knees of somebody upright are, in heights of the ears: 0.50 and 0.26 of toddlers to 0.57 and 0.31 of adults, and the errors of key
+/// points. Who sits with the legs towards the camera comes near to it.
+const HIPS: std::ops::RangeInclusive<f64> = 0.45..=0.66;
+const KNEES: std::ops::RangeInclusive<f64> = 0.19..=0.39;
 
 /// A height and how sure it is. Metres.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,8 +114,8 @@ fn posture(floor: &Floor, said: Posture, p: &Points) -> Posture {
         Some(floor.mount.above(place, floor.point(at?))? / head)
     };
     match (share(p.hips), share(p.knees)) {
-        (Some(hips), Some(knees)) if (0.42..=0.74).contains(&hips) && (0.14..=0.46).contains(&knees) => Posture::Standing,
-        (Some(hips), None) if said == Posture::Standing && (0.42..=0.74).contains(&hips) => Posture::Standing,
+        (Some(hips), Some(knees)) if HIPS.contains(&hips) && KNEES.contains(&knees) => Posture::Standing,
+        (Some(hips), None) if said == Posture::Standing && HIPS.contains(&hips) => Posture::Standing,
         (None, _) if said == Posture::Standing => Posture::Standing,
         _ => Posture::Unknown,
     }
@@ -136,6 +143,38 @@ fn length(floor: &Floor, mount: &Mount, p: &Points) -> Option<f64> {
     Some(((a.0 - b.0).powi(2) + (a.1 - b.1).powi(2)).sqrt() * 1.12 + CROWN + 0.04)
 }
 
+/// Whether somebody of known height rather lies on the floor than stands on it: trunk and legs have their length along the floor, and as somebody
+/// upright they would be too short. Close to the camera, where both fit, it says no.
+pub fn lies(floor: &Floor, body: &Body, metres: f64) -> bool {
+    let parts = || {
+        let (ankles, head) = (body.ankles()?, body.head()?);
+        let at = |p: At| floor.mount.ground(floor.point(p), LYING);
+        let (a, h, s) = (at(ankles)?, at(body.hips()?)?, at(body.shoulders()?)?);
+        let way = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) / metres;
+        let place = floor.mount.ground(floor.point(ankles), ANKLE)?;
+        let upright = (floor.mount.above(place, floor.point(head))? + CROWN) / metres;
+        let whole = way(a, at(head)?);
+        Some((way(h, s), way(a, h), whole, upright))
+    };
+    // Somebody who sits with the legs towards the camera has the legs along the floor, and a head that seems to be farther off than they are long.
+    parts().is_some_and(|(trunk, legs, whole, upright)| {
+        (0.2..=0.37).contains(&trunk) && (0.28..=0.6).contains(&legs) && (0.62..=1.05).contains(&whole) && upright < 0.85
+    })
+}
+
+/// Whether somebody of known height rather sits than lies: along the floor the trunk would be too long, upwards it has its length. Who sits with the back
+/// to the camera has the feet above the hips on the picture, as somebody who lies may.
+pub fn sits(floor: &Floor, body: &Body, metres: f64) -> bool {
+    let parts = || {
+        let (hips, shoulders) = (floor.point(body.hips()?), floor.point(body.shoulders()?));
+        let place = floor.mount.ground(hips, LYING)?;
+        let along = floor.mount.ground(shoulders, LYING).map_or(f64::INFINITY, |s| (s.0 - place.0).hypot(s.1 - place.1));
+        let up = floor.mount.above(place, shoulders)? - LYING;
+        Some((along / metres, up / metres))
+    };
+    parts().is_some_and(|(along, up)| along > 0.4 && (0.18..=0.42).contains(&up))
+}
+
 /// Two looks at the same height, weighed by their spreads.
 fn with_trunk(floor: &Floor, p: &Points, height: Size) -> Size {
     let trunk = || {
@@ -157,4 +196,67 @@ fn with_trunk(floor: &Floor, p: &Points, height: Size) -> Size {
     // Where they disagree, one of them is wrong and it is not known which.
     let apart = (height.metres - metres).abs() / (height.spread.powi(2) + spread.powi(2)).sqrt();
     Size { metres: both, spread: (1.0 / (a + b)).sqrt() * apart.max(1.0), standing: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::script::plays::{Hazard, play};
+
+    #[test]
+    fn the_normal_distribution_is_as_in_the_tables() {
+        for (z, p) in [(0.0, 0.5), (1.0, 0.841_345), (-1.96, 0.024_998), (3.0, 0.998_65)] {
+            assert!((normal(z) - p).abs() < 1e-5, "{z}");
+        }
+    }
+
+    /// Cameras, marks and people at random: what one frame says of somebody upright, in metres too much, with the spread that it claims.
+    fn errors(child: bool, cameras: std::ops::Range<u64>) -> Vec<(f64, f64, Size)> {
+        let mut out = Vec::new();
+        for seed in cameras {
+            // Two adults, or one of them with two children.
+            let play = if child { play(Hazard::Unattended, true, seed * 5 + 1) } else { play(Hazard::Unattended, false, seed * 7 + 6) };
+            let Some(play) = play else { continue };
+            let Some(marks) = &play.camera.floor else { continue };
+            let Ok(floor) = Floor::fit(marks, f64::from(play.eye.width) / f64::from(play.eye.height)) else { continue };
+            let mut eye = play.eye.clone();
+            for (i, actor) in play.actors.iter().enumerate().filter(|(_, a)| a.child == child) {
+                // At the first moment all stand; the others are sent away.
+                let mut alone = play.actors.clone();
+                for (k, other) in alone.iter_mut().enumerate() {
+                    if k != i {
+                        other.until_s = -1.0;
+                    }
+                }
+                let Some(sight) = eye.look(0.0, &alone, &[]) else { continue };
+                let aspect = sight.width as f32 / sight.height as f32;
+                let size = sight.people.iter().find(|p| p.pose.is_some()).and_then(|person| measure(&floor, &Body { person, aspect }));
+                out.extend(size.filter(|s| s.standing).map(|s| (s.metres - actor.stature, s.spread, s)));
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn standing_people_are_measured_within_a_tenth_of_a_metre_and_the_spread_is_honest() {
+        for child in [false, true] {
+            let errors = errors(child, 0..150);
+            assert!(errors.len() > 100, "{}", errors.len());
+            let n = errors.len() as f64;
+            let rms = (errors.iter().map(|(e, ..)| e * e).sum::<f64>() / n).sqrt();
+            let mean = errors.iter().map(|(e, ..)| e).sum::<f64>() / n;
+            let within = |k: f64| errors.iter().filter(|(e, spread, _)| e.abs() <= k * spread).count() as f64 / n;
+            let wrong = errors.iter().filter(|(.., s)| if child { s.adult() >= 0.9 } else { s.adult() <= 0.1 }).count();
+            let sure = errors.iter().filter(|(.., s)| if child { s.adult() <= 0.1 } else { s.adult() >= 0.9 }).count();
+            println!(
+                "child {child}: n {n} mean {mean:.3} rms {rms:.3} m, within 1 spread {:.2}, 2 {:.2}; sure {sure}, wrong {wrong}",
+                within(1.0),
+                within(2.0)
+            );
+            assert!(rms < 0.1, "root of the mean square error {rms:.3} m");
+            assert!(within(2.0) >= 0.9, "within two spreads {:.2}", within(2.0));
+            assert_eq!(wrong, 0);
+            assert!(sure as f64 > 0.9 * n, "sure of {sure} of {n}");
+        }
+    }
 }

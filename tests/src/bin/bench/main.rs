@@ -11,6 +11,7 @@ use tuoan_tests::harness::process::Process;
 use tuoan_tests::harness::servers::Mosquitto;
 use tuoan_tests::harness::{free_port, wait_for};
 
+mod cameras;
 mod floor;
 mod load;
 mod receiver;
@@ -69,6 +70,8 @@ enum Command {
         #[arg(long)]
         store: Option<std::path::PathBuf>,
     },
+    /// Cameras beside a load of sensors: what frames cost, and what they do to alarms.
+    Cameras(cameras::Options),
     /// The floor itself, as a process (the other commands start it).
     #[command(hide = true)]
     Floor { port: u16, dir: std::path::PathBuf },
@@ -93,6 +96,7 @@ fn main() {
         }
         Command::Alerts { rate, count, runs, outside } => alerts(rate, count, runs, outside),
         Command::Year { days, single, store } => replayed::year(days, single, store.as_deref()),
+        Command::Cameras(options) => cameras::run(&options),
         Command::Floor { port, dir } => floor::run(port, &dir),
     }
 }

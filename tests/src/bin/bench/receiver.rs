@@ -29,6 +29,10 @@ impl Receiver {
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Receiver { url, seen })
     }
+    /// Every arrival in turn: (message number, microseconds since `start`).
+    pub fn every(&self) -> Vec<(u64, u64)> {
+        self.seen.lock().map(|s| s.clone()).unwrap_or_default()
+    }
     /// First arrival of each message's alert: (message number, microseconds since `start`).
     pub fn arrivals(&self) -> Vec<(u64, u64)> {
         let mut list = self.seen.lock().map(|s| s.clone()).unwrap_or_default();

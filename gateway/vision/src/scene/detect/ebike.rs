@@ -11,8 +11,8 @@ const SCORE: f32 = 0.3;
 const HOLD_MS: i64 = 10_000;
 /// Standing there for so long; who pushes one through is faster.
 const STANDS_MS: i64 = 4_000;
-/// On a calibrated floor: what is lower than this is a child's tricycle, metres to the handlebar.
-const TALL: f64 = 0.7;
+/// On a calibrated floor: height and width of the box together, metres. A bicycle has 1.8 and more from any side, a child's tricycle 1.2 and less.
+const LARGE: f64 = 1.5;
 
 #[derive(Debug, Clone, Copy)]
 struct Parked {
@@ -32,7 +32,7 @@ impl EBike {
         let hold = HOLD_MS.max(look.interval_ms * 3 + look.interval_ms / 2);
         self.0.retain(|p| look.now_ms - p.seen_ms <= hold);
         let things = look.sight.things.iter().filter(|t| t.score >= SCORE && crate::scene::body::sound(&t.bbox));
-        for thing in things.filter(|t| look.areas(&[AreaKind::Escape]).any(|a| within(&a.polygon, &t.bbox)) && tall(look, t)) {
+        for thing in things.filter(|t| look.areas(&[AreaKind::Escape]).any(|a| within(&a.polygon, &t.bbox)) && large(look, t)) {
             let (now_ms, size) = (look.now_ms, thing.bbox.width().max(thing.bbox.height()));
             let near = |p: &Parked| {
                 let (a, b) = (p.bbox.centre(), thing.bbox.centre());
@@ -55,10 +55,15 @@ fn within(area: &Polygon, bbox: &Rect) -> bool {
     area.contains(((bbox.x0 + bbox.x1) / 2.0, bbox.y1 - 0.05 * bbox.height())) || area.share_of(bbox) >= 0.6
 }
 
-fn tall(look: &Look, thing: &Thing) -> bool {
-    let Some(floor) = look.floor else { return true };
-    let x = (thing.bbox.x0 + thing.bbox.x1) / 2.0;
-    let place = floor.mount.ground(floor.point((x, thing.bbox.y1)), 0.0);
-    // What cannot be measured is taken for tall.
-    place.and_then(|p| floor.mount.above(p, floor.point((x, thing.bbox.y0)))).is_none_or(|z| z >= TALL)
+fn large(look: &Look, thing: &Thing) -> bool {
+    let size = || {
+        let floor = look.floor?;
+        let b = &thing.bbox;
+        let place = floor.mount.ground(floor.point(((b.x0 + b.x1) / 2.0, b.y1)), 0.0)?;
+        let high = floor.mount.above(place, floor.point(((b.x0 + b.x1) / 2.0, b.y0)))?;
+        let wide = f64::from(b.width()) * floor.aspect * floor.mount.span(floor.mount.distance(place, 0.0));
+        Some(high + wide)
+    };
+    // What cannot be measured is taken for large.
+    size().is_none_or(|s| s >= LARGE)
 }

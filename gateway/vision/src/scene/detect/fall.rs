@@ -56,10 +56,11 @@ impl Fall {
     }
 }
 
-/// Two of the last three frames show them up again.
+/// The last three frames, and those of the last second, show them up again.
 fn is_up(track: &Track) -> bool {
-    let last: Vec<&Moment> = track.trail.iter().rev().take(3).collect();
-    last.iter().filter(|m| matches!(m.level, Level::Upright | Level::Low)).count() * 2 > last.len()
+    let last = track.trail.back().map_or(0, |m| m.at_ms);
+    let recent = |(i, m): &(usize, &Moment)| *i < 3 || last - m.at_ms <= 1_000;
+    track.trail.iter().rev().enumerate().take_while(recent).all(|(_, m)| matches!(m.level, Level::Upright | Level::Low))
 }
 
 /// How they came to lie, if they lie.

@@ -6,26 +6,27 @@
 //! | the head, no face, the back of the trunk | face down |
 //! | the head, the chest or flank of the trunk | lies with the face free |
 //! | a body without head | face covered |
-//! | nobody, where somebody lay, who was not seen to leave, with no adult beside | face covered (wholly under the quilt) |
-//! | nobody, where somebody lay, with an adult beside when they vanished | cannot be told: taken out, or covered |
+//! | nobody, where somebody lay, who was not seen to leave, with nobody beside | face covered (wholly under the quilt) |
+//! | nobody, where somebody lay, with somebody beside about when they vanished | cannot be told: taken out, gone, or covered |
 //! | a head and no trunk, or too little of anything | cannot be told |
 //!
 //! That the model tells the back from the chest is in [`Body::chest`](crate::scene::body::Body::chest). Side and prone pass into each other; between
 //! them nothing is decided.
 use super::{Answer, Look, Seen};
 use crate::scene::area::Polygon;
-use crate::scene::body::Body;
+use crate::scene::body::{Body, NECK};
+use crate::scene::floor::Floor;
 use crate::scene::track::Age;
 use crate::setup::AreaKind;
-use crate::sight::{Posture, joint};
+use crate::sight::joint;
 use std::collections::VecDeque;
 
 /// What is seen of a bed is judged over this time, and over as many frames: sleepers move little, and the model is unsure of them.
-const OVER_MS: i64 = 12_000;
-const FRAMES: usize = 5;
+const OVER_MS: i64 = 15_000;
+const FRAMES: i64 = 6;
+/// What was told holds for so long while too little is seen to tell anew.
+const KEEP_MS: i64 = 45_000;
 const MOST: usize = 128;
-/// [`Body::chest`] beyond which the back or the chest is seen.
-const TURNED: f32 = 0.3;
 /// Somebody must have lain there for so long before their vanishing means anything.
 const SETTLED_MS: i64 = 20_000;
 const FACE_SCORE: f32 = 0.5;
@@ -43,9 +44,9 @@ enum Glance {
 enum Bed {
     /// Nobody has been seen in it in this nap.
     Unused,
-    /// Somebody is in it, since.
-    Used(i64),
-    /// Somebody was in it, was not seen to leave, and is not seen; an adult was beside or not.
+    /// Somebody is in it: since when, and the track's number.
+    Used(i64, u32),
+    /// Somebody was in it, was not seen to leave, and is not seen; others were beside it or not.
     Vanished { helped: bool },
 }
 
@@ -53,7 +54,9 @@ enum Bed {
 struct State {
     bed: Bed,
     seen: VecDeque<(i64, Glance)>,
-    adult_ms: Option<i64>,
+    /// When somebody was last seen beside it.
+    beside_ms: Option<i64>,
+    told: Option<(i64, Sleep)>,
 }
 
 /// The three answers of the zone's beds.
@@ -79,7 +82,7 @@ impl Nap {
         let mut all = Vec::new();
         for (i, area) in look.areas(&[AreaKind::Bed]).enumerate() {
             if self.beds.len() <= i {
-                self.beds.push(State { bed: Bed::Unused, seen: VecDeque::new(), adult_ms: None });
+                self.beds.push(State { bed: Bed::Unused, seen: VecDeque::new(), beside_ms: None, told: None });
             }
             all.extend(self.beds[i].look(look, &area.polygon));
         }
@@ -100,8 +103,9 @@ impl State {
     fn look(&mut self, look: &Look, area: &Polygon) -> Option<Sleep> {
         let now_ms = look.now_ms;
         let sleeper = look.everybody.iter().filter(|s| sleeps(look, s, area)).max_by_key(|s| (s.track.now, s.track.times));
-        if look.everybody.iter().any(|s| s.age != Age::Child && s.track.now && beside(s, area) && !sleeps(look, s, area)) {
-            self.adult_ms = Some(now_ms);
+        // A child may be the sleeper who got up.
+        if look.everybody.iter().any(|s| s.track.now && beside(s, area) && !sleeps(look, s, area)) {
+            self.beside_ms = Some(now_ms);
         }
         let what = match sleeper {
             Some(s) if s.track.now => Some(judge(look, s)),
@@ -112,50 +116,55 @@ impl State {
         if let Some(what) = what {
             self.seen.push_back((now_ms, what));
         }
-        let over = OVER_MS.max(look.interval_ms * FRAMES as i64);
+        let over = OVER_MS.max(look.interval_ms * FRAMES);
         while self.seen.len() > MOST || self.seen.front().is_some_and(|(at, _)| now_ms - at > over) {
             self.seen.pop_front();
         }
         self.bed = match (self.bed, sleeper) {
-            (Bed::Unused | Bed::Vanished { .. }, Some(s)) => Bed::Used(s.track.first_ms),
-            (Bed::Used(since), Some(_)) => Bed::Used(since),
-            (Bed::Used(since), None) => {
-                let helped = self.adult_ms.is_some_and(|at| now_ms - at <= over + 30_000);
+            (Bed::Unused | Bed::Vanished { .. }, Some(s)) => {
+                self.told = None;
+                Bed::Used(s.track.first_ms, s.track.number)
+            }
+            (Bed::Used(since, _), Some(s)) => Bed::Used(since, s.track.number),
+            (Bed::Used(since, number), None) => {
+                let helped = self.beside_ms.is_some_and(|at| now_ms - at <= over + 30_000);
                 let settled = now_ms - since >= SETTLED_MS;
-                let left = look.everybody.iter().any(|s| s.age != Age::Adult && s.track.now && beside(s, area));
+                // The very one who lay there is seen elsewhere.
+                let left = look.everybody.iter().any(|s| s.track.number == number);
                 if !settled || left { Bed::Unused } else { Bed::Vanished { helped } }
             }
             // Whoever steps to the bed now may take out who is in it.
-            (Bed::Vanished { helped }, None) => Bed::Vanished { helped: helped || self.adult_ms == Some(now_ms) },
+            (Bed::Vanished { helped }, None) => Bed::Vanished { helped: helped || self.beside_ms == Some(now_ms) },
             (Bed::Unused, None) => Bed::Unused,
         };
         match self.bed {
             Bed::Unused => None,
             Bed::Vanished { helped: true } => Some(Sleep { prone: Answer::CannotTell, covered: Answer::CannotTell, unseen: Answer::Yes }),
             Bed::Vanished { helped: false } => Some(Sleep { prone: Answer::CannotTell, covered: Answer::Yes, unseen: Answer::No }),
-            Bed::Used(_) => Some(self.told()),
+            Bed::Used(..) => Some(self.told(now_ms)),
         }
     }
 
-    fn told(&self) -> Sleep {
+    fn told(&mut self, now_ms: i64) -> Sleep {
         let count = |what: Glance| self.seen.iter().filter(|(_, w)| *w == what).count();
         let told = count(Glance::Free) + count(Glance::FaceDown) + count(Glance::Covered);
         let all = told + count(Glance::Unclear);
         if told < 2 || told * 3 < all {
-            return Sleep { prone: Answer::CannotTell, covered: Answer::CannotTell, unseen: Answer::Yes };
+            return match self.told {
+                Some((at, sleep)) if now_ms - at <= KEEP_MS => sleep,
+                _ => Sleep { prone: Answer::CannotTell, covered: Answer::CannotTell, unseen: Answer::Yes },
+            };
         }
         let mostly = |what: Glance| if count(what) * 5 > told * 3 { Answer::Yes } else { Answer::No };
-        Sleep { prone: mostly(Glance::FaceDown), covered: mostly(Glance::Covered), unseen: Answer::No }
+        let sleep = Sleep { prone: mostly(Glance::FaceDown), covered: mostly(Glance::Covered), unseen: Answer::No };
+        self.told = Some((now_ms, sleep));
+        sleep
     }
 }
 
-/// The trunk is in the bed, the feet do not stand beside it, and they are not known to be adult.
+/// Lies in the bed and is not known to be adult.
 fn sleeps(look: &Look, seen: &Seen, area: &Polygon) -> bool {
-    let body = look.body(seen.track);
-    let inside = area.contains(body.core()) || area.share_of(&seen.track.bbox()) >= 0.6;
-    let feet_in = body.ankles().is_none_or(|feet| area.contains(feet) || area.share_of(&seen.track.bbox()) >= 0.6);
-    let upright = matches!(seen.track.person.posture, Posture::Standing | Posture::Sitting | Posture::Bending | Posture::Crouching);
-    seen.age != Age::Adult && inside && feet_in && !upright
+    seen.age != Age::Adult && look.body(seen.track).lies_in(area)
 }
 
 /// The feet are within a step of the bed.
@@ -171,15 +180,86 @@ fn judge(look: &Look, seen: &Seen) -> Glance {
     let b = seen.track.bbox();
     let face = look.sight.faces.iter().filter(|f| f.score >= FACE_SCORE).any(|f| b.overlap(&f.bbox) > 0.5 * f.bbox.area());
     let trunk = body.trunk().is_some();
-    match (face, body.head().is_some() && at_its_place(&body), body.chest()) {
-        (true, _, _) => Glance::Free,
-        (false, true, Some(chest)) if chest < -TURNED => Glance::FaceDown,
-        (false, true, Some(_)) => Glance::Free,
-        (false, true, None) => Glance::Unclear,
-        (false, false, _) if trunk || body.mean(&LEGS).is_some() => Glance::Covered,
-        (false, false, _) => Glance::Unclear,
+    match (face, body.head().is_some() && at_its_place(&body)) {
+        (true, _) => Glance::Free,
+        (false, true) => turned(look, &body),
+        (false, false) if trunk || body.mean(&LEGS).is_some() => Glance::Covered,
+        (false, false) => Glance::Unclear,
     }
 }
+
+/// How the trunk is turned about its own length.
+///
+/// On a calibrated floor every turn is tried: where the shoulders would then be in the picture, against where they are. Somebody across the view who lies on the
+/// side away from the camera looks much like somebody who lies face down, and which of them fit depends on how high the camera hangs; so it is face down
+/// only if nothing else fits.
+fn turned(look: &Look, body: &Body) -> Glance {
+    let Some(chest) = body.chest() else { return Glance::Unclear };
+    let Some((prone, other)) = look.floor.and_then(|floor| fits(floor, body)) else {
+        return match chest {
+            c if c < -0.6 => Glance::FaceDown,
+            c if c > -0.2 => Glance::Free,
+            _ => Glance::Unclear,
+        };
+    };
+    match (prone, other) {
+        (true, false) => Glance::FaceDown,
+        (false, true) => Glance::Free,
+        _ => Glance::Unclear,
+    }
+}
+
+/// Whether a turn near to face down explains the shoulders, and whether any other does.
+fn fits(floor: &Floor, body: &Body) -> Option<(bool, bool)> {
+    let (shoulders, hips) = (body.shoulders()?, body.hips());
+    let mount = &floor.mount;
+    let middle = mount.ground(floor.point(shoulders), LIES)?;
+    // From hips to shoulders, or from shoulders to head, along the mattress.
+    let (from, to, length) = match (hips, body.head()) {
+        (Some(hips), _) => (mount.ground(floor.point(hips), LIES)?, middle, 1.0),
+        (None, Some(head)) => (middle, mount.ground(floor.point(head), LIES)?, f64::from(NECK)),
+        (None, None) => return None,
+    };
+    let along = (to.0 - from.0, to.1 - from.1);
+    let trunk = along.0.hypot(along.1);
+    if trunk < 0.02 {
+        return None;
+    }
+    let (left, right) = body.shoulder_points()?;
+    let (left, right) = (floor.point(left), floor.point(right));
+    let seen = (left.0 - right.0, left.1 - right.1);
+    let half = trunk * length * SHOULDERS / 2.0;
+    // Face up, the left hand is to the right of who looks along the body from the feet to the head... seen from above: along x up.
+    let flat = (along.1 / trunk, -along.0 / trunk);
+    let (mut prone, mut other) = (false, false);
+    for step in 0..TURNS {
+        let turn = f64::from(step) / f64::from(TURNS) * std::f64::consts::TAU;
+        let (s, c) = turn.sin_cos();
+        let end = |sign: f64| {
+            let by = sign * half;
+            mount.project([middle.0 + flat.0 * c * by, middle.1 + flat.1 * c * by, LIES + s * by])
+        };
+        let (Some(l), Some(r)) = (end(1.0), end(-1.0)) else { continue };
+        let miss = (l.0 - r.0 - seen.0).hypot(l.1 - r.1 - seen.1) * mount.span(mount.distance(middle, LIES));
+        if miss <= MISS * 2.0 * half {
+            // `c` is 1 face up, -1 face down.
+            if c < -0.7 {
+                prone = true
+            } else if c > -0.4 {
+                other = true
+            }
+        }
+    }
+    Some((prone, other))
+}
+
+/// Height of a sleeper's trunk above the floor, metres: a mattress and half a child.
+const LIES: f64 = 0.3;
+/// Breadth of the shoulders in trunks, from joint to joint.
+const SHOULDERS: f64 = 0.77;
+/// By how much of the breadth of the shoulders they may be seen elsewhere.
+const MISS: f64 = 0.3;
+const TURNS: u8 = 48;
 
 const LEGS: [usize; 4] = [joint::LEFT_KNEE, joint::RIGHT_KNEE, joint::LEFT_ANKLE, joint::RIGHT_ANKLE];
 

@@ -144,7 +144,8 @@ impl Eye {
             let bbox = Rect { x0: x, y0: y, x1: x + 0.08, y1: y + 0.25 };
             sight.people.push(Person { bbox, score, pose: None, posture: Posture::Unknown });
         }
-        sight.at_least = sight.people.len() > MOST;
+        // Whether there were more is not known then.
+        sight.at_least = sight.people.len() >= MOST;
         sight.people.sort_by(|a, b| b.score.total_cmp(&a.score));
         sight.people.truncate(MOST);
         for prop in props {
@@ -217,7 +218,8 @@ impl Eye {
             ((SCORE.0 + SCORE.1) / 2.0 + self.dice.normal() * (SCORE.1 - SCORE.0) / 2.56) * share * if seen.len() < 9 { 0.7 } else { 1.0 };
         let mut wobble = || (self.dice.normal() * JITTER) as f32;
         let bbox = Rect { x0: b.x0 + wobble(), y0: b.y0 + wobble(), x1: b.x1 + wobble(), y1: b.y1 + wobble() };
-        let posture = posture(&pose, aspect as f32);
+        // Who lies is known better with the picture turned.
+        let posture = crate::posture::body(&pose, self.width, self.height).posture(lies);
         sight.people.push(Person { bbox, score: score.clamp(0.05, 0.99) as f32, pose: Some(pose), posture });
         self.face(&joints, quilt, &shares, sight);
     }
@@ -267,42 +269,5 @@ impl Eye {
     /// Milliseconds to the next frame, with what a network adds.
     pub fn pause_ms(&mut self, fps: f64) -> i64 {
         (1000.0 / fps * (1.0 + 0.05 * self.dice.normal())).max(20.0) as i64
-    }
-}
-
-/// What a plain rule on the picture's geometry says of a posture: the trunk's slope, and how far the legs reach below the hips.
-///
-/// It knows no depth, as no rule on one picture does: who lies with the feet towards the camera looks to it like somebody upright.
-pub fn posture(pose: &Pose, aspect: f32) -> Posture {
-    let mean = |a: usize, b: usize| {
-        let seen: Vec<_> = [a, b].iter().filter_map(|j| pose.get(*j)).filter(|k| k.score >= 0.2).collect();
-        let n = seen.len() as f32;
-        (n > 0.0).then(|| (seen.iter().map(|k| k.x * aspect).sum::<f32>() / n, seen.iter().map(|k| k.y).sum::<f32>() / n))
-    };
-    let (Some(s), Some(h)) = (mean(5, 6), mean(11, 12)) else { return Posture::Unknown };
-    let (dx, dy) = (h.0 - s.0, h.1 - s.1);
-    let trunk = dx.hypot(dy);
-    if trunk < 1e-4 {
-        return Posture::Unknown;
-    }
-    let slope = dx.abs().atan2(dy).to_degrees();
-    let Some(feet) = mean(15, 16).or_else(|| mean(13, 14)) else {
-        return if slope > 65.0 { Posture::Lying } else { Posture::Unknown };
-    };
-    let legs = ((feet.0 - h.0).hypot(feet.1 - h.1) / trunk, (feet.1 - h.1) / trunk);
-    let knees = mean(13, 14).map(|k| (k.1 - h.1) / trunk);
-    match (slope, legs.1) {
-        (s, below) if s > 60.0 && below < 0.8 => Posture::Lying,
-        (s, below) if s > 50.0 && below >= 0.8 => Posture::Bending,
-        (_, below) if below < -0.3 => Posture::Lying,
-        (s, below) if s <= 50.0 && below < 0.9 => {
-            if knees.is_some_and(|k| k < 0.25) && legs.0 > 0.75 {
-                Posture::Sitting
-            } else {
-                Posture::Crouching
-            }
-        }
-        (s, below) if s <= 35.0 && below >= 0.9 => Posture::Standing,
-        _ => Posture::Unknown,
     }
 }

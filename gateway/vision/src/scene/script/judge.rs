@@ -147,22 +147,97 @@ pub fn figures_of(hazard: Hazard, seeds: std::ops::Range<u64>) -> Figures {
 
 #[cfg(test)]
 mod tests {
+    //! `WRITE_DOCS=1 cargo test --release -p tuoan-vision --lib scenes_are_documented` writes docs/vision-scenes.md anew.
     use super::*;
+    use std::fmt::Write;
+    use std::path::Path;
+
+    /// The detectors were developed on seeds below 100. These were drawn when their thresholds stood.
+    const TEST: std::ops::Range<u64> = 1000..1040;
+
+    const HEAD: &str = "# What the cameras' detectors make of made-up scenes
+
+There are no recordings of children in danger, and there should be none. So every hazard that a camera can see is played: bodies of sticks move through a
+room with a pinhole camera at a random place, angle and height, whose floor an installer has marked with a trembling hand; what the pose model
+would say of them is jittered, scored, missed and hidden as in `gateway/vision/src/scene/script/eye.rs`, part of which is measured on a video of adults
+and part assumed. The rules' holds are applied. A scene counts as found when the alarm is raised within it, as false when one is raised where there is no hazard.
+Plots that resemble the hazard and are harmless are as many as those that show it.
+
+The detectors were developed on seeds below 100; the table is of seeds 1000 to 1039, looked at when the thresholds stood. It is written by a test that
+fails when the figures are others (`WRITE_DOCS=1 cargo test --release -p tuoan-vision --lib scenes_are_documented`).
+
+What it proves: that geometry, tracking and timing are right for people who move like this and for a model that errs like this. What it does not prove: that the
+pose model finds a real toddler, or a real child under a real quilt. Cameras in the plays give 0.5 to 4 frames a second (falls and climbing 1 to 4), are
+calibrated, and show 1.2 to 6 m of floor.
+
+| hazard | hold, s | found | not found, but said that it cannot tell | false alarms | median delay with hold, s | went wrong |
+|---|---|---|---|---|---|---|
+";
+
+    fn table() -> String {
+        let all: Vec<Figures> = std::thread::scope(|s| {
+            let run: Vec<_> =
+                HAZARDS.chunks(7).map(|c| s.spawn(move || c.iter().map(|h| figures_of(*h, TEST)).collect::<Vec<_>>())).collect();
+            run.into_iter().flat_map(|r| r.join().unwrap()).collect()
+        });
+        let mut out = HEAD.to_owned();
+        for f in all {
+            assert!(f.positives >= 20 && f.negatives >= 20, "{:?}", f.hazard);
+            let wrong = f.wrong.iter().map(|(plot, n)| format!("{plot} ({n})")).collect::<Vec<_>>().join("; ");
+            let (name, hold) = (f.hazard.name(), f.hazard.hold_ms() / 1000);
+            let Figures { positives, found, unsure, negatives, false_alarms, delay_s, .. } = f;
+            writeln!(
+                out,
+                "| {name} | {hold} | {found} of {positives} | {unsure} | {false_alarms} of {negatives} | {delay_s:.0} | {wrong} |"
+            )
+            .unwrap();
+        }
+        out.push_str(FOOT);
+        out
+    }
+
+    const FOOT: &str = "
+Known limits, beyond those figures:
+
+- Whoever lies along the line of sight looks like somebody upright. Where their height is known from before it is told apart, close to the camera it is not.
+- In an unknown height there is no adult and no child: somebody who was never seen upright with head and feet, or whose feet are always hidden, makes
+  `room.unattended` and `ratio.low` say that they cannot tell.
+- Two people who pass each other at one frame in two seconds may change tracks, and with them their heights, for some seconds. `ratio.low` compares
+  medians of a minute for that reason.
+- A sleeper across the view of a low camera who lies on the side away from it shows the same shoulders as one who lies face down. Where both fit, it is said that it cannot
+  be told.
+- A child who vanishes under a quilt while somebody is beside the bed is reported as not seen, not as covered: they may have been taken out.
+- The pose model finds six people in one pass. From six on the count is a lower bound.
+";
 
     #[test]
-    fn dev() {
-        for f in figures(0..40) {
-            println!(
-                "{:24} found {}/{} unsure {} false {}/{} delay {:.0}  {:?}",
-                f.hazard.name(),
-                f.found,
-                f.positives,
-                f.unsure,
-                f.false_alarms,
-                f.negatives,
-                f.delay_s,
-                f.wrong
-            );
+    fn scenes_are_documented() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/vision-scenes.md");
+        let table = table();
+        if std::env::var_os("WRITE_DOCS").is_some() {
+            std::fs::write(&path, &table).unwrap();
         }
+        let documented = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(documented == table, "docs/vision-scenes.md is not what the detectors do; WRITE_DOCS=1 writes it anew:\n{table}");
+    }
+
+    /// What is promised, below what was measured by what chance makes of 40 scenes.
+    #[test]
+    fn most_hazards_are_found_and_few_alarms_are_false() {
+        for hazard in HAZARDS {
+            let f = figures_of(hazard, 0..10);
+            let least = match hazard {
+                Hazard::Ratio | Hazard::Fall => 6,
+                _ => 8,
+            };
+            assert!(f.found >= least && f.false_alarms <= 2, "{f:?}");
+        }
+    }
+
+    #[test]
+    fn a_play_is_the_same_each_time() {
+        let (a, b) = (play(Hazard::Fall, true, 3).unwrap(), play(Hazard::Fall, true, 3).unwrap());
+        assert_eq!(judge(&a), judge(&b));
+        assert_eq!(a.camera, b.camera);
     }
 }

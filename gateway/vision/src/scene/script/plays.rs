@@ -104,6 +104,7 @@ struct Stage {
     dice: Dice,
     eye: Eye,
     areas: Vec<Area>,
+    beds: Vec<Vector>,
 }
 
 /// Tries to find a place; a stage on which there is none is built anew.
@@ -221,7 +222,12 @@ impl Stage {
             let p = self.place_in(-2.2, 2.2, 1.2, 4.5)?;
             let (high, turned) = (self.dice.between(0.1, 0.4), self.heading());
             let middle = [p[0], p[1], high];
+            // Beds stand apart.
+            if self.beds.iter().any(|b| (b[0] - p[0]).hypot(b[1] - p[1]) < 1.5) {
+                continue;
+            }
             if self.rectangle(AreaKind::Bed, None, middle, 1.3, 0.7, turned).is_some() {
+                self.beds.push(middle);
                 return Some((middle, turned));
             }
         }
@@ -286,7 +292,7 @@ pub fn play(hazard: Hazard, positive: bool, seed: u64) -> Option<Play> {
         let mut dice =
             Dice::new(seed.wrapping_mul(1009).wrapping_add(attempt * 7_919).wrapping_add(hazard as u64 * 131 + u64::from(positive)));
         let eye = Eye::new(&mut dice);
-        let mut stage = Stage { dice, eye, areas: Vec::new() };
+        let mut stage = Stage { dice, eye, areas: Vec::new(), beds: Vec::new() };
         let Some(plot) = plot(&mut stage, hazard, positive, seed) else { continue };
         let Some(floor) = stage.marks() else { continue };
         let camera = Camera { device: "cam".to_owned(), areas: stage.areas.clone(), floor: Some(floor), rate: 10 };
@@ -453,16 +459,17 @@ fn ratio(s: &mut Stage, positive: bool, seed: u64) -> Option<Plot> {
     let lasts_s = 760.0;
     let (name, adults, children) = match (positive, seed % 3) {
         (true, 0) => ("one adult, four children", 1, 4),
-        (true, 1) => ("one adult, five children", 1, 5),
+        (true, 1) => ("one adult, four children who sit from the first frame on", 1, 4),
         (true, _) => ("the second adult leaves four children", 2, 4),
         (false, 0) => ("one adult, three children", 1, 3),
-        (false, 1) => ("two adults, four children", 2, 4),
+        (false, 1) => ("two adults, three children", 2, 3),
         (false, _) => ("the second adult is away for eight minutes", 2, 4),
     };
     let mut actors = Vec::new();
     for _ in 0..children {
         let c = s.child()?;
-        actors.push(s.plays(c, lasts_s)?);
+        let sits = positive && seed % 3 == 1;
+        actors.push(if sits { c.then(Form::SitOnFloor, 0.1).wait(900.0) } else { s.plays(c, lasts_s)? });
     }
     for _ in 0..adults {
         let a = s.adult()?;
@@ -641,9 +648,15 @@ fn climb(s: &mut Stage, positive: bool, seed: u64) -> Option<Plot> {
 }
 
 fn intrusion(s: &mut Stage, positive: bool, seed: u64) -> Option<Plot> {
-    let kind = if seed % 2 == 0 { AreaKind::Kitchen } else { AreaKind::Stairs };
+    let kind = if seed.is_multiple_of(2) { AreaKind::Kitchen } else { AreaKind::Stairs };
     let middle = s.floor_area(kind, None, 1.8, 1.4)?;
     let start = s.place_from(middle, 1.8, 4.0)?;
+    // On this side of it, so that the way does not lead through.
+    let side = if start[0] > middle[0] { 1.0 } else { -1.0 };
+    let beside = [middle[0] + side * 1.4, middle[1], 0.0];
+    if !positive && (start[0] - middle[0]).abs() < 1.2 {
+        return None;
+    }
     let (child, adult) =
         (Actor::new(true, &mut s.dice).at(start, 0.0, Form::Stand), Actor::new(false, &mut s.dice).at(start, 0.0, Form::Stand));
     let child = child.wait(4.0);
@@ -670,13 +683,9 @@ fn intrusion(s: &mut Stage, positive: bool, seed: u64) -> Option<Plot> {
             vec![adult.walk(middle, 1.0).wait(6.0).then(Form::Bend, 1.0).wait(10.0).then(Form::Stand, 1.0).wait(20.0)],
             0.0,
         ),
-        (false, 1) => {
-            let beside = [middle[0] + 1.35, middle[1], 0.0];
-            ("a child plays just beside it", vec![child.walk(beside, 0.8).then(Form::Crouch, 1.0).wait(30.0)], 0.0)
-        }
+        (false, 1) => ("a child plays just beside it", vec![child.walk(beside, 0.8).then(Form::Crouch, 1.0).wait(30.0)], 0.0),
         (false, _) => {
             let a = adult.walk(middle, 1.0).then(Form::Crouch, 1.0).wait(30.0);
-            let beside = [middle[0] - 1.4, middle[1], 0.0];
             ("an adult crouches there, a child stands beside it", vec![a, child.walk(beside, 0.8).wait(30.0)], 0.0)
         }
     };
