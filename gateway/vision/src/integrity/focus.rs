@@ -4,7 +4,7 @@ use super::covered::FEW;
 use super::view::Measures;
 
 /// Fine over coarse edges, against the learned view.
-const BLURRED: f32 = 0.65;
+const BLURRED: f32 = 0.68;
 /// The coarse shapes are where they were,
 const SHAPES: f32 = 0.3;
 /// and so are most edges or the distribution of the light: a smooth cover has shapes by chance only.

@@ -23,9 +23,11 @@ const BETTER: f32 = 0.11;
 const OFF: i32 = 2;
 /// Or it is this sharp again when shifted by a cell more than that, of full size.
 const SHARP: f32 = 0.75;
-/// Another view: so many blocks are lost, and so little agrees in place.
-const GONE: f32 = 0.75;
-const BY_CHANCE: f32 = 0.12;
+/// Another view: so many blocks are lost, so little agrees in place, and some other place agrees by chance as well as that. A crowd hides as much now and
+/// then, but what it leaves agrees best in place.
+const GONE: f32 = 0.6;
+const LITTLE: f32 = 0.22;
+const AS_WELL: f32 = 0.02;
 
 /// Where the view is looked for: the learned edges and the picture's, at half and at quarter size.
 pub struct Search<'a> {
@@ -70,14 +72,16 @@ impl Search<'_> {
 }
 
 pub fn look(m: &Measures) -> Option<Blindness> {
-    let far = m.elsewhere.is_some_and(|(dx, dy, degrees, found)| {
-        let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
-        off && found >= FOUND && found >= m.in_place + BETTER
-    });
+    let elsewhere = |better: f32, at_least: f32| {
+        m.elsewhere.is_some_and(|(dx, dy, degrees, found)| {
+            let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
+            off && found >= at_least && found >= m.in_place + better
+        })
+    };
+    let far = elsewhere(BETTER, FOUND);
     // A small shift, seen at full size.
-    let near = m.sharpness > SHARP && (m.nudged.0.abs() >= OFF + 1 || m.nudged.1.abs() >= OFF + 1);
-    // Nowhere to be found, and something else is there: it shows another view. A crowd hides much, but never nearly all for long.
-    let gone = m.lost >= GONE && m.in_place < BY_CHANCE;
+    let near = m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
+    let gone = m.lost >= GONE && m.in_place < LITTLE && elsewhere(AS_WELL, 0.0);
     // What has next to no edges of its own is no view.
     let view = m.lost < LOST || m.replaced >= FEW;
     (m.known && view && (far || near || gone)).then_some(Blindness::Moved)
