@@ -1,5 +1,6 @@
 //! `tuoan runtime`: what runs the models, how long each takes for a frame, what that is enough for, and how to get the faster backend.
 use super::EyeModels;
+use crate::cameras::eyes::default_workers;
 use crate::clock::Stopwatch;
 use crate::config;
 use crate::estimate::features::FEATURES;
@@ -46,7 +47,7 @@ struct Report {
     passed_over: Vec<String>,
     models: Vec<Measured>,
     /// Threads that look at pictures.
-    threads: u32,
+    threads: usize,
     /// Frames of live cameras a second on all these threads: when everybody in them is looked at again, and when nothing is in doubt.
     frames_per_second: [f64; 2],
     enough_for: Vec<Enough>,
@@ -88,8 +89,7 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     let config = args.config.as_deref().map(|path| config::load(path, None)).transpose()?;
     let (settings, workers) = config.map(|c| (c.runtime, c.vision.workers)).unwrap_or_default();
     let choice = super::choice(args.onnxruntime.clone(), settings.onnx);
-    let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
-    let threads = workers.map_or(cores.saturating_sub(1).max(1), u32::from);
+    let threads = workers.map_or_else(default_workers, usize::from);
     let report = measure(&settings.room_climate, &settings.eyes, &choice, args.passes, threads)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report).into_diagnostic()?);
@@ -101,7 +101,7 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn measure(rooms: &Source, eyes: &Sources, choice: &Choice, passes: u32, threads: u32) -> Result<Report> {
+fn measure(rooms: &Source, eyes: &Sources, choice: &Choice, passes: u32, threads: usize) -> Result<Report> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
     let eyes = tokio.block_on(EyeModels::open_safely(eyes, choice)).into_diagnostic()?;
     let runtime = runtime::get(choice).into_diagnostic()?;
@@ -131,7 +131,7 @@ fn measure(rooms: &Source, eyes: &Sources, choice: &Choice, passes: u32, threads
         Backend::OnnxRuntime { library, version } => ("onnxruntime", version.clone(), Some(library.clone())),
         Backend::Tract => ("tract", runtime::TRACT.to_owned(), None),
     };
-    let most = f64::from(threads) * 1000.0 * (1.0 - BESIDE_MODELS) / live_ms;
+    let most = threads as f64 * 1000.0 * (1.0 - BESIDE_MODELS) / live_ms;
     let frames_per_second = [most / (1 + LIVE_LOOKS) as f64, most];
     Ok(Report {
         backend,
