@@ -47,15 +47,16 @@ if ! "$TESTS_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then
   "$cache/venv/bin/pip" install -q -r tests/servers/requirements.txt
 fi
 
-if ! "$TESTS_PYTHON" -c 'import onnxruntime' 2>/dev/null; then
+if ! "$TESTS_PYTHON" -c 'import onnxruntime, onnx, PIL' 2>/dev/null; then
   step "ONNX Runtime, the second backend of the models"
-  "$cache/venv/bin/pip" install -q -r models/room-climate/requirements-check.txt
+  "$cache/venv/bin/pip" install -q -r models/requirements-check.txt
 fi
 TESTS_ONNXRUNTIME=$("$TESTS_PYTHON" -c 'import glob, os, onnxruntime; print(glob.glob(os.path.dirname(onnxruntime.__file__) + "/capi/libonnxruntime.so.*")[0])')
 export TESTS_ONNXRUNTIME
 
-step "The model is the one its card names, and says what its training said"
+step "The models are those that their cards name, and say what golden.json says"
 "$TESTS_PYTHON" models/room-climate/check.py
+"$TESTS_PYTHON" models/check.py
 
 step "Format"
 cargo fmt --all --check

@@ -1,6 +1,6 @@
 """`python check.py`: model.onnx is the one that model.toml and card.md name, and features.py and ONNX Runtime give what golden.json says.
 
-Needs numpy and onnxruntime (requirements-check.txt), no training data. Exits with 1 and the reason otherwise.
+Needs numpy and onnxruntime (../requirements-check.txt), no training data. Exits with 1 and the reason otherwise.
 """
 import hashlib
 import json

@@ -17,7 +17,7 @@
 use crate::engine::eyes::{BLINDNESS, takes_sight};
 use crate::engine::schedule::Phase;
 use crate::engine::site::{AgeGroup, Class, Site};
-use crate::engine::view::View;
+use crate::engine::view::{Freshness, View};
 use crate::engine::{Item, Message, VISION_HEARTBEAT_MS};
 use std::collections::{BTreeMap, BTreeSet};
 use tuoan_protocol::{DeviceId, Fixed, Quantity};
@@ -104,6 +104,7 @@ type Said = BTreeMap<Quantity, Option<i64>>;
 pub struct Fusion {
     cameras: BTreeMap<DeviceId, Camera>,
     zones: Vec<Zone>,
+    recalled: bool,
 }
 
 #[derive(Debug, Default)]
@@ -147,7 +148,8 @@ impl Voice {
         let changed = now != self.said;
         let tells = now.values().any(Option::is_some);
         let due = match since {
-            None => tells,
+            // At the start: what is seen, or what was believed and is not seen now.
+            None => tells || changed,
             Some(since) => changed && (since >= SETTLE_MS || weighs(&self.said, &now)) || tells && since >= VISION_HEARTBEAT_MS,
         };
         if !due {
@@ -182,7 +184,23 @@ impl Fusion {
                 voice: Voice::default(),
             }
         });
-        Fusion { zones: zones.collect(), cameras: devices.map(|d| (d, Camera::default())).collect() }
+        Fusion { zones: zones.collect(), cameras: devices.map(|d| (d, Camera::default())).collect(), recalled: false }
+    }
+
+    /// What the engine still believes of an earlier run or set-up, to be taken back where it cannot be told any more: a state once said stands as long as
+    /// its device speaks. Only the first view that knows the site counts.
+    pub fn recall(&mut self, view: &View) {
+        if self.recalled || view.zones.is_empty() {
+            return;
+        }
+        self.recalled = true;
+        for zone in &mut self.zones {
+            let sensors = view.zones.iter().flat_map(|z| &z.sensors).filter(|s| s.device == zone.device);
+            for s in sensors {
+                let believed = (!matches!(s.freshness, Freshness::Lost { .. })).then_some(s.value.0);
+                zone.voice.said.entry(s.quantity.clone()).or_insert(believed);
+            }
+        }
     }
 
     /// A frame of the camera was looked at, at `at_ms` (any clock that does not go back). What it shows stands until it is looked at again.

@@ -342,6 +342,7 @@ impl Watch {
     pub fn tick(&mut self, now: Now, view: &View) {
         self.clock_trusted = view.clock_trusted;
         self.facts = fuse::facts(&self.site, view);
+        self.fusion.recall(view);
         for over in self.crew.tick(now.steady_ms) {
             self.over(now, over);
         }

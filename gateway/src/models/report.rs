@@ -179,7 +179,7 @@ fn faster() -> String {
         _ => "the archive for this machine, if there is one",
     };
     format!(
-        "ONNX Runtime ({} or later) takes about a third of the time and gives the same answers. Its library, libonnxruntime.so, is in the archives on its \
+        "ONNX Runtime ({} or later) takes a quarter to a half of the time and gives the same answers. Its library, libonnxruntime.so, is in the archives on its \
          project's release page (github.com/microsoft/onnxruntime/releases: {archive}, folder lib) and in the Python package onnxruntime (a wheel \
          is a ZIP archive: folder onnxruntime/capi). Put it beside the program or into one of {}, or name it in the configuration: [runtime] \
          onnxruntime = \"/path/to/libonnxruntime.so\". Nothing is ever fetched by the gateway itself. Afterwards: tuoan model check, tuoan runtime",

@@ -24,7 +24,7 @@ fn main() {
                 }
                 bytes
             };
-            let frames: Vec<Vec<u8>> = (0..20).map(|_| picture(0)).chain((0..100).map(|_| picture(moved))).collect();
+            let frames: Vec<Vec<u8>> = (0..120).map(|n| picture(if n < 20 { 0 } else { moved })).collect();
             let mut times = Vec::new();
             for (n, bytes) in frames.iter().enumerate() {
                 let at = n as i64 * 1000;

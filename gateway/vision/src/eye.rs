@@ -3,15 +3,16 @@ use crate::models::faces::FaceModel;
 use crate::models::objects::{Class, Found, ObjectModel};
 use crate::models::pose::{self, PoseModel};
 use crate::models::{self};
-use crate::people::{self, Doubt, LEAST_DETECTED, LEAST_POSE, Report, Supposed};
+use crate::people::{self, Doubt, LEAST_DETECTED, LEAST_POSE, Passes, Report, Supposed};
 use crate::picture::{Picture, Turn, View};
 use crate::runtime::{Runtime, RuntimeError};
-use crate::sight::{Face, Sight, Thing, ThingKind};
+use crate::sight::{Face, Person, Rect, Sight, Thing, ThingKind};
 
 /// How much work a look may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effort {
-    /// For live cameras: one pass of the small pose model and at most [`LIVE_LOOKS`] second looks where it leaves a doubt.
+    /// For live cameras: one pass of the small pose model and at most [`LIVE_LOOKS`] second looks where it leaves a doubt. When that pass sees many, which
+    /// is as many as it can, the picture is looked at in parts, by the detector too.
     #[default]
     Live,
     /// For a live camera that has lost somebody or whose background has changed: as `Live`, and the small model on the turned picture, which finds those
@@ -27,6 +28,19 @@ pub const LIVE_LOOKS: usize = 2;
 pub const SEARCH_LOOKS: usize = 4;
 /// Second looks in one [`Effort::Thorough`]: enough for forty people, so that no picture takes for ever.
 const THOROUGH_LOOKS: usize = 120;
+/// People that are counted to one or so: beyond them, the count says "at least".
+///
+/// Measured on 50 made-up scenes, five of each number: cut-outs of people from Intel's sample videos, a quarter to two fifths of the picture high, up to a third of each
+/// hidden, before five rooms and yards. Mean error of the count in parts: 0.2 of 6, 0.6 of 10, 1.0 of 15, 0.8 of 20, 1.0 of 25, 3.2 of 30.
+pub const CAPACITY: usize = 25;
+/// Reports of one pass that are a crowd; one pass reports six at most.
+const MANY: usize = 5;
+/// Score from which on a report counts for that.
+const ONE_OF_MANY: f32 = 0.12;
+/// People in a recorded picture from which on its parts are looked at too.
+const MANY_FOUND: usize = 7;
+/// The parts, each three fifths of a side: they overlap by more than a person is wide.
+const PARTS: [[f32; 4]; 4] = [[0.0, 0.0, 0.6, 0.6], [0.4, 0.0, 1.0, 0.6], [0.0, 0.4, 0.6, 1.0], [0.4, 0.4, 1.0, 1.0]];
 /// Least score of a bicycle or motorcycle.
 const LEAST_THING: f32 = 0.4;
 /// Least score of a face.
@@ -58,32 +72,59 @@ impl Eye {
     /// A model fails to run.
     pub fn look(&mut self, picture: &Picture, effort: Effort) -> Result<Sight, RuntimeError> {
         let (width, height) = (picture.width(), picture.height());
-        let mut reports = poses(&mut self.small, picture, Turn::None)?;
+        let mut reports = poses(&mut self.small, picture, &View::WHOLE)?;
         let mut found = Vec::new();
-        let mut looks = LIVE_LOOKS;
-        match effort {
-            Effort::Live => {}
-            Effort::Search => {
-                looks = SEARCH_LOOKS;
-                reports.extend(poses(&mut self.small, picture, Turn::Left)?);
-                reports.extend(poses(&mut self.small, picture, Turn::Right)?);
-            }
-            Effort::Thorough => {
-                looks = THOROUGH_LOOKS;
-                for turn in [Turn::None, Turn::Left, Turn::Right] {
-                    reports.extend(poses(&mut self.large, picture, turn)?);
-                }
-                found = self.objects.look(picture, &View::WHOLE, LEAST_DETECTED)?;
-                let people = found.iter().filter(|f| f.class == Class::Person);
-                reports.extend(people.map(|f| Report::detected(f.bbox, f.score)));
+        let (mut passes, mut looks) = (Passes::Few, LIVE_LOOKS);
+        if effort == Effort::Search {
+            looks = SEARCH_LOOKS;
+            for turn in [Turn::Left, Turn::Right] {
+                reports.extend(poses(&mut self.small, picture, &View::WHOLE.turned(turn))?);
             }
         }
-        let mut all = people::gather(reports, aspect(picture), effort == Effort::Thorough);
+        if effort == Effort::Thorough {
+            (passes, looks) = (Passes::All, THOROUGH_LOOKS);
+            for turn in [Turn::None, Turn::Left, Turn::Right] {
+                reports.extend(poses(&mut self.large, picture, &View::WHOLE.turned(turn))?);
+            }
+            found = self.objects.look(picture, &View::WHOLE, LEAST_DETECTED)?;
+            reports.extend(detected(&found));
+        } else if reports.iter().filter(|r| r.turn == Turn::None && r.score >= ONE_OF_MANY).count() >= MANY {
+            passes = Passes::Crowd;
+            found = self.objects.look(picture, &View::WHOLE, LEAST_DETECTED)?;
+            reports.extend(detected(&found));
+            reports.extend(self.parts(picture)?);
+        }
+        let mut people = self.settle(picture, reports.clone(), passes, looks)?;
+        if passes == Passes::All && people.len() >= MANY_FOUND {
+            reports.extend(self.parts(picture)?);
+            people = self.settle(picture, reports, passes, looks)?;
+        }
+        Ok(Sight { width, height, at_least: people.len() > CAPACITY, people, faces: Vec::new(), things: things(&found) })
+    }
+
+    /// Reports of the picture's parts. A box of the detector that ends where its part does belongs to somebody whom another part shows whole.
+    fn parts(&mut self, picture: &Picture) -> Result<Vec<Report>, RuntimeError> {
+        let mut reports = Vec::new();
+        for [x0, y0, x1, y1] in PARTS {
+            let view = View { x0, y0, x1, y1, turn: Turn::None };
+            let cut = |b: &Rect| {
+                let start = |edge: f32, side: f32| edge > 0.0 && side < edge + 0.004;
+                let end = |edge: f32, side: f32| edge < 1.0 && side > edge - 0.004;
+                start(x0, b.x0) || start(y0, b.y0) || end(x1, b.x1) || end(y1, b.y1)
+            };
+            reports.extend(poses(&mut self.small, picture, &view)?);
+            let found = self.objects.look(picture, &view, LEAST_DETECTED)?;
+            reports.extend(detected(&found).filter(|r| !cut(&r.bbox)));
+        }
+        Ok(reports)
+    }
+
+    fn settle(&mut self, picture: &Picture, reports: Vec<Report>, passes: Passes, mut looks: usize) -> Result<Vec<Person>, RuntimeError> {
+        let mut all = people::gather(reports, aspect(picture), passes);
         for supposed in &mut all {
             self.look_again(picture, supposed, &mut looks)?;
         }
-        let people = people::settle(all, width, height);
-        Ok(Sight { width, height, at_least: false, people, faces: Vec::new(), things: things(&found) })
+        Ok(people::settle(all, picture.width(), picture.height()))
     }
 
     /// Settles what is in doubt about somebody, as long as there are looks left.
@@ -129,9 +170,13 @@ fn aspect(picture: &Picture) -> f32 {
     picture.width() as f32 / picture.height() as f32
 }
 
-fn poses(model: &mut PoseModel, picture: &Picture, turn: Turn) -> Result<Vec<Report>, RuntimeError> {
-    let found = model.look(picture, &View::WHOLE.turned(turn), LEAST_POSE)?;
-    Ok(found.iter().map(|c| Report::pose(c, turn)).collect())
+fn poses(model: &mut PoseModel, picture: &Picture, view: &View) -> Result<Vec<Report>, RuntimeError> {
+    let found = model.look(picture, view, LEAST_POSE)?;
+    Ok(found.iter().map(|c| Report::pose(c, view.turn)).collect())
+}
+
+fn detected(found: &[Found]) -> impl Iterator<Item = Report> {
+    found.iter().filter(|f| f.class == Class::Person).map(|f| Report::detected(f.bbox, f.score))
 }
 
 fn things(found: &[Found]) -> Vec<Thing> {

@@ -21,8 +21,10 @@ pub const LEAST_DETECTED: f32 = 0.22;
 const NEEDED: f32 = 0.75;
 /// A detector as sure as this needs nobody beside it: people half hidden, whose joints are not to be seen.
 const DETECTED: f32 = 0.6;
-/// Without the detector, a pose as sure as this needs nothing beside it: no empty place of a room has scored more than 0.2.
+/// A pose as sure as this needs nothing beside it, when there are no second looks or no detector: no empty place of a room has scored more than 0.2.
 const ALONE: f32 = 0.25;
+/// Evidence from which on somebody is there in a crowd, where nobody is looked at twice. Fitted like [`NEEDED`].
+const NEEDED_IN_A_CROWD: f32 = 0.4;
 /// What a second look can add at most: the best that was seen for anybody.
 const BEST_LOOK: f32 = 0.62;
 
@@ -58,6 +60,17 @@ impl Report {
     }
 }
 
+/// Which passes the reports come from, which decides what they have to add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passes {
+    /// Of the small pose model only.
+    Few,
+    /// Of the small pose model and the detector, on the picture and on parts of it, and no second looks.
+    Crowd,
+    /// Of every model, and second looks.
+    All,
+}
+
 /// Somebody, perhaps: reports that mean the same place.
 #[derive(Debug, Clone)]
 pub struct Supposed {
@@ -66,8 +79,8 @@ pub struct Supposed {
     poses: Vec<Report>,
     upright: f32,
     turned: f32,
-    /// `None`: it was not asked.
-    detector: Option<f32>,
+    detector: f32,
+    passes: Passes,
     near: f32,
     near_turned: f32,
 }
@@ -84,8 +97,8 @@ pub enum Doubt {
 }
 
 impl Supposed {
-    fn new(first: Report) -> Supposed {
-        let mut new = Supposed { first, poses: Vec::new(), upright: 0.0, turned: 0.0, detector: None, near: 0.0, near_turned: 0.0 };
+    fn new(first: Report, passes: Passes) -> Supposed {
+        let mut new = Supposed { first, poses: Vec::new(), upright: 0.0, turned: 0.0, detector: 0.0, passes, near: 0.0, near_turned: 0.0 };
         new.add(first);
         new
     }
@@ -100,11 +113,7 @@ impl Supposed {
     }
 
     fn evidence(&self) -> f32 {
-        UPRIGHT * self.upright
-            + TURNED * self.turned
-            + DETECTOR * self.detector.unwrap_or_default()
-            + NEAR * self.near
-            + NEAR_TURNED * self.near_turned
+        UPRIGHT * self.upright + TURNED * self.turned + DETECTOR * self.detector + NEAR * self.near + NEAR_TURNED * self.near_turned
     }
 
     /// The pose that is most to be trusted; one seen upright before one seen turned that is hardly better.
@@ -123,9 +132,9 @@ impl Supposed {
 
     /// What is in doubt before a second look.
     pub fn doubt(&self, width: u32, height: u32) -> Doubt {
-        let plain = self.upright >= 0.4 && self.detector.is_none_or(|d| d >= 0.5) && self.stands(width, height);
+        let plain = self.upright >= 0.4 && (self.passes == Passes::Few || self.detector >= 0.5) && self.stands(width, height);
         let hopeless = self.evidence() + (NEAR + NEAR_TURNED) * BEST_LOOK < NEEDED;
-        if plain || hopeless { Doubt::None } else { Doubt::Near }
+        if plain || hopeless || self.passes == Passes::Crowd { Doubt::None } else { Doubt::Near }
     }
 
     /// What is still in doubt after [`Supposed::seen_near`] with [`Turn::None`].
@@ -161,13 +170,24 @@ impl Supposed {
         self.poses.push(Report::pose(best, turn));
     }
 
-    /// 1 or more: one pass was so sure that it needs no other.
-    fn alone(&self) -> f32 {
-        self.detector.map_or(self.upright / ALONE, |d| d / DETECTED)
+    /// What is needed, and how much of it one sure pass is alone.
+    fn needed(&self) -> (f32, f32) {
+        let (pose, detector) = (self.upright / ALONE, self.detector / DETECTED);
+        match self.passes {
+            Passes::Few => (NEEDED, pose),
+            Passes::Crowd => (NEEDED_IN_A_CROWD, pose.max(detector)),
+            Passes::All => (NEEDED, detector),
+        }
+    }
+
+    /// Above 0: there is somebody.
+    fn surplus(&self) -> f32 {
+        let (needed, alone) = self.needed();
+        self.evidence().max(needed * alone) - needed
     }
 
     fn is_there(&self) -> bool {
-        self.evidence() >= NEEDED || self.alone() >= 1.0
+        self.surplus() >= 0.0
     }
 
     fn person(&self, width: u32, height: u32) -> Person {
@@ -177,7 +197,7 @@ impl Supposed {
         Person {
             bbox: within(best.unwrap_or(&self.first).bbox),
             // The fit's own curve: 0.5 where somebody is as likely as nobody.
-            score: 1.0 / (1.0 + (5.0 * (NEEDED - self.evidence().max(self.alone() * NEEDED))).exp()),
+            score: 1.0 / (1.0 + (-5.0 * self.surplus()).exp()),
             pose: best.and_then(|b| b.pose),
             posture,
         }
@@ -189,19 +209,19 @@ fn within(b: Rect) -> Rect {
     Rect { x0: clip(b.x0), y0: clip(b.y0), x1: clip(b.x1), y1: clip(b.y1) }
 }
 
-/// Reports of the same place, together. `aspect` is the picture's width by its height; `detector` says whether the detector has looked.
-pub fn gather(mut reports: Vec<Report>, aspect: f32, detector: bool) -> Vec<Supposed> {
+/// Reports of the same place, together. `aspect` is the picture's width by its height.
+pub fn gather(mut reports: Vec<Report>, aspect: f32, passes: Passes) -> Vec<Supposed> {
     reports.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
     let mut all: Vec<Supposed> = Vec::new();
     for report in &reports {
         match all.iter_mut().find(|s| close(report, &s.first, aspect)) {
             Some(supposed) => supposed.add(*report),
-            None => all.push(Supposed::new(*report)),
+            None => all.push(Supposed::new(*report, passes)),
         }
     }
     for supposed in &mut all {
         let boxes = reports.iter().filter(|r| r.pose.is_none() && r.bbox.iou(&supposed.first.bbox) > 0.4);
-        supposed.detector = detector.then(|| boxes.map(|r| r.score).fold(0.0, f32::max));
+        supposed.detector = boxes.map(|r| r.score).fold(0.0, f32::max);
     }
     all
 }
@@ -303,9 +323,9 @@ mod tests {
     fn one_person_seen_by_every_pass_is_one() {
         let (a, b) = (somebody(0.4, 0.2, 0.5, 0.5, false), somebody(0.405, 0.195, 0.51, 0.4, false));
         let reports = vec![upright(&a), upright(&b), Report::pose(&b, Turn::Left), Report::detected(a.bbox, 0.8)];
-        let all = gather(reports, 1.0, true);
+        let all = gather(reports, 1.0, Passes::All);
         assert_eq!(all.len(), 1);
-        assert_eq!((all[0].upright, all[0].turned, all[0].detector), (0.5, 0.4, Some(0.8)));
+        assert_eq!((all[0].upright, all[0].turned, all[0].detector), (0.5, 0.4, 0.8));
         let people = settle(all, 100, 100);
         assert_eq!(people.len(), 1);
         assert_eq!(people[0].posture, Posture::Standing);
@@ -315,7 +335,7 @@ mod tests {
     #[test]
     fn people_side_by_side_are_two_even_when_their_boxes_overlap() {
         let reports: Vec<_> = [0.4, 0.47].map(|x| upright(&somebody(x, 0.2, 0.5, 0.6, false))).to_vec();
-        let mut all = gather(reports, 1.0, true);
+        let mut all = gather(reports, 1.0, Passes::All);
         for (s, x) in all.iter_mut().zip([0.4, 0.47]) {
             s.seen_near(&[somebody(x, 0.2, 0.5, 0.6, false)], Turn::None, 1.0);
         }
@@ -326,7 +346,7 @@ mod tests {
     fn a_part_that_the_detector_takes_for_somebody_is_nobody_else() {
         let lying = somebody(0.2, 0.7, 0.5, 0.4, true);
         let legs = Rect { x0: 0.45, ..lying.bbox };
-        let mut all = gather(vec![upright(&lying), Report::detected(legs, 0.62)], 1.0, true);
+        let mut all = gather(vec![upright(&lying), Report::detected(legs, 0.62)], 1.0, Passes::All);
         all[0].seen_near(&[lying], Turn::None, 1.0);
         let people = settle(all, 100, 100);
         assert_eq!(people.len(), 1);
@@ -336,7 +356,7 @@ mod tests {
     #[test]
     fn a_weak_report_counts_only_when_the_second_look_confirms_it() {
         let weak = somebody(0.4, 0.2, 0.3, 0.15, false);
-        let mut all = gather(vec![upright(&weak)], 1.0, true);
+        let mut all = gather(vec![upright(&weak)], 1.0, Passes::All);
         assert_eq!(all[0].doubt(100, 100), Doubt::Near);
         all[0].seen_near(&[Candidate { score: 0.06, ..weak }], Turn::None, 1.0);
         assert!(settle(all.clone(), 100, 100).is_empty());
@@ -348,7 +368,7 @@ mod tests {
     #[test]
     fn who_lies_is_looked_at_with_the_picture_turned() {
         let lying = somebody(0.2, 0.7, 0.5, 0.25, true);
-        let mut all = gather(vec![Report::pose(&lying, Turn::Left)], 1.0, true);
+        let mut all = gather(vec![Report::pose(&lying, Turn::Left)], 1.0, Passes::All);
         assert_eq!(all[0].doubt(100, 100), Doubt::Near);
         all[0].seen_near(&[], Turn::None, 1.0);
         assert_eq!(all[0].doubt_left(100, 100), Doubt::NearTurned);
@@ -358,36 +378,47 @@ mod tests {
 
     #[test]
     fn without_the_detector_a_sure_pose_needs_no_second_look() {
-        let all = gather(vec![upright(&somebody(0.4, 0.2, 0.5, 0.5, false))], 1.0, false);
+        let all = gather(vec![upright(&somebody(0.4, 0.2, 0.5, 0.5, false))], 1.0, Passes::Few);
         assert_eq!(all[0].doubt(100, 100), Doubt::None);
         assert_eq!(settle(all, 100, 100).len(), 1);
-        let all = gather(vec![upright(&somebody(0.4, 0.2, 0.5, 0.2, false))], 1.0, false);
+        let all = gather(vec![upright(&somebody(0.4, 0.2, 0.5, 0.2, false))], 1.0, Passes::Few);
         assert_eq!(all[0].doubt(100, 100), Doubt::Near);
         assert!(settle(all, 100, 100).is_empty());
     }
 
     #[test]
+    fn in_a_crowd_nobody_is_looked_at_twice() {
+        let weak = somebody(0.4, 0.2, 0.3, 0.15, false);
+        let reports = |detected| vec![upright(&weak), Report::detected(weak.bbox, detected)];
+        for (detected, people) in [(0.3, 0), (0.4, 1)] {
+            let all = gather(reports(detected), 1.0, Passes::Crowd);
+            assert_eq!(all[0].doubt(100, 100), Doubt::None);
+            assert_eq!(settle(all, 100, 100).len(), people, "{detected}");
+        }
+    }
+
+    #[test]
     fn a_neighbour_seen_from_near_is_not_taken_for_the_person() {
-        let mut all = gather(vec![upright(&somebody(0.3, 0.2, 0.5, 0.2, false))], 1.0, true);
+        let mut all = gather(vec![upright(&somebody(0.3, 0.2, 0.5, 0.2, false))], 1.0, Passes::All);
         all[0].seen_near(&[somebody(0.55, 0.2, 0.5, 0.9, false)], Turn::None, 1.0);
         assert_eq!(all[0].near, 0.0);
     }
 
     #[test]
     fn surroundings_are_square_and_inside_of_the_picture() {
-        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.5)], 2.0, true);
+        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.5)], 2.0, Passes::All);
         let v = all[0].surroundings(200, 100);
         assert!(((v.x1 - v.x0) * 200.0 - 26.0).abs() < 1e-3 && ((v.y1 - v.y0) * 100.0 - 26.0).abs() < 1e-3, "{v:?}");
-        let all = gather(vec![Report::detected(Rect { x0: -0.1, y0: 0.0, x1: 0.9, y1: 1.2 }, 0.5)], 2.0, true);
+        let all = gather(vec![Report::detected(Rect { x0: -0.1, y0: 0.0, x1: 0.9, y1: 1.2 }, 0.5)], 2.0, Passes::All);
         let v = all[0].surroundings(200, 100);
         assert_eq!((v.x0, v.y0, v.y1), (0.0, 0.0, 1.0));
     }
 
     #[test]
     fn what_is_far_from_any_evidence_is_not_looked_at_twice() {
-        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.61)], 1.0, true);
+        let all = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.61)], 1.0, Passes::All);
         assert_eq!(settle(all, 100, 100).len(), 1, "a sure detector alone is enough");
-        let mut nobody = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.25)], 1.0, true);
+        let mut nobody = gather(vec![Report::detected(Rect { x0: 0.4, y0: 0.3, x1: 0.5, y1: 0.5 }, 0.25)], 1.0, Passes::All);
         nobody[0].seen_near(&[], Turn::None, 1.0);
         assert!(settle(nobody, 100, 100).is_empty());
     }

@@ -171,6 +171,32 @@ fn what_a_camera_found_is_not_over_because_it_went_blind_and_is_when_it_applies_
 }
 
 #[test]
+fn what_an_earlier_run_has_said_is_taken_back() {
+    use crate::engine::testing::{Gateway, seen};
+    let mut g = Gateway::new(seen(None));
+    for (q, v) in [(Quantity::Adults, 2.0), (Quantity::Climbing, 1.0), (Quantity::People, 2.0)] {
+        g.says("10:00", "vision.room", q, v);
+    }
+    g.until("10:00:02");
+    assert_eq!(g.of("child.climb"), ["10:00:02 opened 2"]);
+    let eye = "eye".parse().unwrap();
+    for sees in [false, true] {
+        let mut f = Fusion::new(&seen(None));
+        f.recall(&View::default());
+        if sees {
+            f.see(&eye, 0, vec![ZoneSight { adults: None, children: None, ..sight(0, 1, &[]) }]);
+        }
+        f.recall(&g.state.view(g.state.now()));
+        let said = room(&mut f, 0);
+        assert_eq!((said[&Quantity::Adults], said[&Quantity::People]), (None, sees.then_some(1)));
+        assert_eq!(said[&Quantity::Climbing], sees.then_some(0), "there is no window in its picture any more");
+    }
+    let mut quiet = Fusion::new(&seen(None));
+    quiet.recall(&Gateway::new(seen(None)).state.view(0));
+    assert!(quiet.due(0).is_empty(), "nothing was said, nothing is to be taken back");
+}
+
+#[test]
 fn a_camera_says_whether_it_sees_and_nobody_says_it_for_a_watch_that_has_stopped() {
     let (mut f, left, _) = two();
     f.blind(&left, 0, [Blindness::Moved]);

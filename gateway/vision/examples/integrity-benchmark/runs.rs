@@ -1,7 +1,7 @@
 //! Nursery days that must raise nothing, and tampering that must be seen.
 use std::collections::{BTreeMap, BTreeSet};
 
-use tuoan_vision::integrity::{Blindness, Context, FrameFacts, Integrity, Rgb, Wanted};
+use tuoan_vision::integrity::{Blindness, Context, FrameFacts, Integrity, Measures, Rgb, Wanted};
 
 use super::rooms::*;
 
@@ -220,10 +220,10 @@ impl Day {
             } else {
                 0.4
             };
-            // At night there is the infrared lamp, or a light in the corridor.
+            // At night there is the infrared lamp, or a light in the corridor that lets shapes be seen.
             let dark = day * curtain + lamp < 0.05;
             let lit = Lit {
-                day: day + if dark && !night_infrared { 0.04 } else { 0.0 },
+                day: day + if dark && !night_infrared { 0.12 } else { 0.0 },
                 lamp,
                 curtain,
                 infrared: dark && night_infrared,
@@ -430,7 +430,7 @@ impl Warm {
 
     /// How long until the expected kind is believed, and until any is; `None`: not in time. Seconds from the first frame that is wrong, which for a loop is the
     /// first that was shown before.
-    pub fn attacked(&self, stock: &Stock, attack: Attack) -> (Option<f32>, Option<f32>) {
+    pub fn attacked(&self, stock: &Stock, attack: Attack) -> (Option<f32>, Option<f32>, Measures) {
         let mut w = self.clone();
         let start_ms = w.now_ms();
         let dt = w.period_ms as f32 / 1000.0;
@@ -460,7 +460,7 @@ impl Warm {
             n += 1;
             let now_ms = start_ms + n * w.period_ms;
             if now_ms - start_ms > watch_ms {
-                return (None, any);
+                return (None, any, w.integrity.measures().clone());
             }
             let (picture, hash) = match attack {
                 Attack::Stand => held.clone(),
@@ -512,7 +512,7 @@ impl Warm {
                 any.get_or_insert(delay);
             }
             if w.integrity.blind().contains_key(&attack.expects()) {
-                return (Some(delay), any);
+                return (Some(delay), any, w.integrity.measures().clone());
             }
         }
     }

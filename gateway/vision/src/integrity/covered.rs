@@ -5,11 +5,11 @@ use super::view::Measures;
 use super::{Blindness, Context};
 
 /// Share of the blocks with structure that must be lost.
-pub const LOST: f32 = 0.6;
+pub const LOST: f32 = 0.5;
 /// Texture, in levels a cell, below which a picture has none.
 pub const SOME_TEXTURE: f32 = 0.25;
-/// Of the lost blocks so many are smooth: what is close is out of focus. Another view would have edges of its own.
-const SMOOTH: f32 = 0.6;
+/// What is there instead has less than this share of the view's edges: what is close is out of focus.
+pub const FEW: f32 = 0.45;
 /// A uniform picture.
 const UNIFORM: f32 = 24.0;
 
@@ -19,13 +19,8 @@ pub fn black(m: &Measures, context: Context) -> Option<Blindness> {
     (m.mean < DARK && nothing).then_some(if context.care_hours && !context.nap { Blindness::Covered } else { Blindness::TooDark })
 }
 
-/// After [`super::moved::look`] has not found the view elsewhere.
+/// After [`super::focus::look`] has not found the view blurred.
 pub fn look(m: &Measures) -> Option<Blindness> {
-    if !m.known {
-        return (m.texture < SOME_TEXTURE && m.range < UNIFORM).then_some(Blindness::Covered);
-    }
-    if m.lost < LOST {
-        return None;
-    }
-    if m.smooth >= SMOOTH { Some(Blindness::Covered) } else { Some(Blindness::Moved) }
+    let something = if m.known { m.lost >= LOST && m.replaced < FEW } else { m.texture < SOME_TEXTURE && m.range < UNIFORM };
+    something.then_some(Blindness::Covered)
 }

@@ -8,6 +8,8 @@ pub const DARK: f32 = 32.0;
 const LOST: f32 = 0.6;
 /// The sum of the dark pictures agrees with the learned view by more than this: the lens is free, the light is missing. Chance gives 0.05 at most.
 pub const TRACE: f32 = 0.12;
+/// Or the little light there is lies where it did, by this correlation.
+const SAME_LIGHT: f32 = 0.5;
 /// Share of burnt-out cells.
 const BURNT: f32 = 0.5;
 const ALL_BURNT: f32 = 0.85;
@@ -19,5 +21,5 @@ pub fn look(m: &Measures, _context: Context) -> Option<Blindness> {
         return Some(Blindness::OverExposed);
     }
     let nothing = if m.known { m.lost >= LOST } else { m.range < NOTHING };
-    (m.mean < DARK && nothing && m.trace > TRACE).then_some(Blindness::TooDark)
+    (m.mean < DARK && nothing && (m.trace > TRACE || m.known && m.light > SAME_LIGHT)).then_some(Blindness::TooDark)
 }

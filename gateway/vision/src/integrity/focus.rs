@@ -1,20 +1,23 @@
 //! Out of focus, or the lens is smeared: the coarse shapes are where they were, the fine ones are gone.
 use super::Blindness;
+use super::covered::FEW;
 use super::view::Measures;
 
 /// Fine over coarse edges, against the learned view.
-const BLURRED: f32 = 0.6;
-/// Heavy blur leaves no edges to compare, but the light is distributed as it was,
-const SAME_LIGHT: f32 = 0.85;
-/// the coarse shapes are felt,
-const SAME_SHAPES: f32 = 0.15;
-/// and no edges take the place of those that are lost.
+const BLURRED: f32 = 0.68;
+/// The coarse shapes are where they were,
+const SHAPES: f32 = 0.3;
+/// and so are most edges or the distribution of the light: a smooth cover has shapes by chance only.
+const IN_PLACE: f32 = 0.25;
+const SAME_LIGHT: f32 = 0.93;
+/// Heavy blur leaves no edges to compare.
 const LOST: f32 = 0.6;
-const SMOOTH: f32 = 0.6;
+/// In a picture of so little contrast nothing is sharp.
+const CONTRAST: f32 = 24.0;
 
-/// After [`super::moved::look`] has not found the view elsewhere.
 pub fn look(m: &Measures) -> Option<Blindness> {
-    let blurred = m.sharpness < BLURRED;
-    let heavily = m.lost >= LOST && m.smooth >= SMOOTH && m.light > SAME_LIGHT && m.coarse_agreement > SAME_SHAPES;
-    (m.known && (blurred || heavily)).then_some(Blindness::Defocused)
+    let same_light = m.light > SAME_LIGHT;
+    let blurred = m.sharpness < BLURRED && (m.in_place > IN_PLACE || same_light);
+    let heavily = m.lost >= LOST && m.replaced < FEW && same_light;
+    (m.known && m.range > CONTRAST && m.coarse_agreement > SHAPES && (blurred || heavily)).then_some(Blindness::Defocused)
 }

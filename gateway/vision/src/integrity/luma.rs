@@ -1,5 +1,7 @@
 //! Brightness in a few fixed sizes: all that the checks look at, so that their cost does not grow with the camera's resolution.
 
+use crate::picture::Picture;
+
 /// A picture of RGB bytes, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub struct Rgb<'a> {
@@ -7,6 +9,12 @@ pub struct Rgb<'a> {
     pub height: u32,
     /// Three bytes a pixel, row by row. What is missing at the end reads as black.
     pub bytes: &'a [u8],
+}
+
+impl<'a> From<&'a Picture> for Rgb<'a> {
+    fn from(picture: &'a Picture) -> Rgb<'a> {
+        Rgb { width: picture.width(), height: picture.height(), bytes: picture.rgb() }
+    }
 }
 
 impl Rgb<'_> {

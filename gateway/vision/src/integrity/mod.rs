@@ -193,7 +193,7 @@ impl Integrity {
             return;
         }
         self.looked_ms = Some(now);
-        let verdict = self.view.look(now, &cells, &mut self.reference, context);
+        let verdict = self.view.look(now, &cells, &mut self.reference, context, self.sight.believed().is_some());
         self.sight.look(now, verdict);
         for kind in OF_THE_PICTURE {
             self.blind.remove(&kind);
@@ -246,5 +246,173 @@ impl Integrity {
             Some(since) => self.blind.insert(kind, since),
             None => self.blind.remove(&kind),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CARE: Context = Context { care_hours: true, nap: false };
+
+    fn facts(at_ms: i64, width: u32, height: u32) -> FrameFacts {
+        FrameFacts { received_ms: at_ms, captured_ms: Some(at_ms), sequence: None, width, height, picture_hash: at_ms as u64 }
+    }
+
+    /// A room with furniture, as a noisy sensor sees it; `light` 1 is day.
+    fn room(seed: i64, light: f32, shift: usize) -> Vec<u8> {
+        let mut state = (seed as u32).wrapping_mul(2_654_435_761) | 1;
+        let mut bytes = Vec::new();
+        for y in 0..180usize {
+            for x in 0..320usize {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                let (u, v) = (x + shift, y);
+                let furniture =
+                    [(20, 30, 50, 60), (110, 20, 40, 90), (200, 60, 80, 50), (60, 120, 120, 40), (250, 130, 40, 40), (330, 40, 60, 90)];
+                let inside = furniture.iter().position(|(x0, y0, w, h)| (*x0..x0 + w).contains(&u) && (*y0..y0 + h).contains(&v));
+                let level = inside.map_or(90.0, |n| [30.0, 160.0, 60.0, 130.0, 20.0, 180.0][n]);
+                let value = (level * light + (state % 5) as f32).clamp(0.0, 255.0) as u8;
+                bytes.extend([value; 3]);
+            }
+        }
+        bytes
+    }
+
+    fn fed(integrity: &mut Integrity, from_s: i64, to_s: i64, context: Context, picture: impl Fn(i64) -> Vec<u8>) {
+        for s in from_s..to_s {
+            let bytes = picture(s);
+            integrity.due(s * 1000, context);
+            integrity.see(&facts(s * 1000, 320, 180), Rgb { width: 320, height: 180, bytes: &bytes }, context);
+        }
+    }
+
+    fn kinds(integrity: &Integrity) -> Vec<Blindness> {
+        integrity.blind().keys().copied().collect()
+    }
+
+    fn seeing() -> Integrity {
+        let mut integrity = Integrity::new(Wanted::default());
+        fed(&mut integrity, 0, 60, CARE, |s| room(s, 1.0, 0));
+        assert_eq!(kinds(&integrity), []);
+        integrity
+    }
+
+    #[test]
+    fn silence_is_offline_since_the_last_frame_and_ends_with_the_next() {
+        let mut integrity = seeing();
+        for s in 60..70 {
+            integrity.due(s * 1000, CARE);
+        }
+        assert_eq!(kinds(&integrity), []);
+        integrity.due(70_000, CARE);
+        assert_eq!(integrity.blind(), &BTreeMap::from([(Blindness::Offline, 59_000)]));
+        fed(&mut integrity, 71, 72, CARE, |s| room(s, 1.0, 0));
+        assert_eq!(kinds(&integrity), []);
+    }
+
+    #[test]
+    fn a_camera_that_never_sends_is_offline() {
+        let mut integrity = Integrity::new(Wanted { frames_per_10s: 2, ..Wanted::default() });
+        integrity.due(0, CARE);
+        integrity.due(25_000, CARE);
+        assert_eq!(kinds(&integrity), []);
+        integrity.due(25_001, CARE);
+        assert_eq!(kinds(&integrity), [Blindness::Offline]);
+    }
+
+    #[test]
+    fn the_lights_off_for_the_nap_are_no_cover_and_a_cap_is() {
+        let mut integrity = seeing();
+        fed(&mut integrity, 60, 120, Context { nap: true, ..CARE }, |s| room(s, 0.2, 0));
+        assert_eq!(kinds(&integrity), []);
+        fed(&mut integrity, 120, 150, CARE, |_| vec![2; 320 * 180 * 3]);
+        assert_eq!(kinds(&integrity), [Blindness::Covered]);
+        fed(&mut integrity, 150, 160, CARE, |s| room(s, 1.0, 0));
+        assert_eq!(kinds(&integrity), []);
+    }
+
+    #[test]
+    fn black_at_nap_is_too_dark_and_white_is_burnt_out() {
+        let mut integrity = seeing();
+        fed(&mut integrity, 60, 90, Context { nap: true, ..CARE }, |_| vec![2; 320 * 180 * 3]);
+        assert_eq!(kinds(&integrity), [Blindness::TooDark]);
+        fed(&mut integrity, 90, 120, CARE, |_| vec![255; 320 * 180 * 3]);
+        assert_eq!(kinds(&integrity), [Blindness::OverExposed]);
+    }
+
+    #[test]
+    fn a_shifted_view_is_moved_also_after_a_restart_and_until_it_is_learned_anew() {
+        let integrity = seeing();
+        let kept = serde_json::to_string(integrity.reference().unwrap()).unwrap();
+        let mut integrity = Integrity::with_reference(Wanted::default(), serde_json::from_str(&kept).unwrap());
+        fed(&mut integrity, 60, 90, CARE, |s| room(s, 1.0, 30));
+        assert_eq!(kinds(&integrity), [Blindness::Moved]);
+        fed(&mut integrity, 90, 300, CARE, |s| room(s, 1.0, 30));
+        assert_eq!(kinds(&integrity), [Blindness::Moved], "a moved camera does not learn its new view by itself");
+        integrity.relearn();
+        assert_eq!(kinds(&integrity), []);
+        fed(&mut integrity, 300, 360, CARE, |s| room(s, 1.0, 30));
+        assert_eq!(kinds(&integrity), []);
+    }
+
+    #[test]
+    fn a_standing_picture_is_frozen_and_a_repeated_stretch_is_looped() {
+        let mut integrity = seeing();
+        fed(&mut integrity, 60, 80, CARE, |_| room(59, 1.0, 0));
+        assert_eq!(kinds(&integrity), [Blindness::Frozen]);
+        fed(&mut integrity, 80, 100, CARE, |s| room(s, 1.0, 0));
+        assert_eq!(kinds(&integrity), []);
+        fed(&mut integrity, 100, 130, CARE, |s| room(100 + s % 12, 1.0, 0));
+        assert_eq!(kinds(&integrity), [Blindness::Looped]);
+    }
+
+    #[test]
+    fn a_small_picture_a_slow_camera_and_a_wrong_clock_are_said() {
+        let mut integrity = Integrity::new(Wanted::default());
+        for s in (0..60).step_by(4) {
+            let bytes = room(s, 1.0, 0);
+            let facts = FrameFacts { captured_ms: Some(0), ..facts(s * 1000, 160, 90) };
+            integrity.see(&facts, Rgb { width: 320, height: 180, bytes: &bytes }, CARE);
+        }
+        assert_eq!(kinds(&integrity), [Blindness::WrongClock, Blindness::LowResolution, Blindness::LowRate]);
+    }
+
+    #[test]
+    fn the_motion_gate_opens_for_a_walker_only() {
+        let mut integrity = seeing();
+        assert!(integrity.motion() < 0.01, "{}", integrity.motion());
+        fed(&mut integrity, 60, 61, CARE, |s| {
+            let mut bytes = room(s, 1.0, 0);
+            for y in 60..140 {
+                bytes[(y * 320 + 150) * 3..(y * 320 + 180) * 3].fill(10);
+            }
+            bytes
+        });
+        assert!(integrity.motion() > 0.02, "{}", integrity.motion());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        /// Sizes that the bytes do not fill, times that run backwards, noise: nothing breaks, and what is kept can be read again.
+        #[test]
+        fn nothing_foreign_breaks_it(frames in prop::collection::vec((any::<i64>(), 0u32..90, 0u32..90, any::<u8>(), 0usize..9000, any::<bool>(), any::<bool>()), 1..24)) {
+            let mut integrity = Integrity::new(Wanted { frames_per_10s: 0, width: 0, height: 0 });
+            for (at, width, height, level, length, nap, still) in frames {
+                let bytes: Vec<u8> = (0..length).map(|i| if still { level } else { level.wrapping_mul(i as u8).wrapping_add((i >> 3) as u8) }).collect();
+                let context = Context { care_hours: !still, nap };
+                integrity.see(&facts(at, width, height), Rgb { width, height, bytes: &bytes }, context);
+                integrity.due(at, context);
+                prop_assert!((0.0..=1.0).contains(&integrity.motion()));
+            }
+            if let Some(reference) = integrity.reference() {
+                let kept = serde_json::to_string(reference).unwrap();
+                prop_assert!(serde_json::from_str::<Reference>(&kept).is_ok());
+            }
+        }
     }
 }

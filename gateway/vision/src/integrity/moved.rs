@@ -1,62 +1,88 @@
 //! The camera looks elsewhere than it did: the learned edges are found shifted or turned, all of them together. People move a part of the picture, never the
 //! whole.
 use super::Blindness;
+use super::covered::{FEW, LOST};
 use super::edges::{Directions, Edge, agreement, turned};
 use super::view::{HEIGHT, Measures, WIDTH};
 
 /// A view that agrees so well in place is not looked for elsewhere.
 const IN_PLACE: f32 = 0.75;
-/// How far it is looked for, in cells of half size: 30 % of the width and of the height.
-const FAR_X: i32 = 24;
-const FAR_Y: i32 = 13;
-/// Only when little agrees in place it may be turned, by these degrees,
-const TURNED: f32 = 0.55;
+/// How far it is looked for, in cells of quarter size: 30 % of the width and of the height.
+const FAR_X: i32 = 12;
+const FAR_Y: i32 = 7;
+/// It may be turned, by these degrees,
 const ANGLES: [f32; 14] = [-25.0, -19.0, -14.0, -10.0, -7.0, -4.5, -2.5, 2.5, 4.5, 7.0, 10.0, 14.0, 19.0, 25.0];
 /// and shifted besides by so much.
-const TURNED_FAR: i32 = 6;
+const TURNED_FAR: i32 = 3;
 /// So much of the learned edges must lie within the picture.
 const WITHIN: f32 = 0.4;
 /// It has moved when it agrees so well elsewhere, and by so much better than in place,
 const FOUND: f32 = 0.35;
-const BETTER: f32 = 0.15;
+const BETTER: f32 = 0.11;
 /// and is at least so far off, in cells of half size (1.25 % of the width each), or turned.
 const OFF: i32 = 2;
 /// Or it is this sharp again when shifted by a cell more than that, of full size.
 const SHARP: f32 = 0.75;
+/// Another view: so many blocks are lost, so little agrees in place, and some other place agrees by chance as well as that. A crowd hides as much now and
+/// then, but what it leaves agrees best in place.
+const GONE: f32 = 0.6;
+const LITTLE: f32 = 0.22;
+const AS_WELL: f32 = 0.02;
 
-/// Where `edges` agree best. `None`: they are in place.
-pub fn search(edges: &[Edge], picture: &Directions, in_place: f32) -> Option<(i32, i32, f32, f32)> {
-    if in_place >= IN_PLACE {
-        return None;
-    }
-    let mut best = (0, 0, 0.0, in_place);
-    let mut seek = |edges: &[Edge], degrees: f32, far_x: i32, far_y: i32| {
-        for dy in -far_y..=far_y {
-            for dx in -far_x..=far_x {
-                if let Some(found) = agreement(edges, picture, dx, dy, WITHIN)
-                    && found > best.3
+/// Where the view is looked for: the learned edges and the picture's, at half and at quarter size.
+pub struct Search<'a> {
+    pub half: &'a [Edge],
+    pub quarter: &'a [Edge],
+    pub half_now: &'a Directions,
+    pub quarter_now: &'a Directions,
+}
+
+impl Search<'_> {
+    /// Where the edges agree best: cells of half size, degrees, agreement there. First roughly, at quarter size. `None`: they are in place.
+    pub fn find(&self, in_place: f32) -> Option<(i32, i32, f32, f32)> {
+        if in_place >= IN_PLACE {
+            return None;
+        }
+        let mut rough = (0, 0, 0.0, -1.0);
+        let mut seek = |edges: &[Edge], degrees: f32, far_x: i32, far_y: i32| {
+            for (dx, dy) in (-far_y..=far_y).flat_map(|dy| (-far_x..=far_x).map(move |dx| (dx, dy))) {
+                if let Some(found) = agreement(edges, self.quarter_now, dx, dy, WITHIN)
+                    && found > rough.3
                 {
-                    best = (dx, dy, degrees, found);
+                    rough = (dx, dy, degrees, found);
                 }
             }
-        }
-    };
-    seek(edges, 0.0, FAR_X, FAR_Y);
-    if in_place < TURNED {
-        let few: Vec<Edge> = edges.iter().step_by(2).copied().collect();
+        };
+        seek(self.quarter, 0.0, FAR_X, FAR_Y);
         for degrees in ANGLES {
-            seek(&turned(&few, degrees, WIDTH, HEIGHT), degrees, TURNED_FAR, TURNED_FAR);
+            seek(&turned(self.quarter, degrees, WIDTH / 2, HEIGHT / 2), degrees, TURNED_FAR, TURNED_FAR);
         }
+        let (x, y, degrees, _) = rough;
+        let edges = if degrees == 0.0 { self.half.to_vec() } else { turned(self.half, degrees, WIDTH, HEIGHT) };
+        let mut best = (0, 0, 0.0, in_place);
+        for (dx, dy) in (2 * y - 2..=2 * y + 2).flat_map(|dy| (2 * x - 2..=2 * x + 2).map(move |dx| (dx, dy))) {
+            if let Some(found) = agreement(&edges, self.half_now, dx, dy, WITHIN)
+                && found > best.3
+            {
+                best = (dx, dy, degrees, found);
+            }
+        }
+        Some(best)
     }
-    Some(best)
 }
 
 pub fn look(m: &Measures) -> Option<Blindness> {
-    let far = m.elsewhere.is_some_and(|(dx, dy, degrees, found)| {
-        let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
-        off && found >= FOUND && found >= m.in_place + BETTER
-    });
+    let elsewhere = |better: f32, at_least: f32| {
+        m.elsewhere.is_some_and(|(dx, dy, degrees, found)| {
+            let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
+            off && found >= at_least && found >= m.in_place + better
+        })
+    };
+    let far = elsewhere(BETTER, FOUND);
     // A small shift, seen at full size.
-    let near = m.sharpness > SHARP && (m.nudged.0.abs() >= OFF + 1 || m.nudged.1.abs() >= OFF + 1);
-    (m.known && (far || near)).then_some(Blindness::Moved)
+    let near = m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
+    let gone = m.lost >= GONE && m.in_place < LITTLE && elsewhere(AS_WELL, 0.0);
+    // What has next to no edges of its own is no view.
+    let view = m.lost < LOST || m.replaced >= FEW;
+    (m.known && view && (far || near || gone)).then_some(Blindness::Moved)
 }

@@ -23,12 +23,12 @@ pub const FEWEST_BLOCKS: usize = 4;
 const AGREES: f32 = 0.35;
 /// A block is lost when nobody walking through can be the cause: so long.
 const LOST_MS: i64 = 6_000;
-/// A block with less than this share of its learned texture is smooth.
-const SMOOTH_BLOCK: f32 = 0.35;
 /// Edges below this, in levels a cell, are the compression's.
 const FLOOR: f32 = 0.35;
 /// Brightness at which a cell is burnt out.
 const CLIPPED: u8 = 247;
+/// Fewer blocks than this share must be lost before a blind camera is believed to see again.
+const FOUND_AGAIN: f32 = 0.35;
 /// Coarse correlation above which a block shows what it did.
 const SAME_BLOCK: f32 = 0.5;
 /// Below this sharpness the view is looked for near by, so many cells to each side.
@@ -36,6 +36,7 @@ const DOUBTFUL: f32 = 0.75;
 const NEAR: i32 = 4;
 /// The edges that are looked for elsewhere.
 const SEARCHED: usize = 450;
+const SEARCHED_COARSE: usize = 150;
 
 /// What one picture is like, beside the learned view.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -45,6 +46,8 @@ pub struct Measures {
     pub range: f32,
     /// Share of burnt-out cells.
     pub clipped: f32,
+    /// What a cell differs by from picture to picture without cause, levels.
+    pub noise: f32,
     /// Edges that stand out of the noise, levels a cell, mean.
     pub texture: f32,
     /// All below is 0 without a learned view.
@@ -53,8 +56,8 @@ pub struct Measures {
     pub texture_share: f32,
     /// Share of blocks that have shown nothing of the learned view for some seconds.
     pub lost: f32,
-    /// Share of those lost blocks that have next to no edges of their own.
-    pub smooth: f32,
+    /// Edges in those lost blocks, against the learned ones there: something close has few, another view has its own.
+    pub replaced: f32,
     /// Agreement of all edges at a quarter of the resolution: what blur leaves.
     pub coarse_agreement: f32,
     /// Agreement of all edges in place, -1 to 1.
@@ -79,6 +82,7 @@ struct Learned {
     /// Edges by block, of blocks that have enough.
     blocks: Vec<Option<Vec<Edge>>>,
     coarse: Vec<Edge>,
+    thin_coarse: Vec<Edge>,
     /// At full and quarter size, for the sharpness.
     fine: Gradients,
     quarter: Gradients,
@@ -92,7 +96,6 @@ struct Learned {
 pub struct View {
     learned: Option<Learned>,
     made_ms: i64,
-    made_pictures: u32,
     last: Option<Luma>,
     last_ms: i64,
     /// Levels that a cell differs by without cause.
@@ -108,7 +111,6 @@ impl Default for View {
         View {
             learned: None,
             made_ms: 0,
-            made_pictures: 0,
             last: None,
             last_ms: 0,
             noise: 1.0,
@@ -123,8 +125,11 @@ impl Default for View {
 const REMAKE_MS: i64 = 60_000;
 /// The learned view follows the light with this time constant,
 const FOLLOW_MS: f32 = 600_000.0;
-/// but faster while it is new.
-const NEW_PICTURES: u32 = 20;
+/// but much faster while it is new: a camera that has just been switched on finds its exposure first.
+const NEW_RATE: f32 = 0.1;
+const SETTLED: u32 = 30;
+/// Nothing is compared with it before it has been learned from so many.
+const LEARNED: u32 = 10;
 
 /// What is wrong with the picture itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,18 +140,16 @@ pub enum Verdict {
 }
 
 impl View {
-    /// `picture` is of the reference's size.
-    pub fn look(&mut self, at_ms: i64, picture: &Luma, reference: &mut Option<Reference>, context: Context) -> Verdict {
+    /// `picture` is of the reference's size. `blind`: it is believed not to see; more must be seen then before that is taken back.
+    pub fn look(&mut self, at_ms: i64, picture: &Luma, reference: &mut Option<Reference>, context: Context, blind: bool) -> Verdict {
         let elapsed_ms = at_ms.saturating_sub(self.last_ms).clamp(0, 10_000);
         self.follow_noise(picture);
-        if let Some(r) = reference.as_ref()
-            && (self.learned.is_none()
-                || at_ms.saturating_sub(self.made_ms) >= REMAKE_MS
-                || (r.pictures() <= NEW_PICTURES && r.pictures() != self.made_pictures))
+        let learned = reference.as_ref().filter(|r| r.pictures() >= LEARNED);
+        if let Some(r) = learned
+            && (self.learned.is_none() || at_ms.saturating_sub(self.made_ms) >= REMAKE_MS || r.pictures() < SETTLED)
         {
             self.learned = Some(Learned::of(r));
             self.made_ms = at_ms;
-            self.made_pictures = r.pictures();
         }
         self.measure(at_ms, picture);
         let m = &self.measures;
@@ -155,15 +158,14 @@ impl View {
             .or_else(|| moved::look(m))
             .or_else(|| focus::look(m))
             .or_else(|| covered::look(m))
-            .map_or(if m.known || m.texture > covered::SOME_TEXTURE { Verdict::Sees } else { Verdict::CannotTell }, Verdict::Blind);
+            .map_or(Verdict::Sees, Verdict::Blind);
+        let unclear = if m.known { blind && m.lost >= FOUND_AGAIN } else { m.texture <= covered::SOME_TEXTURE };
+        let verdict = if verdict == Verdict::Sees && unclear { Verdict::CannotTell } else { verdict };
         if verdict == Verdict::Sees {
             match reference {
                 Some(r) => {
-                    let rate = (elapsed_ms as f32 / FOLLOW_MS).max(if r.pictures() < NEW_PICTURES {
-                        1.0 / (r.pictures() as f32 + 1.0)
-                    } else {
-                        0.0
-                    });
+                    let new = if r.pictures() < SETTLED { NEW_RATE.max(1.0 / (r.pictures() as f32 + 1.0)) } else { 0.0 };
+                    let rate = new.max(elapsed_ms as f32 / FOLLOW_MS);
                     r.follow(picture, rate);
                 }
                 None => *reference = Reference::of(picture),
@@ -203,6 +205,7 @@ impl View {
         let at = |share: f32| sorted.get((share * sorted.len() as f32) as usize).copied().unwrap_or(0.0);
         let mut m = Measures {
             mean: picture.mean(),
+            noise: self.noise,
             range: at(0.98) - at(0.02),
             clipped: picture.data.iter().filter(|v| **v >= CLIPPED).count() as f32 / picture.data.len().max(1) as f32,
             texture: gradients.mean_size_above(gradient_noise),
@@ -224,14 +227,21 @@ impl View {
             let lost: Vec<usize> = informative.filter(|(_, (_, seen))| at_ms.saturating_sub(**seen) >= LOST_MS).map(|(b, _)| b).collect();
             m.lost = lost.len() as f32 / learned.informative as f32;
             let textures = block_textures(&gradients, gradient_noise);
-            let smooth = lost.iter().filter(|b| textures[**b] < SMOOTH_BLOCK * learned.textures[**b]).count();
-            m.smooth = smooth as f32 / lost.len().max(1) as f32;
+            let sum = |of: &[f32; BLOCKS]| lost.iter().map(|b| of[*b]).sum::<f32>();
+            m.replaced = sum(&textures) / sum(&learned.textures).max(1.0);
             let quarter_cells = halved(&half, WIDTH, HEIGHT);
             let quarter = Gradients::of(&quarter_cells, WIDTH / 2, HEIGHT / 2);
-            m.coarse_agreement = edges::agreement(&learned.coarse, &quarter.directions(gradient_noise * 0.5), 0, 0, 0.0).unwrap_or(0.0);
+            let quarter_directions = quarter.directions(gradient_noise * 0.5);
+            m.coarse_agreement = edges::agreement(&learned.coarse, &quarter_directions, 0, 0, 0.0).unwrap_or(0.0);
             m.light = correlation(&light(&quarter_cells), &learned.light);
             (m.sharpness, m.nudged) = learned.sharpness(&Gradients::of(&cells, reference::WIDTH, reference::HEIGHT), &quarter);
-            m.elsewhere = moved::search(&learned.thin, &directions, m.in_place);
+            let search = moved::Search {
+                half: &learned.thin,
+                quarter: &learned.thin_coarse,
+                half_now: &directions,
+                quarter_now: &quarter_directions,
+            };
+            m.elsewhere = search.find(m.in_place);
             self.dark = match self.dark.take() {
                 _ if m.mean > exposure::DARK => None,
                 None => Some((half, 1)),
@@ -259,6 +269,7 @@ impl Learned {
         let gradients = Gradients::of(&half, WIDTH, HEIGHT);
         let quarter = Gradients::of(&quarter_cells, WIDTH / 2, HEIGHT / 2);
         let edges = edges::edges(&gradients);
+        let coarse = edges::edges(&quarter);
         let mut blocks: Vec<Vec<Edge>> = vec![Vec::new(); BLOCKS];
         for e in &edges {
             let (bx, by) = (e.x as usize * BLOCKS_X / WIDTH, e.y as usize * BLOCKS_Y / HEIGHT);
@@ -269,7 +280,8 @@ impl Learned {
         let blocks: Vec<Option<Vec<Edge>>> = blocks.into_iter().map(|b| (b.len() >= EDGES_A_BLOCK).then_some(b)).collect();
         Learned {
             thin: edges::thinned(&edges, SEARCHED),
-            coarse: edges::edges(&quarter),
+            thin_coarse: edges::thinned(&coarse, SEARCHED_COARSE),
+            coarse,
             informative: blocks.iter().flatten().count(),
             blocks,
             texture: gradients.mean_size_above(FLOOR),
@@ -304,12 +316,17 @@ impl Learned {
         };
         let mut best = (at((0, 0)), (0, 0));
         if best.0 < DOUBTFUL {
-            for shift in (-NEAR..=NEAR).flat_map(|dy| (-NEAR..=NEAR).map(move |dx| (dx, dy))) {
-                let found = at(shift);
-                if found > best.0 {
-                    best = (found, shift);
+            let mut around = |(x, y): (i32, i32), far: i32, step: usize| {
+                for shift in (-far..=far).step_by(step).flat_map(|dy| (-far..=far).step_by(step).map(move |dx| (x + dx, y + dy))) {
+                    let found = at(shift);
+                    if found > best.0 {
+                        best = (found, shift);
+                    }
                 }
-            }
+                best.1
+            };
+            let rough = around((0, 0), NEAR, 2);
+            around(rough, 1, 1);
         }
         best
     }
@@ -319,14 +336,20 @@ impl Learned {
 fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)) -> (f32, f32, f32) {
     let (mut both, mut own, mut its) = (0.0, 0.0, 0.0);
     let (bx, by) = (block % BLOCKS_X, block / BLOCKS_X);
+    let (x0, x1) = (bx * then.width / BLOCKS_X, (bx + 1) * then.width / BLOCKS_X);
+    // What would lie outside is left out.
+    let (from, to) = (x0.max(usize::try_from(-dx).unwrap_or(0)), x1.min(now.width.saturating_sub(usize::try_from(dx).unwrap_or(0))));
     for y in by * then.height / BLOCKS_Y..(by + 1) * then.height / BLOCKS_Y {
         let Some(there) = usize::try_from(y as i32 + dy).ok().filter(|y| *y < now.height) else { continue };
-        for x in bx * then.width / BLOCKS_X..(bx + 1) * then.width / BLOCKS_X {
-            let Some(x_there) = usize::try_from(x as i32 + dx).ok().filter(|x| *x < now.width) else { continue };
-            let (a, b) = (y * then.width + x, there * now.width + x_there);
-            both += now.x[b] * then.x[a] + now.y[b] * then.y[a];
-            own += then.x[a] * then.x[a] + then.y[a] * then.y[a];
-            its += now.x[b] * now.x[b] + now.y[b] * now.y[b];
+        let Ok(start) = usize::try_from((there * now.width + from) as i32 + dx) else { continue };
+        let (a, b) = (y * then.width + from..y * then.width + to, start..start + to.saturating_sub(from));
+        let (Some(tx), Some(ty), Some(nx), Some(ny)) = (then.x.get(a.clone()), then.y.get(a), now.x.get(b.clone()), now.y.get(b)) else {
+            continue;
+        };
+        for (((tx, ty), nx), ny) in tx.iter().zip(ty).zip(nx).zip(ny) {
+            both += nx * tx + ny * ty;
+            own += tx * tx + ty * ty;
+            its += nx * nx + ny * ny;
         }
     }
     (both, own, its)
@@ -356,11 +379,11 @@ fn block_textures(gradients: &Gradients, floor: f32) -> [f32; BLOCKS] {
     out
 }
 
-/// Brightness of a tenth of the cells along each side, from the quarter-size picture.
+/// Brightness of a tenth of the cells along each side, from the quarter-size picture, without the rows at the border: cameras write there.
 fn light(quarter: &[f32]) -> Vec<f32> {
     let (width, height) = (WIDTH / 2, HEIGHT / 2);
     let mut out = Vec::new();
-    for y in 0..height / 4 {
+    for y in 1..(height / 4).saturating_sub(1) {
         for x in 0..width / 4 {
             let sum: f32 = (0..16).map(|i| quarter[(4 * y + i / 4) * width + 4 * x + i % 4]).sum();
             out.push(sum / 16.0);
@@ -369,6 +392,7 @@ fn light(quarter: &[f32]) -> Vec<f32> {
     out
 }
 
+/// 0 where one of them is even: differences of a fifth of a level are the coding's.
 fn correlation(a: &[f32], b: &[f32]) -> f32 {
     let n = a.len().min(b.len()).max(1) as f32;
     let (ma, mb) = (a.iter().sum::<f32>() / n, b.iter().sum::<f32>() / n);
@@ -378,5 +402,5 @@ fn correlation(a: &[f32], b: &[f32]) -> f32 {
         aa += (x - ma) * (x - ma);
         bb += (y - mb) * (y - mb);
     }
-    if aa * bb > 1e-3 { ab / (aa * bb).sqrt() } else { 0.0 }
+    if aa.min(bb) > 0.04 * n { ab / (aa * bb).sqrt() } else { 0.0 }
 }

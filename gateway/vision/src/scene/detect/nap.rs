@@ -22,9 +22,9 @@ use crate::sight::joint;
 use std::collections::VecDeque;
 
 /// What is seen of a bed is judged over this time, and over as many frames: sleepers move little, and the model is unsure of them.
-const OVER_MS: i64 = 15_000;
-const FRAMES: i64 = 6;
-/// What was told holds for so long while too little is seen to tell anew.
+const OVER_MS: i64 = 20_000;
+const FRAMES: i64 = 8;
+/// What was told holds for so long while too little is seen of somebody to tell anew.
 const KEEP_MS: i64 = 45_000;
 const MOST: usize = 128;
 /// Somebody must have lain there for so long before their vanishing means anything.
@@ -108,7 +108,7 @@ impl State {
             self.beside_ms = Some(now_ms);
         }
         let what = match sleeper {
-            Some(s) if s.track.now => Some(judge(look, s)),
+            Some(s) if s.track.now => judge(look, s),
             // Held by the tracker, not seen: nothing new.
             Some(_) => None,
             None => Some(Glance::Empty),
@@ -149,11 +149,13 @@ impl State {
         let count = |what: Glance| self.seen.iter().filter(|(_, w)| *w == what).count();
         let told = count(Glance::Free) + count(Glance::FaceDown) + count(Glance::Covered);
         let all = told + count(Glance::Unclear);
+        let unclear = Sleep { prone: Answer::CannotTell, covered: Answer::CannotTell, unseen: Answer::Yes };
+        // Who was hardly looked at is as they were. Who was looked at and is unclear may have turned over.
+        if all < 3 {
+            return self.told.filter(|(at, _)| now_ms - at <= KEEP_MS).map_or(unclear, |(_, sleep)| sleep);
+        }
         if told < 2 || told * 3 < all {
-            return match self.told {
-                Some((at, sleep)) if now_ms - at <= KEEP_MS => sleep,
-                _ => Sleep { prone: Answer::CannotTell, covered: Answer::CannotTell, unseen: Answer::Yes },
-            };
+            return unclear;
         }
         let mostly = |what: Glance| if count(what) * 5 > told * 3 { Answer::Yes } else { Answer::No };
         let sleep = Sleep { prone: mostly(Glance::FaceDown), covered: mostly(Glance::Covered), unseen: Answer::No };
@@ -175,16 +177,17 @@ fn beside(seen: &Seen, area: &Polygon) -> bool {
     wide.overlap(&b) > 0.0 && (wide.x0..=wide.x1).contains(&seen.foot.0) && (wide.y0..=wide.y1).contains(&seen.foot.1)
 }
 
-fn judge(look: &Look, seen: &Seen) -> Glance {
+/// `None`: nothing of the body is recognised, which is as good as not having looked.
+fn judge(look: &Look, seen: &Seen) -> Option<Glance> {
     let body = look.body(seen.track);
     let b = seen.track.bbox();
     let face = look.sight.faces.iter().filter(|f| f.score >= FACE_SCORE).any(|f| b.overlap(&f.bbox) > 0.5 * f.bbox.area());
     let trunk = body.trunk().is_some();
     match (face, body.head().is_some() && at_its_place(&body)) {
-        (true, _) => Glance::Free,
-        (false, true) => turned(look, &body),
-        (false, false) if trunk || body.mean(&LEGS).is_some() => Glance::Covered,
-        (false, false) => Glance::Unclear,
+        (true, _) => Some(Glance::Free),
+        (false, true) => Some(turned(look, &body)),
+        (false, false) if trunk || body.mean(&LEGS).is_some() => Some(Glance::Covered),
+        (false, false) => None,
     }
 }
 

@@ -152,8 +152,8 @@ mod tests {
     use std::fmt::Write;
     use std::path::Path;
 
-    /// The detectors were developed on seeds below 100. These were drawn when their thresholds stood.
-    const TEST: std::ops::Range<u64> = 1000..1040;
+    /// The detectors were developed on seeds below 200. These were drawn when their thresholds stood.
+    const TEST: std::ops::Range<u64> = 2000..2060;
 
     const HEAD: &str = "# What the cameras' detectors make of made-up scenes
 
@@ -163,8 +163,9 @@ would say of them is jittered, scored, missed and hidden as in `gateway/vision/s
 and part assumed. The rules' holds are applied. A scene counts as found when the alarm is raised within it, as false when one is raised where there is no hazard.
 Plots that resemble the hazard and are harmless are as many as those that show it.
 
-The detectors were developed on seeds below 100; the table is of seeds 1000 to 1039, looked at when the thresholds stood. It is written by a test that
-fails when the figures are others (`WRITE_DOCS=1 cargo test --release -p tuoan-vision --lib scenes_are_documented`).
+The detectors were developed on seeds below 200. A first look at seeds 1000 to 1039 found 30 of 40 infants who lie face down, and that of seven of the others it
+was said that they do not, where it could not be told; that was mended on the seeds of development, and the table is of seeds 2000 to 2059, looked at when
+all stood. It is written by a test that fails when the figures are others (`WRITE_DOCS=1 cargo test --release -p tuoan-vision --lib scenes_are_documented`).
 
 What it proves: that geometry, tracking and timing are right for people who move like this and for a model that errs like this. What it does not prove: that the
 pose model finds a real toddler, or a real child under a real quilt. Cameras in the plays give 0.5 to 4 frames a second (falls and climbing 1 to 4), are
