@@ -177,7 +177,8 @@ fn what_the_models_see_is_told_and_a_still_room_is_hardly_looked_at() {
         rig.second();
     }
     assert_eq!(rig.last("vision.room", &Quantity::People), Some(Some(0)), "and is gone");
-    assert!(looks >= moving && looks <= moving + 10, "{looks} looks at {moving} moving frames of 60");
+    // Every frame in which something moved, some until he is surely gone, and one now and then.
+    assert!((moving..=moving + 20).contains(&looks), "{looks} looks at {moving} moving frames of 60");
     let m = &rig.watch.metrics;
     assert_eq!((m.frames_looked.get() + m.frames_still.get(), m.frames_dropped.get()), (60, 0));
     let status = rig.watch.pictures.live.status(&"cam-0".parse().unwrap(), UTC + rig.now, rig.now);
