@@ -35,7 +35,7 @@ impl<T> Schedule<T> {
     }
 
     /// The next frame, which is being looked at from now on until [`Schedule::done`].
-    pub fn next(&mut self) -> Option<(usize, T)> {
+    pub fn begin(&mut self) -> Option<(usize, T)> {
         let at = self.queue.iter().position(|c| self.seats.get(*c).is_some_and(|s| !s.looking))?;
         let camera = self.queue.remove(at)?;
         let seat = self.seats.get_mut(camera)?;
@@ -118,12 +118,12 @@ mod tests {
         assert_eq!(s.offer(2, "2a"), None);
         assert_eq!(s.offer(0, "0a"), None);
         assert_eq!(s.offer(2, "2b"), Some("2a"));
-        assert_eq!(s.next(), Some((2, "2b")));
+        assert_eq!(s.begin(), Some((2, "2b")));
         assert_eq!(s.offer(2, "2c"), None);
         assert_eq!(s.offer(1, "1a"), None);
-        assert_eq!((s.next(), s.next(), s.next()), (Some((0, "0a")), Some((1, "1a")), None), "2 is being looked at");
+        assert_eq!((s.begin(), s.begin(), s.begin()), (Some((0, "0a")), Some((1, "1a")), None), "2 is being looked at");
         s.done(2);
-        assert_eq!(s.next(), Some((2, "2c")));
+        assert_eq!(s.begin(), Some((2, "2c")));
         s.done(0);
         assert!(s.is_idle(0) && !s.is_idle(2) && s.waiting() == 0);
         assert_eq!(s.offer(9, "no such camera"), Some("no such camera"));
@@ -149,7 +149,7 @@ mod tests {
                     *b = None;
                 }
                 if b.is_none()
-                    && let Some((camera, _)) = s.next()
+                    && let Some((camera, _)) = s.begin()
                 {
                     *b = Some((ms + look_ms, camera));
                 }
@@ -201,7 +201,7 @@ mod tests {
                         offered += 1;
                         replaced += u32::from(s.offer(camera, offered).is_some());
                     }
-                    1 => if let Some((camera, frame)) = s.next() {
+                    1 => if let Some((camera, frame)) = s.begin() {
                         prop_assert!(looking.insert(camera), "two looks at one camera");
                         taken.push(frame);
                     },

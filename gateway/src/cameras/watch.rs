@@ -386,7 +386,7 @@ impl Watch {
     /// Hands what waits to who is free.
     fn dispatch(&mut self, now: Now) {
         while self.crew.has_idle() {
-            let Some((index, waiting)) = self.schedule.next() else { return };
+            let Some((index, waiting)) = self.schedule.begin() else { return };
             let overloaded = self.load.overload().is_some();
             let Some(camera) = self.cameras.get_mut(index) else { return };
             let now_there = Circumstances {

@@ -271,32 +271,30 @@ pub fn threads(open: Open, idle: bool, words: mpsc::Sender<Message>, listener: s
 }
 
 fn work(open: &Open, jobs: &mpsc::Receiver<Job>, say: &dyn Fn(Word)) {
-    loop {
-        let mut eye = match catch_unwind(AssertUnwindSafe(|| open())) {
-            Ok(Ok(eye)) => eye,
-            Ok(Err(why)) => return say(Word::Failed(why)),
-            Err(_) => return say(Word::Failed("loading them panicked".to_owned())),
-        };
-        say(Word::Ready);
-        loop {
-            let Ok(job) = jobs.recv() else { return say(Word::Ended) };
-            let watch = Stopwatch::start();
-            let looked = catch_unwind(AssertUnwindSafe(|| eye.look(&job.picture, job.task)));
-            let (sight, broken) = match looked {
-                Ok(sight) => (sight, false),
-                Err(_) => (Err("a model panicked".to_owned()), true),
-            };
-            if broken {
+    let Some(mut eye) = load(open, say) else { return };
+    say(Word::Ready);
+    while let Ok(job) = jobs.recv() {
+        let watch = Stopwatch::start();
+        let sight = match catch_unwind(AssertUnwindSafe(|| eye.look(&job.picture, job.task))) {
+            Ok(sight) => sight,
+            Err(_) => {
                 // Nobody knows what state it left the models in. The answer follows when there are others.
-                eye = match catch_unwind(AssertUnwindSafe(|| open())) {
-                    Ok(Ok(eye)) => eye,
-                    Ok(Err(why)) => return say(Word::Failed(why)),
-                    Err(_) => return say(Word::Failed("loading them panicked".to_owned())),
-                };
+                match load(open, say) {
+                    Some(other) => eye = other,
+                    None => return,
+                }
+                Err("a model panicked".to_owned())
             }
-            say(Word::Done(Done { ticket: job.ticket, sight, took: watch.elapsed() }));
-        }
+        };
+        say(Word::Done(Done { ticket: job.ticket, sight, took: watch.elapsed() }));
     }
+    say(Word::Ended);
+}
+
+/// The models; `None` when they do not load, which is said.
+fn load(open: &Open, say: &dyn Fn(Word)) -> Option<Box<dyn Look>> {
+    let loaded = catch_unwind(AssertUnwindSafe(|| open())).unwrap_or_else(|_| Err("loading them panicked".to_owned()));
+    loaded.map_err(|why| say(Word::Failed(why))).ok()
 }
 
 /// SCHED_IDLE for the calling thread; no privilege is needed for that.

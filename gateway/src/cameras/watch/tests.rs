@@ -11,11 +11,14 @@ use std::sync::{Mutex, mpsc};
 use tuoan_protocol::Quantity;
 use tuoan_vision::sight::{Person, Posture, Rect};
 
+/// Seat, thread, and its jobs.
+type Taken = (usize, u64, mpsc::Receiver<Job>);
+
 /// A watch over cameras `cam-0`, `cam-1`, ... in the room, and the hands of its workers.
 struct Rig {
     watch: Watch,
     /// Jobs of each thread, the newest thread last.
-    jobs: Arc<Mutex<Vec<(usize, u64, mpsc::Receiver<Job>)>>>,
+    jobs: Arc<Mutex<Vec<Taken>>>,
     now: i64,
     told: Vec<Message>,
     _dir: tempfile::TempDir,
@@ -110,12 +113,12 @@ impl Rig {
     /// What was said last of a quantity; `None` where nobody could tell.
     fn last(&self, device: &str, quantity: &Quantity) -> Option<Option<i64>> {
         let items = self.told.iter().filter(|m| m.device.as_str() == device).flat_map(|m| &m.items);
-        let of = items.filter_map(|i| match i {
+        let mut of = items.filter_map(|i| match i {
             Item::Reading { quantity: q, value, .. } if q == quantity => Some(Some(value.0)),
             Item::Unknown { quantity: q, .. } if q == quantity => Some(None),
             _ => None,
         });
-        of.last()
+        of.next_back()
     }
 }
 
@@ -174,7 +177,8 @@ fn what_the_models_see_is_told_and_a_still_room_is_hardly_looked_at() {
         rig.second();
     }
     assert_eq!(rig.last("vision.room", &Quantity::People), Some(Some(0)), "and is gone");
-    assert!(looks >= moving && looks <= moving + 10, "{looks} looks at {moving} moving frames of 60");
+    // Every frame in which something moved, some until he is surely gone, and one now and then.
+    assert!((moving..=moving + 20).contains(&looks), "{looks} looks at {moving} moving frames of 60");
     let m = &rig.watch.metrics;
     assert_eq!((m.frames_looked.get() + m.frames_still.get(), m.frames_dropped.get()), (60, 0));
     let status = rig.watch.pictures.live.status(&"cam-0".parse().unwrap(), UTC + rig.now, rig.now);
@@ -264,9 +268,9 @@ fn a_spoilt_picture_costs_itself_only() {
 fn too_many_frames_are_said_to_be_too_many_and_each_camera_has_its_share() {
     let mut rig = Rig::new(6, 1);
     let jpegs: Vec<Bytes> = (0..40).map(|n| picture(pacing(n))).collect();
-    for s in 0..40 {
+    for jpeg in &jpegs {
         for camera in 0..6 {
-            rig.sends(camera, &jpegs[s]).unwrap();
+            rig.sends(camera, jpeg).unwrap();
         }
         // Two looks a second can be had.
         for _ in 0..2 {
