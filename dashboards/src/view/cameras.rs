@@ -129,6 +129,9 @@ pub struct Pictures {
     pub notice: Option<Notice>,
 }
 
+/// Pictures in order of time: of each the file, its number in there, and when it came.
+pub type Film = Vec<(u32, u32, i64)>;
+
 #[derive(Debug, Clone, Default)]
 pub enum Kept {
     #[default]
@@ -136,8 +139,8 @@ pub enum Kept {
     /// It does not open: what is wrong.
     Damaged(String),
     Here {
-        /// By camera: its name, and of each picture the file, its number in there, and when it came.
-        cameras: Vec<(String, Vec<(u32, u32, i64)>)>,
+        /// By camera: its name, and its pictures.
+        cameras: Vec<(String, Film)>,
         pictures: u64,
         opened_at: i64,
         complete: bool,

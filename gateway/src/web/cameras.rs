@@ -549,11 +549,10 @@ async fn pictures_page(
 }
 
 fn kept(m: &Manifest, view: &View) -> Kept {
-    let mut cameras: Vec<(String, Vec<(u32, u32, i64)>)> = Vec::new();
+    let mut cameras: Vec<(String, page::Film)> = Vec::new();
     for name in &m.cameras {
         let of = m.files.iter().filter(|f| f.camera == *name);
-        let mut film: Vec<(u32, u32, i64)> =
-            of.flat_map(|f| (0u32..).zip(&f.times).map(|(n, at)| (f.number, n, *at)).collect::<Vec<_>>()).collect();
+        let mut film: page::Film = of.flat_map(|f| (0u32..).zip(&f.times).map(|(n, at)| (f.number, n, *at)).collect::<Vec<_>>()).collect();
         film.sort_by_key(|p| p.2);
         if !film.is_empty() {
             cameras.push((DeviceId::new(name).map_or_else(|_| name.clone(), |d| views::device_name(&d, view)), film));
