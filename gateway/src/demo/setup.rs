@@ -90,7 +90,8 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         pictures: crate::cameras::Settings::default(),
         viewing_password: None,
         // A still corridor need not be looked at more often in a day that passes in minutes.
-        vision: Vision { look_anyway_s: 600, workers: Some(2), ..Vision::default() },
+        // And each step of the day waits for the models, so they must not yield to whatever else the machine does.
+        vision: Vision { look_anyway_s: 600, idle: false, workers: Some(2), ..Vision::default() },
         hikvision: Vec::new(),
         cameras: Vec::new(),
     }
