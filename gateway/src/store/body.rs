@@ -295,7 +295,9 @@ mod tests {
             Message { device: DeviceId::new("vision.room-2").unwrap(), boot: None, seq: None, sampled_at: None, items, ..three_readings() };
         let mut names = Names::default();
         // Other devices have used the short numbers.
-        (0..200).for_each(|n| drop(names.number(&format!("name-{n}"))));
+        for n in 0..200 {
+            names.number(&format!("name-{n}"));
+        }
         let bytes = encode(&Body::Message(message), 0, &mut names).unwrap();
         assert!(bytes.len() <= 70, "{} bytes", bytes.len());
     }
