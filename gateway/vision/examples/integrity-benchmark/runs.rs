@@ -170,7 +170,7 @@ pub struct Day {
 }
 
 /// What was raised, when (seconds of the day).
-pub type Raised = Vec<(Blindness, f32)>;
+pub type Raised = Vec<(Blindness, f32, Measures)>;
 
 impl Day {
     pub fn run(&self, stock: &Stock) -> Raised {
@@ -241,7 +241,7 @@ impl Day {
             feed(&mut integrity, &picture, hash, (t * 1000.0) as i64, Context { care_hours: care, nap });
             for kind in integrity.blind().keys() {
                 if !before.contains_key(kind) {
-                    raised.push((*kind, t));
+                    raised.push((*kind, t, integrity.measures().clone()));
                 }
             }
             before = integrity.blind().clone();

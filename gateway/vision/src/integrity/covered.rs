@@ -1,8 +1,7 @@
 //! Something is before the lens: a cap, a hand, cloth, paper, tape. What is that close is out of focus and hides the view's edges without having its own; it
 //! need not be static. Lamps that go out and curtains that are drawn leave the edges where they are.
-use super::exposure::{DARK, NOTHING};
 use super::view::Measures;
-use super::{Blindness, Context};
+use super::{Blindness, Context, exposure};
 
 /// Share of the blocks with structure that must be lost.
 pub const LOST: f32 = 0.5;
@@ -15,12 +14,12 @@ const UNIFORM: f32 = 24.0;
 
 /// Black without a trace of the view. In care hours, when nobody naps, somebody has put a cap on; otherwise the light may be out.
 pub fn black(m: &Measures, context: Context) -> Option<Blindness> {
-    let nothing = if m.known { m.lost >= LOST } else { m.range < NOTHING };
-    (m.mean < DARK && nothing).then_some(if context.care_hours && !context.nap { Blindness::Covered } else { Blindness::TooDark })
+    exposure::black(m).then_some(if context.care_hours && !context.nap { Blindness::Covered } else { Blindness::TooDark })
 }
 
 /// After [`super::focus::look`] has not found the view blurred.
 pub fn look(m: &Measures) -> Option<Blindness> {
-    let something = if m.known { m.lost >= LOST && m.replaced < FEW } else { m.texture < SOME_TEXTURE && m.range < UNIFORM };
+    let something =
+        if m.known { m.lost >= LOST && m.replaced < FEW && !exposure::dim(m) } else { m.texture < SOME_TEXTURE && m.range < UNIFORM };
     something.then_some(Blindness::Covered)
 }

@@ -103,8 +103,8 @@ fn fingerprint(picture: Rgb) -> [i8; SAMPLES] {
     let (top, height) = (u64::from(picture.height) * 16 / 100, u64::from(picture.height) * 68 / 100);
     for (i, value) in print.iter_mut().enumerate() {
         // The golden ratio and the square root of two spread points evenly without a pattern that could fall in with that of the JPEG's blocks.
-        let x = ((i as u64 * 40_503) & 0xffff) * width >> 16;
-        let y = top + (((i as u64 * 27_146) & 0xffff) * height >> 16);
+        let x = (((i as u64 * 40_503) & 0xffff) * width) >> 16;
+        let y = top + ((((i as u64 * 27_146) & 0xffff) * height) >> 16);
         let (x, y) = (x as u32, y as u32);
         let d = i16::from(picture.luma(x, y)) - i16::from(picture.luma(x + APART, y));
         *value = d.clamp(-127, 127) as i8;

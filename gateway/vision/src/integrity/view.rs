@@ -27,8 +27,8 @@ const LOST_MS: i64 = 6_000;
 const FLOOR: f32 = 0.35;
 /// Brightness at which a cell is burnt out.
 const CLIPPED: u8 = 247;
-/// Fewer blocks than this share must be lost before a blind camera is believed to see again.
-const FOUND_AGAIN: f32 = 0.35;
+/// In the dark fewer blocks than this share must be lost before a blind camera is believed to see again.
+const FOUND_AGAIN: f32 = 0.5;
 /// Coarse correlation above which a block shows what it did.
 const SAME_BLOCK: f32 = 0.5;
 /// Below this sharpness the view is looked for near by, so many cells to each side.
@@ -140,7 +140,7 @@ pub enum Verdict {
 }
 
 impl View {
-    /// `picture` is of the reference's size. `blind`: it is believed not to see; more must be seen then before that is taken back.
+    /// `picture` is of the reference's size. `blind`: it is believed not to see; in the dark more must be seen then before that is taken back.
     pub fn look(&mut self, at_ms: i64, picture: &Luma, reference: &mut Option<Reference>, context: Context, blind: bool) -> Verdict {
         let elapsed_ms = at_ms.saturating_sub(self.last_ms).clamp(0, 10_000);
         self.follow_noise(picture);
@@ -153,13 +153,13 @@ impl View {
         }
         self.measure(at_ms, picture);
         let m = &self.measures;
-        let verdict = exposure::look(m, context)
+        let verdict = exposure::look(m)
             .or_else(|| covered::black(m, context))
             .or_else(|| moved::look(m))
             .or_else(|| focus::look(m))
             .or_else(|| covered::look(m))
             .map_or(Verdict::Sees, Verdict::Blind);
-        let unclear = if m.known { blind && m.lost >= FOUND_AGAIN } else { m.texture <= covered::SOME_TEXTURE };
+        let unclear = if m.known { blind && m.mean < exposure::DARK && m.lost >= FOUND_AGAIN } else { m.texture <= covered::SOME_TEXTURE };
         let verdict = if verdict == Verdict::Sees && unclear { Verdict::CannotTell } else { verdict };
         if verdict == Verdict::Sees {
             match reference {
