@@ -9,6 +9,8 @@ pub const LOST: f32 = 0.5;
 pub const SOME_TEXTURE: f32 = 0.25;
 /// What is there instead has less than this share of the view's edges: what is close is out of focus.
 pub const FEW: f32 = 0.45;
+/// A third of the view that is left agrees by less than this; a dim view, of which many edges are too faint, by more.
+const REST: f32 = 0.3;
 /// A uniform picture.
 const UNIFORM: f32 = 24.0;
 
@@ -19,7 +21,10 @@ pub fn black(m: &Measures, context: Context) -> Option<Blindness> {
 
 /// After [`super::focus::look`] has not found the view blurred.
 pub fn look(m: &Measures) -> Option<Blindness> {
-    let something =
-        if m.known { m.lost >= LOST && m.replaced < FEW && !exposure::dim(m) } else { m.texture < SOME_TEXTURE && m.range < UNIFORM };
+    let something = if m.known {
+        m.lost >= LOST && m.replaced < FEW && m.in_place < REST && !exposure::dim(m)
+    } else {
+        m.texture < SOME_TEXTURE && m.range < UNIFORM
+    };
     something.then_some(Blindness::Covered)
 }

@@ -5,6 +5,8 @@ use super::view::Measures;
 
 /// Fine over coarse edges, against the learned view.
 const BLURRED: f32 = 0.68;
+/// And of all that is there: who walks before a sharp camera is sharp.
+const CRISP: f32 = 0.85;
 /// The coarse shapes are where they were, and so are edges or the distribution of the light: a smooth cover has shapes by chance only.
 const SHAPES: f32 = 0.3;
 const IN_PLACE: f32 = 0.25;
@@ -22,7 +24,7 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     let shapes = m.coarse_agreement > SHAPES;
     let free = m.replaced >= FEW || m.lost < covered::LOST || m.light > FREE_LIGHT;
     let in_place = shapes && (m.in_place > IN_PLACE || same_light) || free && m.coarse_agreement > CROWDED && m.in_place > CROWDED;
-    let blurred = m.sharpness < BLURRED && in_place;
+    let blurred = m.sharpness < BLURRED && m.crispness < CRISP && in_place;
     let heavily = m.lost >= LOST && m.replaced < FEW && same_light && shapes;
     (m.known && m.range > CONTRAST && (blurred || heavily)).then_some(Blindness::Defocused)
 }
