@@ -27,7 +27,7 @@ fn tampering_is_noticed_within_half_a_minute() {
                 continue;
             }
             let (expected, any, measured) = warm.attacked(&stock, attack);
-            assert!(any.is_some_and(|s| s <= 30.0), "{attack:?} was not noticed: {measured:?}");
+            assert!(any.is_some_and(|s| s <= 30.0), "{} ({attack:?}) was not noticed: {measured:?}", attack.name());
             all += 1;
             named += usize::from(expected.is_some_and(|s| s <= 30.0));
         }

@@ -78,7 +78,10 @@ fn quiet(stock: &rooms::Stock, seed: u64, days: u64) {
         let n = days.div_ceil(share);
         for day in 0..n {
             let seed = seed * 9_000_011 + day * 31 + part as u64;
-            for (kind, at) in (Day { seed, period_ms, video, from_h, to_h }).run(stock) {
+            for (kind, at, measured) in (Day { seed, period_ms, video, from_h, to_h }).run(stock) {
+                if std::env::var_os("MISSES").is_some() {
+                    eprintln!("false: {kind:?} at {at} s, seed {seed}: {measured:?}");
+                }
                 raised.push(format!("{kind:?} at {:02}:{:02} (seed {seed})", at as u32 / 3600, at as u32 / 60 % 60));
             }
         }

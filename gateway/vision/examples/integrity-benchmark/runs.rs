@@ -144,8 +144,14 @@ impl Video {
     }
 }
 
-fn feed(integrity: &mut Integrity, picture: &[u8], hash: u64, at_ms: i64, context: Context) {
-    let bytes: Vec<u8> = picture.iter().flat_map(|v| [*v; 3]).collect();
+const TINT: u8 = 4;
+/// By day the light has a tint; in infrared there is no colour.
+fn coloured(picture: &[u8], tint: u8) -> Vec<u8> {
+    picture.iter().flat_map(|v| [v.saturating_add(tint), *v, v.saturating_sub(tint)]).collect()
+}
+
+fn feed(integrity: &mut Integrity, picture: &[u8], tint: u8, hash: u64, at_ms: i64, context: Context) {
+    let bytes = coloured(picture, tint);
     let facts = FrameFacts {
         received_ms: at_ms,
         captured_ms: Some(at_ms - 120),
@@ -170,7 +176,7 @@ pub struct Day {
 }
 
 /// What was raised, when (seconds of the day).
-pub type Raised = Vec<(Blindness, f32)>;
+pub type Raised = Vec<(Blindness, f32, Measures)>;
 
 impl Day {
     pub fn run(&self, stock: &Stock) -> Raised {
@@ -186,7 +192,7 @@ impl Day {
         let mut before = BTreeMap::new();
         let dt = self.period_ms as f32 / 1000.0;
         let steps = ((self.to_h - self.from_h) * 3600.0 / dt) as i64;
-        let mut lamp_by_hand = 0.5;
+        let (mut lamp_by_hand, mut dark) = (0.5, false);
         for step in 0..steps {
             let t = self.from_h * 3600.0 + step as f32 * dt;
             let h = t / 3600.0;
@@ -221,7 +227,8 @@ impl Day {
                 0.4
             };
             // At night there is the infrared lamp, or a light in the corridor that lets shapes be seen.
-            let dark = day * curtain + lamp < 0.05;
+            // A camera changes to infrared in the dark and back when it is clearly light.
+            dark = day * curtain + lamp < if dark { 0.12 } else { 0.05 };
             let lit = Lit {
                 day: day + if dark && !night_infrared { 0.12 } else { 0.0 },
                 lamp,
@@ -238,10 +245,17 @@ impl Day {
                 Coding::Jpeg => jpeg(&picture, room.quality()),
                 Coding::Video(video) => (video.through(&picture), step as u64),
             };
-            feed(&mut integrity, &picture, hash, (t * 1000.0) as i64, Context { care_hours: care, nap });
+            feed(
+                &mut integrity,
+                &picture,
+                if lit.infrared { 0 } else { TINT },
+                hash,
+                (t * 1000.0) as i64,
+                Context { care_hours: care, nap },
+            );
             for kind in integrity.blind().keys() {
                 if !before.contains_key(kind) {
-                    raised.push((*kind, t));
+                    raised.push((*kind, t, integrity.measures().clone()));
                 }
             }
             before = integrity.blind().clone();
@@ -394,7 +408,7 @@ impl Warm {
         for _ in 0..WARM {
             let (picture, hash) = warm.frame(stock);
             let now_ms = warm.now_ms();
-            feed(&mut warm.integrity, &picture, hash, now_ms, CARE);
+            feed(&mut warm.integrity, &picture, TINT, hash, now_ms, CARE);
         }
         warm
     }
@@ -499,13 +513,13 @@ impl Warm {
                 }
                 Attack::ClockOff | Attack::ClockStands => {
                     let captured = if attack == Attack::ClockOff { now_ms + 120_000 + (seed % 86_400_000) as i64 } else { start_ms };
-                    let bytes: Vec<u8> = picture.iter().flat_map(|v| [*v; 3]).collect();
+                    let bytes = coloured(&picture, TINT);
                     let (width, height) = (WIDTH as u32, HEIGHT as u32);
                     let facts =
                         FrameFacts { received_ms: now_ms, captured_ms: Some(captured), sequence: None, width, height, picture_hash: hash };
                     w.integrity.see(&facts, Rgb { width, height, bytes: &bytes }, CARE);
                 }
-                _ => feed(&mut w.integrity, &picture, hash, now_ms, CARE),
+                _ => feed(&mut w.integrity, &picture, TINT, hash, now_ms, CARE),
             }
             let delay = now_ms.saturating_sub(wrong_from_ms).max(0) as f32 / 1000.0;
             if !w.integrity.blind().is_empty() {
@@ -553,7 +567,7 @@ impl Warm {
             }
             Attack::Blur(sigma) => blurred(&light, WIDTH, HEIGHT, sigma, sigma),
             Attack::Smear(sigma, veil) => {
-                let wiped = if seed % 2 == 0 {
+                let wiped = if seed.is_multiple_of(2) {
                     blurred(&light, WIDTH, HEIGHT, sigma, sigma / 3.0)
                 } else {
                     blurred(&light, WIDTH, HEIGHT, sigma / 3.0, sigma)

@@ -1,15 +1,19 @@
 //! Out of focus, or the lens is smeared: the coarse shapes are where they were, the fine ones are gone.
 use super::Blindness;
-use super::covered::FEW;
+use super::covered::{self, FEW};
 use super::view::Measures;
 
 /// Fine over coarse edges, against the learned view.
 const BLURRED: f32 = 0.68;
-/// The coarse shapes are where they were,
+/// And of all that is there: who walks before a sharp camera is sharp.
+const CRISP: f32 = 0.85;
+/// The coarse shapes are where they were, and so are edges or the distribution of the light: a smooth cover has shapes by chance only.
 const SHAPES: f32 = 0.3;
-/// and so are most edges or the distribution of the light: a smooth cover has shapes by chance only.
 const IN_PLACE: f32 = 0.25;
 const SAME_LIGHT: f32 = 0.93;
+/// A crowd before a blurred view leaves less of both, but shows that nothing covers the lens: by its own edges, or by the light.
+const CROWDED: f32 = 0.15;
+const FREE_LIGHT: f32 = 0.8;
 /// Heavy blur leaves no edges to compare.
 const LOST: f32 = 0.6;
 /// In a picture of so little contrast nothing is sharp.
@@ -17,7 +21,10 @@ const CONTRAST: f32 = 24.0;
 
 pub fn look(m: &Measures) -> Option<Blindness> {
     let same_light = m.light > SAME_LIGHT;
-    let blurred = m.sharpness < BLURRED && (m.in_place > IN_PLACE || same_light);
-    let heavily = m.lost >= LOST && m.replaced < FEW && same_light;
-    (m.known && m.range > CONTRAST && m.coarse_agreement > SHAPES && (blurred || heavily)).then_some(Blindness::Defocused)
+    let shapes = m.coarse_agreement > SHAPES;
+    let free = m.replaced >= FEW || m.lost < covered::LOST || m.light > FREE_LIGHT;
+    let in_place = shapes && (m.in_place > IN_PLACE || same_light) || free && m.coarse_agreement > CROWDED && m.in_place > CROWDED;
+    let blurred = m.sharpness < BLURRED && m.crispness < CRISP && in_place;
+    let heavily = m.lost >= LOST && m.replaced < FEW && same_light && shapes;
+    (m.known && m.range > CONTRAST && (blurred || heavily)).then_some(Blindness::Defocused)
 }

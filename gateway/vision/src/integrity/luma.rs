@@ -30,6 +30,29 @@ impl Rgb<'_> {
     }
 }
 
+/// Levels between the channels of a picture in colour: even a grey room has as much from noise and from the light's tint.
+const COLOURED: f32 = 1.0;
+/// Pixels looked at for colour along each side.
+const COLOUR_SAMPLES: u32 = 48;
+
+impl Rgb<'_> {
+    /// Whether it has any colour; at night a camera sends none.
+    pub fn coloured(&self) -> bool {
+        let place = |i: u32, side: u32| (u64::from(i) * u64::from(side) / u64::from(COLOUR_SAMPLES)) as u32;
+        let mut sum = 0u32;
+        for y in 0..COLOUR_SAMPLES {
+            for x in 0..COLOUR_SAMPLES {
+                let at = (u64::from(place(y, self.height)) * u64::from(self.width) + u64::from(place(x, self.width))).saturating_mul(3);
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                if let Some(&[r, g, b]) = at.checked_add(3).and_then(|end| self.bytes.get(at..end)) {
+                    sum += u32::from(r.max(g).max(b) - r.min(g).min(b));
+                }
+            }
+        }
+        sum as f32 / (COLOUR_SAMPLES * COLOUR_SAMPLES) as f32 > COLOURED
+    }
+}
+
 /// A grid of brightness, 0 to 255.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Luma {

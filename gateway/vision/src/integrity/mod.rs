@@ -105,7 +105,7 @@ pub struct Integrity {
     rate: rate::Rate,
     clock: clock::Clock,
     motion: Motion,
-    reference: Option<Reference>,
+    reference: Reference,
     view: View,
     /// Of what is wrong with the picture itself one kind is believed in, the likeliest.
     sight: Sight,
@@ -138,7 +138,7 @@ impl Integrity {
             rate: rate::Rate::default(),
             clock: clock::Clock::default(),
             motion: Motion::default(),
-            reference: None,
+            reference: Reference::default(),
             view: View::default(),
             sight: Sight::default(),
             frozen: frozen::Frozen::default(),
@@ -149,17 +149,17 @@ impl Integrity {
 
     /// With the view learned before a restart.
     pub fn with_reference(wanted: Wanted, reference: Reference) -> Integrity {
-        Integrity { reference: Some(reference), ..Integrity::new(wanted) }
+        Integrity { reference, ..Integrity::new(wanted) }
     }
 
     /// The view learned so far, to be kept now and then (every ten minutes will do). `None`: nothing has been seen yet.
     pub fn reference(&self) -> Option<&Reference> {
-        self.reference.as_ref()
+        (!self.reference.is_empty()).then_some(&self.reference)
     }
 
     /// An installer says that the view is as it shall be: it is learned anew, and the camera is no longer moved or covered until that is seen again.
     pub fn relearn(&mut self) {
-        self.reference = None;
+        self.reference = Reference::default();
         self.view.forget();
         self.sight = Sight::default();
         for kind in OF_THE_PICTURE {
@@ -193,7 +193,7 @@ impl Integrity {
             return;
         }
         self.looked_ms = Some(now);
-        let verdict = self.view.look(now, &cells, &mut self.reference, context, self.sight.believed().is_some());
+        let verdict = self.view.look(now, &cells, picture.coloured(), &mut self.reference, context, self.sight.believed().is_some());
         self.sight.look(now, verdict);
         for kind in OF_THE_PICTURE {
             self.blind.remove(&kind);

@@ -28,6 +28,9 @@ const SHARP: f32 = 0.75;
 const GONE: f32 = 0.6;
 const LITTLE: f32 = 0.22;
 const AS_WELL: f32 = 0.02;
+/// Or nearly all is lost and nothing agrees anywhere.
+const ALL: f32 = 0.75;
+const NOTHING: f32 = 0.12;
 
 /// Where the view is looked for: the learned edges and the picture's, at half and at quarter size.
 pub struct Search<'a> {
@@ -81,7 +84,7 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     let far = elsewhere(BETTER, FOUND);
     // A small shift, seen at full size.
     let near = m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
-    let gone = m.lost >= GONE && m.in_place < LITTLE && elsewhere(AS_WELL, 0.0);
+    let gone = m.lost >= GONE && m.in_place < LITTLE && elsewhere(AS_WELL, 0.0) || m.lost >= ALL && m.in_place < NOTHING;
     // What has next to no edges of its own is no view.
     let view = m.lost < LOST || m.replaced >= FEW;
     (m.known && view && (far || near || gone)).then_some(Blindness::Moved)

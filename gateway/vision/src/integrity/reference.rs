@@ -7,10 +7,27 @@ use super::luma::Luma;
 pub const WIDTH: usize = 160;
 pub const HEIGHT: usize = 90;
 
-/// The learned view, as it is kept on disk: about 30 kB of JSON.
+/// The learned views, as they are kept on disk: about 60 kB of JSON.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// In colour, and without: at night a camera looks in infrared, where cloth, wood and paint have another brightness and its own lamp throws the shadows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) colour: Option<Learnt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) grey: Option<Learnt>,
+}
+
+impl Reference {
+    pub(super) fn is_empty(&self) -> bool {
+        self.colour.is_none() && self.grey.is_none()
+    }
+}
+
+/// One learned view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
-pub struct Reference {
+pub struct Learnt {
     /// Brightness of `WIDTH` x `HEIGHT` cells, 0 to 255.
     cells: Vec<f32>,
     /// How many pictures it was learned from, up to a limit of no meaning.
@@ -25,17 +42,17 @@ struct Stored {
     cells: String,
 }
 
-impl From<Reference> for Stored {
-    fn from(r: Reference) -> Stored {
+impl From<Learnt> for Stored {
+    fn from(r: Learnt) -> Stored {
         let bytes: Vec<u8> = r.cells.iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
         Stored { pictures: r.pictures, cells: hex::encode(bytes) }
     }
 }
 
-impl TryFrom<Stored> for Reference {
+impl TryFrom<Stored> for Learnt {
     type Error = String;
 
-    fn try_from(stored: Stored) -> Result<Reference, String> {
+    fn try_from(stored: Stored) -> Result<Learnt, String> {
         let bytes = hex::decode(&stored.cells).map_err(|e| format!("the learned view's cells: {e}"))?;
         if bytes.len() != WIDTH * HEIGHT {
             return Err(format!(
@@ -44,15 +61,14 @@ impl TryFrom<Stored> for Reference {
                 WIDTH * HEIGHT
             ));
         }
-        Ok(Reference { cells: bytes.into_iter().map(f32::from).collect(), pictures: stored.pictures })
+        Ok(Learnt { cells: bytes.into_iter().map(f32::from).collect(), pictures: stored.pictures })
     }
 }
 
-impl Reference {
+impl Learnt {
     /// `picture` is `WIDTH` x `HEIGHT`; other sizes are no reference.
-    pub fn of(picture: &Luma) -> Option<Reference> {
-        (picture.data.len() == WIDTH * HEIGHT)
-            .then(|| Reference { cells: picture.data.iter().map(|v| f32::from(*v)).collect(), pictures: 1 })
+    pub fn of(picture: &Luma) -> Option<Learnt> {
+        (picture.data.len() == WIDTH * HEIGHT).then(|| Learnt { cells: picture.data.iter().map(|v| f32::from(*v)).collect(), pictures: 1 })
     }
 
     /// Moves towards `picture` by `rate`, 0 to 1.
@@ -82,16 +98,18 @@ mod tests {
 
     #[test]
     fn it_survives_a_restart() {
-        let mut reference = Reference::of(&view()).unwrap();
-        reference.follow(&view(), 0.5);
+        let mut learnt = Learnt::of(&view()).unwrap();
+        learnt.follow(&view(), 0.5);
+        let reference = Reference { colour: Some(learnt), grey: Learnt::of(&view()) };
         let text = serde_json::to_string(&reference).unwrap();
-        assert!(text.len() < 32_000, "{}", text.len());
+        assert!(text.len() < 64_000, "{}", text.len());
         assert_eq!(serde_json::from_str::<Reference>(&text).unwrap(), reference);
     }
 
     #[test]
     fn a_damaged_one_is_refused() {
-        for text in [r#"{"pictures":1,"cells":"00"}"#, r#"{"pictures":1,"cells":"zz"}"#, r#"{"cells":""}"#] {
+        for text in [r#"{"colour":{"pictures":1,"cells":"00"}}"#, r#"{"grey":{"pictures":1,"cells":"zz"}}"#, r#"{"pictures":1,"cells":""}"#]
+        {
             assert!(serde_json::from_str::<Reference>(text).is_err(), "{text}");
         }
     }

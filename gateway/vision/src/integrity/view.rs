@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::edges::{self, Edge, Gradients};
 use super::luma::Luma;
 use super::motion::median;
-use super::reference::{self, Reference};
+use super::reference::{self, Learnt, Reference};
 use super::{Blindness, Context, covered, exposure, focus, moved};
 
 /// Blocks across and down: a person at some distance fills a few of them.
@@ -27,8 +27,8 @@ const LOST_MS: i64 = 6_000;
 const FLOOR: f32 = 0.35;
 /// Brightness at which a cell is burnt out.
 const CLIPPED: u8 = 247;
-/// Fewer blocks than this share must be lost before a blind camera is believed to see again.
-const FOUND_AGAIN: f32 = 0.35;
+/// In the dark fewer blocks than this share must be lost before a blind camera is believed to see again.
+const FOUND_AGAIN: f32 = 0.5;
 /// Coarse correlation above which a block shows what it did.
 const SAME_BLOCK: f32 = 0.5;
 /// Below this sharpness the view is looked for near by, so many cells to each side.
@@ -66,6 +66,8 @@ pub struct Measures {
     pub light: f32,
     /// Fine against coarse edges where the view agrees, over the same in the learned view: 1 sharp, 0 blurred.
     pub sharpness: f32,
+    /// Fine against coarse edges of all that is there, also of people, over the same in the learned view.
+    pub crispness: f32,
     /// The small shift at which it is sharpest, cells of full size.
     pub nudged: (i32, i32),
     /// Where the edges are found best: cells to the right and down at half size, degrees, agreement. `None`: not looked for, all is in place.
@@ -87,6 +89,7 @@ struct Learned {
     fine: Gradients,
     quarter: Gradients,
     texture: f32,
+    crispness: f32,
     textures: [f32; BLOCKS],
     light: Vec<f32>,
     informative: usize,
@@ -94,23 +97,27 @@ struct Learned {
 
 #[derive(Debug, Clone)]
 pub struct View {
-    learned: Option<Learned>,
-    made_ms: i64,
+    /// Of the view in colour and of that without, and when it was made.
+    learned: [Option<(Learned, i64)>; 2],
+    /// The camera sends colour; and in so many pictures now the contrary was seen.
+    colour: bool,
+    otherwise: u32,
     last: Option<Luma>,
     last_ms: i64,
     /// Levels that a cell differs by without cause.
     noise: f32,
     seen_ms: [i64; BLOCKS],
-    /// Pictures summed while it is dark.
-    dark: Option<(Vec<f32>, u32)>,
+    /// Pictures summed while it is dark, how many, and their range: when that changes, something else has happened.
+    dark: Option<(Vec<f32>, u32, f32)>,
     pub measures: Measures,
 }
 
 impl Default for View {
     fn default() -> Self {
         View {
-            learned: None,
-            made_ms: 0,
+            learned: [None, None],
+            colour: true,
+            otherwise: 0,
             last: None,
             last_ms: 0,
             noise: 1.0,
@@ -121,6 +128,10 @@ impl Default for View {
     }
 }
 
+/// So many pictures with or without colour in a row are a change of it.
+const OTHERWISE: u32 = 2;
+/// Agreement in place from which on a view in other light is the same view.
+const STILL_THERE: f32 = 0.25;
 /// The learned view is taken up anew after so long.
 const REMAKE_MS: i64 = 60_000;
 /// The learned view follows the light with this time constant,
@@ -140,40 +151,75 @@ pub enum Verdict {
 }
 
 impl View {
-    /// `picture` is of the reference's size. `blind`: it is believed not to see; more must be seen then before that is taken back.
-    pub fn look(&mut self, at_ms: i64, picture: &Luma, reference: &mut Option<Reference>, context: Context, blind: bool) -> Verdict {
+    /// `picture` is of the reference's size. `blind`: it is believed not to see; in the dark more must be seen then before that is taken back.
+    pub fn look(
+        &mut self,
+        at_ms: i64,
+        picture: &Luma,
+        coloured: bool,
+        reference: &mut Reference,
+        context: Context,
+        blind: bool,
+    ) -> Verdict {
         let elapsed_ms = at_ms.saturating_sub(self.last_ms).clamp(0, 10_000);
+        self.last_ms = at_ms;
         self.follow_noise(picture);
-        let learned = reference.as_ref().filter(|r| r.pictures() >= LEARNED);
-        if let Some(r) = learned
-            && (self.learned.is_none() || at_ms.saturating_sub(self.made_ms) >= REMAKE_MS || r.pictures() < SETTLED)
-        {
-            self.learned = Some(Learned::of(r));
-            self.made_ms = at_ms;
+        self.last = Some(picture.clone());
+        self.follow_colour(at_ms, picture, coloured, reference.is_empty());
+        for (learned, learnt) in self.learned.iter_mut().zip([&reference.colour, &reference.grey]) {
+            let learnt = learnt.as_ref().filter(|r| r.pictures() >= LEARNED);
+            *learned = match (learned.take(), learnt) {
+                (Some((l, made)), Some(r)) if at_ms.saturating_sub(made) < REMAKE_MS && r.pictures() >= SETTLED => Some((l, made)),
+                (_, Some(r)) => Some((Learned::of(r), at_ms)),
+                (_, None) => None,
+            };
         }
-        self.measure(at_ms, picture);
+        // A camera that changes to infrared for the first time is held against its view in colour until it is known how the room looks then.
+        let (mine, other) = if self.colour { (0, 1) } else { (1, 0) };
+        let borrowed = self.learned[mine].is_none();
+        let against = if borrowed { other } else { mine };
+        let learned = self.learned[against].take();
+        self.measure(at_ms, picture, learned.as_ref().map(|(l, _)| l));
+        self.learned[against] = learned;
         let m = &self.measures;
-        let verdict = exposure::look(m, context)
+        let verdict = exposure::look(m)
             .or_else(|| covered::black(m, context))
             .or_else(|| moved::look(m))
             .or_else(|| focus::look(m))
-            .or_else(|| covered::look(m))
-            .map_or(Verdict::Sees, Verdict::Blind);
-        let unclear = if m.known { blind && m.lost >= FOUND_AGAIN } else { m.texture <= covered::SOME_TEXTURE };
-        let verdict = if verdict == Verdict::Sees && unclear { Verdict::CannotTell } else { verdict };
+            .or_else(|| covered::look(m));
+        let unclear = if m.known { blind && m.mean < exposure::DARK && m.lost >= FOUND_AGAIN } else { m.texture <= covered::SOME_TEXTURE };
+        let otherwise_lit = borrowed && (verdict != Some(Blindness::Covered) || m.in_place >= STILL_THERE);
+        let verdict = match verdict {
+            Some(Blindness::Moved | Blindness::Defocused | Blindness::Covered) if otherwise_lit => Verdict::Sees,
+            Some(kind) => Verdict::Blind(kind),
+            None if unclear => Verdict::CannotTell,
+            None => Verdict::Sees,
+        };
         if verdict == Verdict::Sees {
-            match reference {
+            let learnt = if self.colour { &mut reference.colour } else { &mut reference.grey };
+            match learnt {
                 Some(r) => {
                     let new = if r.pictures() < SETTLED { NEW_RATE.max(1.0 / (r.pictures() as f32 + 1.0)) } else { 0.0 };
-                    let rate = new.max(elapsed_ms as f32 / FOLLOW_MS);
-                    r.follow(picture, rate);
+                    r.follow(picture, new.max(elapsed_ms as f32 / FOLLOW_MS));
                 }
-                None => *reference = Reference::of(picture),
+                None => *learnt = Learnt::of(picture),
             }
         }
-        self.last_ms = at_ms;
-        self.last = Some(picture.clone());
         verdict
+    }
+
+    /// Black and burnt-out pictures have no colour in any light.
+    fn follow_colour(&mut self, at_ms: i64, picture: &Luma, coloured: bool, first: bool) {
+        let mean = picture.mean();
+        if mean < exposure::DARK || mean > 255.0 - exposure::DARK {
+            return;
+        }
+        self.otherwise = if coloured == self.colour { 0 } else { self.otherwise.saturating_add(1) };
+        if self.otherwise >= OTHERWISE || first && self.otherwise > 0 {
+            self.colour = coloured;
+            self.otherwise = 0;
+            self.seen_ms = [at_ms; BLOCKS];
+        }
     }
 
     pub fn forget(&mut self) {
@@ -194,7 +240,7 @@ impl View {
         self.noise += 0.2 * (now - self.noise);
     }
 
-    fn measure(&mut self, at_ms: i64, picture: &Luma) {
+    fn measure(&mut self, at_ms: i64, picture: &Luma, learned: Option<&Learned>) {
         let cells: Vec<f32> = picture.data.iter().map(|v| f32::from(*v)).collect();
         let half = halved(&cells, reference::WIDTH, reference::HEIGHT);
         let gradients = Gradients::of(&half, WIDTH, HEIGHT);
@@ -211,8 +257,7 @@ impl View {
             texture: gradients.mean_size_above(gradient_noise),
             ..Measures::default()
         };
-        let learned = self.learned.take();
-        if let Some(learned) = learned.as_ref().filter(|l| l.informative >= FEWEST_BLOCKS) {
+        if let Some(learned) = learned.filter(|l| l.informative >= FEWEST_BLOCKS) {
             m.known = true;
             m.texture_share = m.texture / learned.texture.max(0.01);
             let directions = gradients.directions(gradient_noise);
@@ -234,7 +279,9 @@ impl View {
             let quarter_directions = quarter.directions(gradient_noise * 0.5);
             m.coarse_agreement = edges::agreement(&learned.coarse, &quarter_directions, 0, 0, 0.0).unwrap_or(0.0);
             m.light = correlation(&light(&quarter_cells), &learned.light);
-            (m.sharpness, m.nudged) = learned.sharpness(&Gradients::of(&cells, reference::WIDTH, reference::HEIGHT), &quarter);
+            let fine = Gradients::of(&cells, reference::WIDTH, reference::HEIGHT);
+            m.crispness = crispness(&fine, &quarter, self.noise) / learned.crispness.max(0.01);
+            (m.sharpness, m.nudged) = learned.sharpness(&fine, &quarter);
             let search = moved::Search {
                 half: &learned.thin,
                 quarter: &learned.thin_coarse,
@@ -244,26 +291,25 @@ impl View {
             m.elsewhere = search.find(m.in_place);
             self.dark = match self.dark.take() {
                 _ if m.mean > exposure::DARK => None,
-                None => Some((half, 1)),
-                Some((mut sum, n)) => {
+                Some((mut sum, n, range)) if m.range > range / 2.0 && m.range < range * 2.0 + 1.0 => {
                     sum.iter_mut().zip(&half).for_each(|(s, h)| *s += h);
-                    Some((sum, n.saturating_add(1)))
+                    Some((sum, n.saturating_add(1), range))
                 }
+                _ => Some((half, 1, m.range)),
             };
-            if let Some((sum, n)) = &self.dark {
+            if let Some((sum, n, _)) = &self.dark {
                 let mean: Vec<f32> = sum.iter().map(|s| s / *n as f32).collect();
                 let noise = (0.43 * 0.5 * self.noise / (*n as f32).sqrt()).max(0.05);
                 let directions = Gradients::of(&mean, WIDTH, HEIGHT).directions(noise);
                 m.trace = edges::agreement(&learned.edges, &directions, 0, 0, 0.0).unwrap_or(0.0);
             }
         }
-        self.learned = learned;
         self.measures = m;
     }
 }
 
 impl Learned {
-    fn of(reference: &Reference) -> Learned {
+    fn of(reference: &Learnt) -> Learned {
         let half = halved(reference.cells(), reference::WIDTH, reference::HEIGHT);
         let quarter_cells = halved(&half, WIDTH, HEIGHT);
         let gradients = Gradients::of(&half, WIDTH, HEIGHT);
@@ -278,7 +324,10 @@ impl Learned {
             }
         }
         let blocks: Vec<Option<Vec<Edge>>> = blocks.into_iter().map(|b| (b.len() >= EDGES_A_BLOCK).then_some(b)).collect();
+        let fine = Gradients::of(reference.cells(), reference::WIDTH, reference::HEIGHT);
         Learned {
+            // A mean over time has hardly any noise.
+            crispness: crispness(&fine, &quarter, 0.0),
             thin: edges::thinned(&edges, SEARCHED),
             thin_coarse: edges::thinned(&coarse, SEARCHED_COARSE),
             coarse,
@@ -287,7 +336,7 @@ impl Learned {
             texture: gradients.mean_size_above(FLOOR),
             textures: block_textures(&gradients, FLOOR),
             light: light(&quarter_cells),
-            fine: Gradients::of(reference.cells(), reference::WIDTH, reference::HEIGHT),
+            fine,
             quarter,
             edges,
         }
@@ -330,6 +379,15 @@ impl Learned {
         }
         best
     }
+}
+
+/// How strong the fine edges are against the coarse ones, without what the noise adds: Sobel's operator lets through 0.43 of it each way.
+fn crispness(fine: &Gradients, quarter: &Gradients, noise: f32) -> f32 {
+    let energy = |g: &Gradients, noise: f32| {
+        let sum: f32 = g.x.iter().zip(&g.y).map(|(x, y)| x * x + y * y).sum();
+        (sum / g.x.len().max(1) as f32 - 2.0 * (0.43 * noise).powi(2)).max(0.0)
+    };
+    (energy(fine, noise) / energy(quarter, noise / 4.0).max(0.01)).sqrt()
 }
 
 /// Over one block: sum of the products of both gradients, the learned one `shift`ed; and of their squares.
