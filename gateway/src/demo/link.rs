@@ -10,6 +10,8 @@ use tokio::task::JoinHandle;
 const CONNECT: Duration = Duration::from_secs(20);
 /// Pause before another attempt to connect, in real time.
 const RETRY: Duration = Duration::from_millis(200);
+/// Longest message of a device, in bytes.
+const PACKET: usize = 1 << 20;
 /// Messages of one device on their way at a time.
 const WINDOW: usize = 16;
 
@@ -43,6 +45,8 @@ impl Link {
         // The session outlives a lost connection, so that a message whose PUBACK was lost is sent again.
         options.set_clean_session(false).set_keep_alive(60).set_inflight(WINDOW as u16);
         options.set_credentials(login.name.clone(), login.password.clone());
+        // The library's own limit of 10 KiB is less than a camera's frame, and a frame beyond it is never acknowledged.
+        options.set_max_packet_size(PACKET, PACKET);
         if let Some(will) = will {
             options.set_last_will(LastWill::new(will.topic.clone(), will.payload.clone(), QoS::AtLeastOnce, will.retain));
         }
