@@ -19,12 +19,15 @@ const TIMES_PERCENT: i64 = 150;
 /// up to this.
 const LONGEST_MS: i64 = 120_000;
 
+/// A stand of this length or more is no habit of the coding.
+const HABIT_MS: i64 = 80_000;
+
 #[derive(Debug, Clone, Default)]
 pub struct Frozen {
     anchor: Vec<u8>,
     since_ms: i64,
     pictures: u32,
-    /// The longest stand that ended by itself before it was reported.
+    /// The longest stand that ended by itself and was short enough to be the coding's, reported or not: the first ones of a camera are reported.
     natural_ms: i64,
 }
 
@@ -40,7 +43,7 @@ impl Frozen {
             };
         }
         let stood = at_ms.saturating_sub(self.since_ms);
-        if self.pictures > 1 && stood < self.patience_ms() {
+        if self.pictures > 1 && stood < HABIT_MS {
             self.natural_ms = self.natural_ms.max(stood);
         }
         *self = Frozen { anchor: now, since_ms: at_ms, pictures: 1, natural_ms: self.natural_ms };
@@ -120,6 +123,19 @@ mod tests {
             run(60, 1, |t, x, y| if (150..160).contains(&x) && (90..100).contains(&y) { (t % 7) as u8 } else { room(x, y) }),
             Look::Sees
         );
+    }
+
+    #[test]
+    fn a_habit_that_was_reported_is_not_reported_for_ever() {
+        let mut frozen = Frozen::default();
+        let pictures: Vec<Vec<u8>> = (0..40).map(|n| picture(|x, y| room(x, y).wrapping_add(n * (u8::from(x > 100 && y > 60))))).collect();
+        // Blocks of video are skipped for 40 s at a time; a frame comes every five seconds.
+        let looks: Vec<(i64, Look)> = (0..1500)
+            .step_by(5)
+            .map(|t| (t, frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &pictures[t as usize / 40] })))
+            .collect();
+        assert!(looks.iter().any(|(t, l)| *t < 40 && *l == Look::Blind));
+        assert!(looks.iter().all(|(t, l)| *t < 40 || *l != Look::Blind));
     }
 
     #[test]

@@ -211,7 +211,7 @@ impl View {
     /// Black and burnt-out pictures have no colour in any light.
     fn follow_colour(&mut self, at_ms: i64, picture: &Luma, coloured: bool, first: bool) {
         let mean = picture.mean();
-        if mean < exposure::DARK || mean > 255.0 - exposure::DARK {
+        if !(exposure::DARK..=255.0 - exposure::DARK).contains(&mean) {
             return;
         }
         self.otherwise = if coloured == self.colour { 0 } else { self.otherwise.saturating_add(1) };
