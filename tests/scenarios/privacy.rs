@@ -139,6 +139,8 @@ fn no_picture_leaves_the_box_and_none_lies_on_its_disk_in_clear() {
         site: site() + CAMERA,
         platform: Some((format!("http://127.0.0.1:{platform}"), "token".into())),
         influx: Some(format!("http://127.0.0.1:{influx}")),
+        // At the lowest priority the eyes would starve beside the other suites.
+        more: "[vision]\nidle = false\n".into(),
         environment: vec![("TUOAN_PLATFORM__RECEIPTS".into(), "false".into()), ("RUST_LOG".into(), "debug".into())],
         ..Setup::default()
     };
