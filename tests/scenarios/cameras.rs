@@ -73,7 +73,8 @@ fn traces(folder: &Path, pictures: &[Vec<u8>]) -> Vec<String> {
 #[test]
 fn somebody_is_counted_a_dark_camera_is_told_and_no_picture_is_on_the_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let setup = Setup { site: with_camera(), more: "[runtime]\nonnxruntime = \"embedded\"\n[vision]\nidle = false\n".into(), ..Setup::default() };
+    let setup =
+        Setup { site: with_camera(), more: "[runtime]\nonnxruntime = \"embedded\"\n[vision]\nidle = false\n".into(), ..Setup::default() };
     let mut gateway = Gateway::start(dir.path(), &setup);
     let data = dir.path().join("data");
     let reader = Reader::open(&data).unwrap();

@@ -88,7 +88,7 @@ fn seen(nursery: &Nursery, second: u32) -> Vec<Body> {
         let place = nursery.site.devices.iter().find(|d| d.id == camera.id).unwrap();
         let calibrated = nursery.site.cameras.iter().any(|c| c.device == camera.id.as_str() && c.floor.is_some());
         let (somebody, covered) = camera.stands(second);
-        if second % 60 != 0 && camera.stands(second.saturating_sub(step)) == (somebody, covered) {
+        if !second.is_multiple_of(60) && camera.stands(second.saturating_sub(step)) == (somebody, covered) {
             continue;
         }
         let mut say = |device: DeviceId, readings: &[(Quantity, bool)]| {

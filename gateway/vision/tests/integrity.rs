@@ -10,7 +10,7 @@ use std::path::Path;
 use runs::{Attack, Day, Warm};
 
 fn stock() -> rooms::Stock {
-    rooms::Stock::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo-data/cameras")).unwrap()
+    rooms::Stock::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo-data/cameras")).expect("the frames of the demo")
 }
 
 #[test]

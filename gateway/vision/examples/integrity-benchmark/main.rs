@@ -22,8 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn attacks(stock: &rooms::Stock, seed: u64, rooms: u64, period_ms: i64) {
-    type Delays = Vec<(Option<f32>, Option<f32>)>;
-    let mut results: BTreeMap<(String, &'static str), Delays> = BTreeMap::new();
+    /// Seconds until the right kind was named, and until any was.
+    type Delay = (Option<f32>, Option<f32>);
+    let mut results: BTreeMap<(String, &'static str), Vec<Delay>> = BTreeMap::new();
     for n in 0..rooms {
         let warm = Warm::new(stock, seed * 1_000_003 + n, period_ms);
         if !warm.blind().is_empty() {
@@ -40,17 +41,16 @@ fn attacks(stock: &rooms::Stock, seed: u64, rooms: u64, period_ms: i64) {
     println!("\n| kind | done to the camera | runs | named within 30 s | noticed within 30 s | median delay, s | worst, s |");
     println!("|---|---|---|---|---|---|---|");
     for ((kind, name), delays) in results {
-        let share = |f: &dyn Fn(&(Option<f32>, Option<f32>)) -> Option<f32>| {
-            delays.iter().filter(|d| f(d).is_some_and(|s| s <= 30.0)).count() as f32 / delays.len() as f32
-        };
+        let share =
+            |f: fn(&Delay) -> Option<f32>| delays.iter().filter(|d| f(d).is_some_and(|s| s <= 30.0)).count() as f32 / delays.len() as f32;
         let mut times: Vec<f32> = delays.iter().filter_map(|d| d.0).collect();
         times.sort_by(f32::total_cmp);
         let show = |t: Option<&f32>| t.map_or_else(|| "-".to_owned(), |t| format!("{t:.0}"));
         println!(
             "| {kind} | {name} | {} | {:.2} | {:.2} | {} | {} |",
             delays.len(),
-            share(&|d| d.0),
-            share(&|d| d.1),
+            share(|d| d.0),
+            share(|d| d.1),
             show(times.get(times.len() / 2)),
             show(times.last())
         );
