@@ -94,6 +94,8 @@ struct Show {
     far_end: FarEnd,
     stage: Stage,
     receipts: Receipts,
+    /// Opens the cameras' pictures.
+    viewing: String,
 }
 
 /// What a played day leaves.
@@ -119,7 +121,7 @@ impl Show {
         let pace = (!headless).then_some(SHOW);
         let settle = gateway.settle.clone();
         let stage = Stage { broker, handle: gateway.handle.clone(), clock, passwords: secrets.devices, watch, settle, pace };
-        Ok(Show { platform, gateway, far_end, stage, receipts })
+        Ok(Show { platform, gateway, far_end, stage, receipts, viewing: secrets.viewing })
     }
 
     async fn play(&self, nursery: &mut Nursery, narrator: &Narrator) -> Result<Played, String> {
@@ -142,6 +144,7 @@ impl Show {
         println!("Tuoan demo: one day of a nursery in about three minutes, {devices} simulated devices, recorded air.\n");
         println!("  机构页面 / institution   http://{}{}", self.gateway.web.address, self.gateway.web.door.one_time_link());
         println!("  区平台 / district        {}", self.platform.login_link());
+        println!("  看画面的口令 / for pictures {}", self.viewing);
         println!("  MQTT                     mqtt://{}", self.stage.broker);
         println!("  每个链接只能打开一次。/ Each link signs in once.\n");
     }

@@ -88,7 +88,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         runtime: Runtime::default(),
         mappings: Vec::new(),
         pictures: crate::cameras::Settings::default(),
-        viewing_password: None,
+        viewing_password: Some(Secret::new(secrets.viewing.clone())),
         // A still corridor need not be looked at more often in a day that passes in minutes.
         // And each step of the day waits for the models, so they must not yield to whatever else the machine does.
         vision: Vision { look_anyway_s: 600, idle: false, workers: Some(2), ..Vision::default() },
@@ -102,6 +102,8 @@ pub struct Secrets {
     pub site: String,
     pub reader: String,
     pub influx: String,
+    /// Opens the cameras' pictures; short, because somebody types it.
+    pub viewing: String,
     /// By user name of the broker.
     pub devices: BTreeMap<String, String>,
 }
@@ -115,7 +117,7 @@ impl Secrets {
             .chain([play::BRIDGE.to_owned()])
             .map(|name| (name, one()))
             .collect();
-        Secrets { site: one(), reader: one(), influx: one(), devices }
+        Secrets { site: one(), reader: one(), influx: one(), viewing: hex::encode(rand::random::<[u8; 4]>()), devices }
     }
 }
 

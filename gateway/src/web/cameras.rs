@@ -202,7 +202,9 @@ fn refused(web: &Shared, visitor: &Visitor, what: &str) {
 }
 
 fn lease(web: &Shared, visitor: &Visitor, g: Granted, logged: Logged) -> Lease {
-    let ends_ms = web.deps.clock.monotonic_ms().saturating_add(LEASE_MS);
+    // Minutes of whoever looks, also where a day passes in minutes.
+    let lasts_ms = (LEASE_MS as f64 * web.config.speed) as i64;
+    let ends_ms = web.deps.clock.monotonic_ms().saturating_add(lasts_ms);
     Lease { session: session(visitor), actor: g.actor, reason: g.reason, ends_ms, logged }
 }
 

@@ -167,6 +167,30 @@ async fn a_picture_is_neither_retained_nor_stored_wherever_it_is_published() {
     assert_eq!(gateway.frames.refusals(i64::MAX)[0].topic, "lab/board/picture");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_ends_at_the_gateway_whoever_may_subscribe() {
+    let gateway = Gateway::start().await;
+    let frames = gateway.frames.clone();
+    let (_broker, addr, _seen) = gateway.store_all();
+    let mut viewer = Raw::connect(addr, "lab").await;
+    assert_eq!(viewer.subscribe("tuoan/#").await, 1);
+    let mut camera = Raw::connect(addr, "cam").await;
+    for (qos, id, answer) in [(0, 0, None), (1, 4, Some(PUBACK)), (2, 5, Some(PUBREC))] {
+        camera.publish("tuoan/v1/xingyuan/cam-1/frame", qos, id, &picture(5000), false).await;
+        if let Some(kind) = answer {
+            assert_eq!(camera.packet().await, Some((kind, vec![0, id as u8])));
+        }
+    }
+    until("frames", || frames.counts().accepted > 0).await;
+    // What is published afterwards by another arrives first, and alone.
+    let mut device = Raw::connect(addr, "env").await;
+    device.publish(TELEMETRY, 1, 3, b"{}", false).await;
+    assert_eq!(device.packet().await, Some((PUBACK, vec![0, 3])));
+    let (kind, packet) = viewer.packet().await.unwrap();
+    assert!(kind & 0xF0 == PUBLISH && packet.windows(9).any(|w| w == b"telemetry"), "{kind} {}", String::from_utf8_lossy(&packet));
+    assert!(viewer.silent().await);
+}
+
 /// About 5 KiB for each of a hundred devices: without that list a bridge's smoke detector is nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bridge_s_list_of_devices_may_be_long() {

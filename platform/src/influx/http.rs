@@ -130,7 +130,7 @@ pub async fn write(
     let samples = samples.inspect_err(|_| {
         app.counters.points_refused.fetch_add(1, Ordering::Relaxed);
     })?;
-    let written = app.influx.write(&app.db, samples).await?;
+    let written = app.influx.write(&app.db, samples, now).await?;
     app.counters.points.fetch_add(written.points, Ordering::Relaxed);
     app.counters.points_refused.fetch_add(written.dropped, Ordering::Relaxed);
     match written.reason {

@@ -77,8 +77,10 @@ impl Store {
         self.retention_ns.map(|ns| ns / 1_000_000_000)
     }
 
-    /// Stores the samples in one transaction; a later sample of the same series and time overwrites an earlier one.
-    pub async fn write(&self, db: &Db, samples: Vec<Sample>) -> Result<Written, sqlx::Error> {
+    /// Stores the samples in one transaction; a later sample of the same series and time overwrites an earlier one. What is older than the
+    /// retention is dropped and said, as InfluxDB does: it would be removed within the hour. `now`: nanoseconds since 1970.
+    pub async fn write(&self, db: &Db, samples: Vec<Sample>, now: i64) -> Result<Written, sqlx::Error> {
+        let oldest = self.retention_ns.map_or(i64::MIN, |kept| now.saturating_sub(kept));
         let mut known = self.series.lock().await;
         let mut tx = db.begin().await?;
         let mut fresh: HashMap<SeriesKey, (i64, String)> = HashMap::new();
@@ -89,6 +91,10 @@ impl Store {
             written.reason.get_or_insert(reason);
         };
         for sample in samples {
+            if sample.time < oldest {
+                drop("points beyond retention policy".to_owned());
+                continue;
+            }
             let held = known.get(&sample.key).or_else(|| fresh.get(&sample.key)).cloned();
             let found = match held {
                 Some(found) => Some(found),

@@ -18,7 +18,7 @@ macro_rules! on_both {
 
 on_both! { receipts_and_duplicates gaps_and_tombstones order_does_not_matter conflicts_and_unrecorded_copies bad_members_do_not_spoil_the_batch
 hostile_requests concurrent_copies_are_stored_once list_order_and_pages claims_and_acknowledgements silence sees_its_own_site_only
-influx_write_and_query influx_refusals influx_retention influx_rate }
+influx_write_and_query influx_refusals influx_retention influx_many_points }
 
 async fn receipts_and_duplicates(mut w: World) {
     let batch = [event("a", 1, "E1", "E1", "opened"), event("a", 2, "E2", "E1", "acknowledged"), heartbeat("a", "H1")];
@@ -328,6 +328,10 @@ async fn influx_retention(mut w: World) {
     let day = 86_400_000i64;
     assert_eq!(w.write("&precision=ms", &format!("m f=1 {T0}\nm f=2 {}", T0 + 2 * day)).await.0, 204);
     w.at(31 * day);
+    // What has outlived the retention on its way is told to the sender, not taken and removed later.
+    let (status, answer) = w.write("&precision=ms", &format!("m f=3 {T0}\nm f=2 {}", T0 + 2 * day)).await;
+    assert_eq!(status, 422);
+    assert!(answer["message"].as_str().unwrap().contains("points beyond retention policy dropped=1"), "{answer}");
     // Old points are removed at the start and then each hour.
     w.restart().await;
     for _ in 0..200 {
@@ -356,7 +360,7 @@ async fn influx_refusals(w: World) {
     assert_eq!(w.platform.as_ref().unwrap().points_count().await.unwrap(), 2);
     assert_eq!(w.write("&precision=h", "m f=1").await.0, 400);
     assert_eq!(w.write("&precision=s", "m f=1 9223372036854775807").await.0, 400);
-    let many: String = (0..5_100).map(|i| format!("many,i={i} f=1 1\n")).collect();
+    let many: String = (0..5_100).map(|i| format!("many,i={i} f=1 {ns}\n")).collect();
     let (status, answer) = w.write("", &many).await;
     assert_eq!(status, 422);
     assert!(answer["message"].as_str().unwrap().contains("max-series"), "{answer}");
@@ -379,7 +383,7 @@ async fn influx_refusals(w: World) {
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     };
-    assert_eq!(post("/api/v2/write?bucket=tuoan", &token, zip(b"m f=5 9"), true).await, 204);
+    assert_eq!(post("/api/v2/write?bucket=tuoan", &token, zip(format!("m f=5 {}", ns + 9).as_bytes()), true).await, 204);
     assert_eq!(post("/api/v2/write?bucket=tuoan", &token, zip(&vec![b'#'; 33 * 1024 * 1024]), true).await, 413);
     let (status, answer) = w.flux("from(bucket:\"tuoan\") |> range(start:-1h) |> pivot()").await;
     assert!(status == 400 && answer.contains("supported: from(bucket:)"), "{answer}");
@@ -387,9 +391,7 @@ async fn influx_refusals(w: World) {
     assert_eq!(w.client.get(w.url("/health")).send().await.unwrap().json::<Value>().await.unwrap()["status"], "pass");
 }
 
-/// A nursery writes about ten points a second; the floor says that no statement is missing an index or a batch. The measured rates are
-/// far above it even in a debug build.
-async fn influx_rate(w: World) {
+async fn influx_many_points(w: World) {
     let body = |round: usize| -> String {
         (0..5_000)
             .map(|i| {
@@ -398,12 +400,8 @@ async fn influx_rate(w: World) {
             .collect()
     };
     let bodies: Vec<String> = (0..4).map(body).collect();
-    let begin = tokio::time::Instant::now();
     for b in &bodies {
         assert_eq!(w.write("", b).await.0, 204);
     }
-    let took = begin.elapsed();
     assert_eq!(w.platform.as_ref().unwrap().points_count().await.unwrap(), 20_000);
-    assert!(took.as_secs_f64() < 20.0, "20,000 points took {took:?}");
-    eprintln!("{:.0} points a second", 20_000.0 / took.as_secs_f64());
 }

@@ -185,7 +185,12 @@ impl Gate {
             if let Err(reason) = self.frames.put(topic, publish.payload.clone(), Arrival::now(&self.clock, false)) {
                 tracing::debug!(client = %session.id.client_id, %reason, "frame refused");
             }
-            return PublishAclResult::allow();
+            // Frames on the native topic are meant for the gateway alone: whoever may subscribe to a whole tree gets none. The code is one of
+            // success, so the sender need not know.
+            return match frames::is_frame_topic(topic) {
+                true => PublishAclResult(PublishResult::reason_code(PublishAckReason::NoMatchingSubscribers, None, false)),
+                false => PublishAclResult::allow(),
+            };
         }
         match self.take_in(session, publish, publish.qos.value()).await {
             Stored::Yes => {
