@@ -45,8 +45,12 @@
   });
   document.addEventListener("keydown", (e) => { const menu = document.querySelector(".menu[open]"); if (e.key === "Escape" && menu) { menu.open = false; menu.querySelector("summary").focus(); } });
   // One tap is one action.
-  document.addEventListener("submit", (e) => { for (const b of e.target.querySelectorAll("button")) setTimeout(() => { b.disabled = true; }, 0); });
+  document.addEventListener("submit", (e) => { if (e.defaultPrevented) return; for (const b of e.target.querySelectorAll("button")) setTimeout(() => { b.disabled = true; }, 0); });
   addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+
+  // Originals do not stay on the screen when the leave is over.
+  const leave = document.querySelector("[data-leave]"), over = performance.now() + Number(leave && leave.dataset.leave);
+  if (leave) { const end = setInterval(() => { if (performance.now() >= over) { clearInterval(end); leave.remove(); location.replace(location.pathname); } }, 1000); }
 
   let live = document.getElementById("live"), said = new Set();
   const cards = (root) => [...root.querySelectorAll("[data-announce]")];
@@ -57,8 +61,18 @@
   const busy = () => { if (performance.now() - pressed < 600) return true; const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA)$/.test(a.tagName); };
 
   function swap(html) {
-    const box = new DOMParser().parseFromString(html, "text/html"), next = box.getElementById("live");
-    if (!next) return;
+    const box = new DOMParser().parseFromString(html, "text/html"), whole = box.getElementById("live");
+    if (!whole) return;
+    // Of a page that shows a part only, that part is taken.
+    let next = whole;
+    if (live.dataset.part) {
+      const part = [...whole.querySelectorAll("[data-part]")].find((n) => n.dataset.part === live.dataset.part);
+      if (!part) return;
+      next = live.cloneNode(false);
+      next.append(...part.childNodes);
+      next.dataset.now = whole.dataset.now;
+      next.dataset.version = whole.dataset.version;
+    }
     const open = new Set([...live.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key));
     for (const d of next.querySelectorAll("details[data-key]")) d.open = open.has(d.dataset.key);
     const focus = document.activeElement, kept = focus && live.contains(focus) && focus.closest("[id]") ? focus.closest("[id]").id : null, index = kept ? [...document.getElementById(kept).querySelectorAll("a,button,summary")].indexOf(focus) : -1;
@@ -94,17 +108,18 @@
 
   // Ten seconds without the event stream is blindness, and is shown as such: never a stale "safe".
   const QUIET = 10000;
-  let last = performance.now(), lastNow = now(), source = null, retry = 0;
+  let last = performance.now(), lastNow = now(), source = null, retry = 0, title = document.title;
   const template = offline.querySelector("p").textContent;
   offline.querySelector("p").textContent = "";
   function heard() {
     last = performance.now(); lastNow = now();
-    if (body.classList.contains("offline")) { body.classList.remove("offline"); offline.hidden = true; refresh(); }
+    if (body.classList.contains("offline")) { body.classList.remove("offline"); offline.hidden = true; document.title = title; refresh(); }
   }
   function watch() {
     if (!live || performance.now() - last < QUIET || body.classList.contains("offline")) return;
     offline.querySelector("p").textContent = template.replace("{time}", wall(lastNow, offset));
     body.classList.add("offline"); offline.hidden = false;
+    title = document.title;
     document.title = offline.querySelector("b").textContent;
   }
   function connect() {

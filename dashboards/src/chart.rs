@@ -5,7 +5,7 @@ use tuoan_protocol::Fixed;
 
 pub const WIDTH: f64 = 420.0;
 pub const HEIGHT: f64 = 180.0;
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 72.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 26.0;

@@ -319,10 +319,13 @@ impl Ui {
     pub fn per_second(&self, rate: impl Borrow<f32>) -> String {
         self.t1("camera-per-second", "n", format!("{:.1}", rate.borrow()))
     }
-    /// "0.4 秒，最慢的 0.8 秒".
+    /// "一般 0.4 秒，慢时 0.8 秒".
     pub fn lag(&self, lag: impl Borrow<(u32, u32)>) -> String {
         let seconds = |ms: u32| format!("{:.1}", f64::from(ms) / 1000.0);
         let (half, most) = *lag.borrow();
+        if most < 50 {
+            return self.t("camera-lag-short");
+        }
         self.t2("camera-lag-figures", ("half", seconds(half).into()), ("most", seconds(most).into()))
     }
     /// "约 5 人（4–6）", "至少 6 人".

@@ -61,6 +61,8 @@ struct Inner {
 struct State {
     keys: Keys,
     attempts: Attempts,
+    /// Of [`Door::confirm`], apart: who can log in must not thereby be able to go on guessing the other password.
+    confirmations: Attempts,
     /// Hash of the token and when it ends.
     links: Vec<(String, i64)>,
 }
@@ -96,7 +98,7 @@ impl Door {
             now: config.now,
             code,
             hashers: Semaphore::new(HASHERS),
-            state: Mutex::new(State { keys, attempts: Attempts::default(), links: Vec::new() }),
+            state: Mutex::new(State { keys, attempts: Attempts::default(), confirmations: Attempts::default(), links: Vec::new() }),
         })))
     }
     fn state(&self) -> MutexGuard<'_, State> {
@@ -183,7 +185,7 @@ impl Door {
         }
         let stored = {
             let mut state = self.state();
-            state.attempts.begin(visitor.address, now).map_err(Refusal::Locked)?;
+            state.confirmations.begin(visitor.address, now).map_err(Refusal::Locked)?;
             state.keys.password.clone()
         };
         let right = match (other, stored) {
@@ -194,7 +196,7 @@ impl Door {
         if !right {
             return Err(Refusal::Wrong);
         }
-        self.state().attempts.succeeded(visitor.address, now);
+        self.state().confirmations.succeeded(visitor.address, now);
         Ok(())
     }
 

@@ -245,6 +245,9 @@ async fn a_password_asked_again_is_the_login_s_or_one_of_its_own_and_guesses_are
         locked |= matches!(site.door.confirm(&known, "guess", Some("another")).await, Err(Refusal::Locked(_)));
     }
     assert!(locked);
+    // Who knows the login's password cannot win further guesses by it.
+    assert!(site.door.login(known.address, "correct horse").await.is_ok());
+    assert!(matches!(site.door.confirm(&known, "guess", Some("another")).await, Err(Refusal::Locked(_))));
 }
 
 fn visitor() -> Visitor {

@@ -98,6 +98,8 @@ pub struct Ask {
     pub reason_error: Option<String>,
     pub name_error: Option<String>,
     pub password_error: Option<String>,
+    /// Pictures have a password of their own: the login's does not open them.
+    pub own_password: bool,
 }
 
 /// Why a picture may be looked at.

@@ -26,7 +26,7 @@ use tuoan_vision::scene::floor::Floor;
 use tuoan_vision::setup;
 
 /// Longest note with a reason, in bytes.
-const NOTE: usize = 120;
+const NOTE: usize = 180;
 /// Deeds shown.
 const DEEDS: usize = 20;
 /// As for the other actions: a commit takes milliseconds.
@@ -83,9 +83,10 @@ fn session(visitor: &Visitor) -> String {
     visitor.session_key().unwrap_or_default().to_owned()
 }
 
-fn running(lease: Option<Lease>, now: i64, allowed: bool) -> Watch {
+fn running(web: &Shared, lease: Option<Lease>, now: i64, allowed: bool) -> Watch {
     match lease {
-        Some(l) => Watch::Running { left: l.ends_ms.saturating_sub(now), reason: l.reason },
+        // The page counts down by the clock of whoever looks, as the lease was measured.
+        Some(l) => Watch::Running { left: (l.ends_ms.saturating_sub(now) as f64 / web.config.speed) as i64, reason: l.reason },
         None if allowed => Watch::Ask,
         None => Watch::Off,
     }
@@ -94,6 +95,11 @@ fn running(lease: Option<Lease>, now: i64, allowed: bool) -> Watch {
 async fn deeds(web: &Shared, camera: Option<String>, incident: Option<String>) -> Result<Vec<page::Deed>, QueryError> {
     let rows = web.query(move |reader| reader.picture_deeds(camera.as_deref(), incident.as_deref(), DEEDS)).await?;
     Ok(rows.into_iter().map(|r| page::Deed { at: r.at, actor: r.actor, what: r.what, reason: r.reason }).collect())
+}
+
+/// The form as yet empty.
+fn blank_ask(web: &Shared) -> Ask {
+    Ask { own_password: web.config.viewing_password.is_some(), ..Ask::default() }
 }
 
 /// What was typed, to be shown again with what is wrong.
@@ -115,8 +121,8 @@ async fn camera_page(web: &Shared, visitor: &Visitor, ui: &Ui, id: &str, shown: 
     let text = |v: &dyn Fn() -> serde_json::Result<String>| v().unwrap_or_default();
     let v = page::CameraPage {
         camera: camera(web, c, &view),
-        watch: running(lease, now, web.config.live_pictures),
-        ask: shown.ask.unwrap_or_else(|| Ask { name: visitor.actor.clone().unwrap_or_default(), ..Ask::default() }),
+        watch: running(web, lease, now, web.config.live_pictures),
+        ask: shown.ask.unwrap_or_else(|| Ask { name: visitor.actor.clone().unwrap_or_default(), ..blank_ask(web) }),
         areas: text(&|| serde_json::to_string(&drawn.areas)),
         floor: text(&|| serde_json::to_string(&drawn.floor)),
         zones: view.zones.iter().filter(|z| !z.kind.is_private()).map(|z| (z.id.as_str().to_owned(), z.name.clone())).collect(),
@@ -171,7 +177,7 @@ struct Granted {
 
 /// Whether the form gives leave; else the form with what is wrong, and the answer's status.
 async fn grant(web: &Shared, visitor: &Visitor, ui: &Ui, form: &Asked) -> Result<Granted, (StatusCode, Ask)> {
-    let mut ask = Ask { reason: form.reason.clone(), note: tidy(&form.note, NOTE), name: tidy(&form.name, ACTOR), ..Ask::default() };
+    let mut ask = Ask { reason: form.reason.clone(), note: tidy(&form.note, NOTE), name: tidy(&form.name, ACTOR), ..blank_ask(web) };
     let known = page::REASONS.contains(&form.reason.as_str());
     ask.reason_error = (!known).then(|| ui.t("error-leave-reason"));
     ask.name_error = ask.name.is_empty().then(|| ui.t("error-name"));
@@ -380,7 +386,7 @@ async fn set_up(
     let before = setup.clone();
     let problem = match change(&mut setup) {
         Err(e) => Some(e),
-        Ok(()) => problems(&setup, &view),
+        Ok(()) => problems(&ui, &setup, &view),
     };
     if let Some(what) = problem {
         let shown = Shown { wrong: Some((ui.t(wrong), what, setup)), ..Shown::default() };
@@ -417,15 +423,14 @@ async fn set_up(
 }
 
 /// What of a set-up cannot be used, by itself or at this site.
-fn problems(setup: &setup::Camera, view: &View) -> Option<String> {
+fn problems(ui: &Ui, setup: &setup::Camera, view: &View) -> Option<String> {
     if let Err(e) = setup.check() {
         return Some(e.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }
-    let unknown = setup.areas.iter().filter_map(|a| a.zone.as_deref()).find(|z| {
-        let zone = view.zones.iter().find(|v| v.id.as_str() == *z);
-        zone.is_none_or(|z| z.kind.is_private())
-    });
-    unknown.map(|z| format!("no camera may look into {z}"))
+    let zone = |id: &str| view.zones.iter().find(|v| v.id.as_str() == id);
+    let mut named = setup.areas.iter().filter_map(|a| a.zone.as_deref());
+    let refused = named.find(|&id| zone(id).is_none_or(|z| z.kind.is_private()))?;
+    Some(ui.t1("area-zone-refused", "zone", zone(refused).map_or(refused, |z| z.name.as_str())))
 }
 
 #[derive(serde::Deserialize)]
@@ -541,8 +546,8 @@ async fn pictures_page(
         incident: id.clone(),
         title: title.map_or_else(|| ui.hazard(row.hazard.as_str()), |t| ui.text(&t).to_owned()),
         place,
-        watch: running(lease, now, true),
-        ask: ask.unwrap_or_else(|| Ask { name: visitor.actor.clone().unwrap_or_default(), reason: "check".into(), ..Ask::default() }),
+        watch: running(web, lease, now, true),
+        ask: ask.unwrap_or_else(|| Ask { name: visitor.actor.clone().unwrap_or_default(), reason: "check".into(), ..blank_ask(web) }),
         deeds: deeds(web, None, Some(id)).await?,
         kept,
         notice,

@@ -108,7 +108,12 @@ pub fn reading(trigger: Option<&Trigger>) -> Option<(Quantity, tuoan_protocol::F
 /// Its owner's name for it, else its id.
 pub fn device_name(id: &DeviceId, view: &View) -> String {
     let all = view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
-    all.into_iter().find(|d| d.id == *id).and_then(|d| d.name.clone()).unwrap_or_else(|| id.as_str().to_owned())
+    if let Some(name) = all.into_iter().find(|d| d.id == *id).and_then(|d| d.name.clone()) {
+        return name;
+    }
+    // What the gateway itself says of a zone goes by the zone's name.
+    let zone = id.as_str().split_once('.').filter(|(who, _)| matches!(*who, "vision" | "estimate")).map(|(_, zone)| zone);
+    zone.and_then(|id| view.zones.iter().find(|z| z.id.as_str() == id)).map_or_else(|| id.as_str().to_owned(), |z| z.name.clone())
 }
 
 fn zone_name<'a>(id: &'a ZoneId, view: &'a View) -> &'a str {

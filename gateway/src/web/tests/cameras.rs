@@ -60,7 +60,7 @@ async fn a_picture_is_seen_with_leave_only_which_is_on_record_first() {
     let it = with_camera().await;
     it.seen(|v| !v.cameras.is_empty()).await;
     let list = it.get("/cameras").await.2;
-    assert!(list.contains("&#60;b&#62;摄像头") && list.contains("还没有收到画面") && list.contains("儿童规则未启用"), "{list}");
+    assert!(list.contains("&#60;b&#62;摄像头") && list.contains("还没有收到画面") && list.contains("未标定"), "{list}");
     assert_eq!(it.status("/cameras/ghost").await, StatusCode::NOT_FOUND);
     let page = it.get("/cameras/cam-1").await.2;
     assert!(page.contains("查看口令") && !page.contains("id=\"viewer\""), "{page}");
