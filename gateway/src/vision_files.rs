@@ -162,6 +162,7 @@ pub fn run(options: &Options, out: &mut dyn Write, notes: &mut dyn Write) -> Res
                 writeln!(out, "{}", text(&line, &sight))?;
             }
             if let Some(folder) = &options.overlay {
+                sight.doubtful = eye.supposed(&frame.picture).map_err(|e| failed(e.to_string()))?;
                 let drawn = overlay::draw(&frame.picture, &sight).and_then(|p| p.to_jpeg(QUALITY)).map_err(|e| failed(e.to_string()))?;
                 let to = folder.join(format!("{name}-{:05}.jpg", frame.index));
                 std::fs::write(&to, drawn).map_err(|source| Error::Overlay { path: to, source })?;
@@ -175,6 +176,9 @@ pub fn run(options: &Options, out: &mut dyn Write, notes: &mut dyn Write) -> Res
 /// The folder for drawn pictures. It must not be one that is looked at: the next run would look at them.
 fn prepare(folder: &Path, looked_at: &[PathBuf]) -> Result<(), Error> {
     let at = |source| Error::Overlay { path: folder.to_owned(), source };
+    if folder.exists() && !folder.is_dir() {
+        return Err(at(io::Error::new(io::ErrorKind::NotADirectory, "this is a file; name a folder, which is made if it is not there")));
+    }
     std::fs::create_dir_all(folder).map_err(at)?;
     let whole = std::fs::canonicalize(folder).map_err(at)?;
     match looked_at.iter().any(|p| std::fs::canonicalize(p).is_ok_and(|p| p == whole)) {

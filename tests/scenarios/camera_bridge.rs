@@ -73,7 +73,7 @@ fn cameras_come_through_a_broker_and_every_trouble_is_named_and_passes() {
     frames(&gateway, 10.0);
     said(dir, "frames come: h264 640x360, decoded by software, sent 512x288", 0);
     said(dir, "frames come: hevc 640x360, decoded by software, sent 320x180", 0);
-    said(dir, "the user name or password is refused", 0);
+    said(dir, "the camera wants a user name and a password", 0);
     let decoders = children(running.pid());
     assert_eq!(decoders.len(), 2, "one for each camera that lets us in: {}", log(dir));
     for pid in &decoders {
@@ -175,5 +175,5 @@ fn a_look_at_a_camera_says_what_is_there() {
     }
     std::fs::write(dir.path().join("wrong"), "wrong").unwrap();
     let (code, text) = check(&format!("rtsp://127.0.0.1:{}/media/video2", camera.port), &dir.path().join("wrong"));
-    assert!(code == Some(1) && text.contains("the user name or password is refused"), "{text}");
+    assert!(code == Some(1) && text.contains("the camera wants a user name and a password"), "{text}");
 }

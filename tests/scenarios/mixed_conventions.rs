@@ -2,6 +2,7 @@
 //! published to the real gateway. Each device is one device, with its make or model and what it measures; nothing is left that nobody understood.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 use tuoan::engine::Body;
 use tuoan::engine::input::Item;
 use tuoan::store::Reader;
@@ -114,4 +115,28 @@ fn devices_of_many_conventions_are_understood_without_configuration() {
     ] {
         assert!(measured.get(id).is_some_and(|q| q.contains(quantity)), "{id}: {quantity} is missing: {:?}", measured.get(id));
     }
+}
+
+/// A detector is announced once, perhaps years ago, and the broker keeps that: after each restart of the gateway it must still be known by it.
+#[test]
+fn what_discovery_has_announced_is_known_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::start(dir.path(), &Setup { more: EVERYTHING.to_owned(), ..Setup::default() });
+    let connect = |gateway: &Gateway| Sender::connect(gateway.mqtt, "everything", Some(("everything", PASSWORD))).unwrap();
+    let config = br#"{"unique_id":"attic_smoke","name":"Smoke","device_class":"smoke","state_topic":"diy/attic/smoke","device":{"identifiers":["attic"]}}"#;
+    connect(&gateway).retain_and_wait("homeassistant/binary_sensor/attic/smoke/config", config).unwrap();
+    assert_eq!(gateway.process().terminate(Duration::from_secs(20)), Some(0));
+    gateway.restart();
+    connect(&gateway).publish_and_wait("diy/attic/smoke", b"ON").unwrap();
+    let reader = Reader::open(&dir.path().join("data")).unwrap();
+    let left: Vec<String> = reader.quarantine(100).unwrap().iter().map(|r| format!("{}: {}", r.message.topic, r.message.reason)).collect();
+    assert!(left.is_empty(), "not understood:\n{}", left.join("\n"));
+    let entries = reader.entries_after(0, 10_000).unwrap();
+    let smoke = entries.iter().any(|e| match &e.body {
+        Body::Message(m) => {
+            m.items.iter().any(|i| matches!(i, Item::Reading { quantity, value, .. } if quantity.name() == "smoke" && value.0 == 1))
+        }
+        _ => false,
+    });
+    assert!(smoke, "the smoke is not in the log");
 }

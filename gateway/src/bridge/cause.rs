@@ -9,11 +9,11 @@ pub const MAX_LINE: usize = 2048;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     #[error(
-        "the user name or password is refused; mend `user` and `password_file`, or set the camera's RTSP authentication to digest with MD5 (the next attempt is in 5 minutes: cameras lock accounts)"
+        "the camera wants a user name and a password and takes none or not these; mend `user` and `password_file`, or set the camera's RTSP authentication to digest with MD5. The bridge tries again after 5 minutes, because cameras lock accounts"
     )]
     Refused,
     #[error(
-        "there is no such stream on the camera; see `tuoan camera-bridge check`, or turn the sub-stream on in the camera's video settings"
+        "there is no such stream on the camera; `tuoan camera-bridge check HOST` lists those there are, or turn the sub-stream on in the camera's video settings"
     )]
     NoStream,
     #[error("the camera serves as many viewers as it can; close others, or use a recorder's stream")]

@@ -14,7 +14,7 @@ pub struct Task {
     pub effort: Effort,
     /// Bicycles and motorcycles: an escape route is in view.
     pub things: bool,
-    /// Faces: somebody will see the picture, so they must be covered.
+    /// Somebody will see the picture, so faces must be covered, and the heads of all whom a stronger model supposes.
     pub faces: bool,
 }
 

@@ -275,6 +275,11 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         cameras
     });
     if let Some(site) = &site {
+        for camera in &cameras {
+            if let Some(text) = site.problem_of_bridged(&camera.id) {
+                f.problem("bridge.camera", text);
+            }
+        }
         // Packs that do not compile have said so already.
         let base = crate::engine::rules::compile(&rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default();
         if !base.is_empty() {

@@ -3,6 +3,7 @@ use super::compiled::is_own;
 use super::schedule::parse_date;
 use super::site::{Role, Site, Zone};
 use std::collections::BTreeSet;
+use tuoan_protocol::DeviceId;
 
 impl Site {
     /// Every problem in words that say how to mend it; empty when the file is sound.
@@ -78,6 +79,17 @@ impl Site {
             out.push(format!("{d} is both a holiday and a working day; keep one"));
         }
         out
+    }
+
+    /// What is wrong with fetching pictures of a network camera of that id: its role among [[devices]] may hide what it is.
+    pub fn problem_of_bridged(&self, id: &DeviceId) -> Option<String> {
+        // One that is placed nowhere yet is shown as such, and its pictures are forgotten at once.
+        let placed = self.devices.iter().find(|d| d.id == *id)?;
+        if let Some(z) = self.zones.iter().find(|z| z.id == placed.zone && z.kind.is_private()) {
+            return Some(format!("camera {id} stands in {}; {NO_CAMERA}", private(z)));
+        }
+        (placed.role != Role::Camera)
+            .then(|| format!("camera {id} is placed with another role; write role = \"camera\" among the site file's [[devices]]"))
     }
 
     fn camera_problems(&self, out: &mut Vec<String>) {
@@ -199,6 +211,11 @@ mod tests {
             s.devices.last_mut().unwrap().zone = "room".parse().unwrap();
             let told = s.problems();
             assert!(told.len() == 1 && told[0].contains("eye is a camera in room") && told[0].contains("799"), "{told:?}");
+            let eye = s.devices.last_mut().unwrap();
+            eye.role = Role::Recorder;
+            let eye = eye.id.clone();
+            assert!(s.problem_of_bridged(&eye).is_some_and(|told| told.contains("799")), "another role does not open the door");
+            assert!(s.problem_of_bridged(&"elsewhere".parse().unwrap()).is_none());
         }
     }
 }

@@ -26,14 +26,18 @@ mod acl;
 mod fitter;
 mod gate;
 mod retain;
+mod tell;
 
 pub use acl::{BadFilter, User};
 pub use gate::{MAX_PAYLOAD, longest};
 
 /// rmqtt numbers the nodes of a cluster; this one is alone.
 const NODE: NodeId = 1;
-/// Largest packet: a picture with its header and topic. Other topics are held to [`MAX_PAYLOAD`] by the gate.
-const MAX_PACKET: u32 = MAX_FRAME + 4096;
+/// Longest that taking in the retained messages may keep the listeners waiting.
+const RECALL: Duration = Duration::from_secs(10);
+/// Largest packet: beyond it the connection is closed. Larger than the largest picture with its header and topic, so that one that is too large is
+/// counted and told; other topics are held to [`MAX_PAYLOAD`] by the gate.
+const MAX_PACKET: u32 = MAX_FRAME + (2 << 20);
 /// Messages to one client that it has not acknowledged yet, and the receive maximum told to MQTT 5 clients.
 const INFLIGHT: NonZeroU16 = NonZeroU16::new(16).unwrap();
 /// QoS 2 messages of one MQTT 3.1.1 client that it has not released yet. Such a client does not know our window, so this is wider.
@@ -159,6 +163,7 @@ impl Broker {
             frames,
             clock,
             counters: gate::Counters::default(),
+            tell: tell::Tell::default(),
             closing: Arc::clone(&closing),
             waiting: 0.into(),
             room: gate::Room::default(),
@@ -175,7 +180,14 @@ impl Broker {
             server = server.listener_by_id(secure, 2);
         }
         let server = server.build();
+        let (recalled, remembering) = (retained.live(), Arc::clone(&gate));
         let serving = tokio::spawn(async move {
+            // What a bridge has announced is known before its devices speak. A disk that does not answer must not keep the alarms out.
+            if tokio::time::timeout(RECALL, remembering.recall(recalled)).await.is_err() {
+                tracing::warn!(
+                    "the retained messages were not all taken in before the broker opened: some devices may be unknown until they announce themselves"
+                );
+            }
             if let Err(error) = server.run().await {
                 tracing::error!(%error, "the broker's listeners have ended");
             }

@@ -110,7 +110,7 @@ fn regions(sight: &Sight) -> Vec<Rect> {
         let (w, h) = (f.bbox.width() * FACE_MARGIN, f.bbox.height() * FACE_MARGIN);
         Rect { x0: f.bbox.x0 - w, y0: f.bbox.y0 - h, x1: f.bbox.x1 + w, y1: f.bbox.y1 + h }
     });
-    faces.chain(sight.people.iter().flat_map(|p| of_person(p, aspect))).collect()
+    faces.chain(sight.people.iter().chain(&sight.doubtful).flat_map(|p| of_person(p, aspect))).collect()
 }
 
 /// The head where it is clear, else all that could hold it. `aspect` is width by height of the picture: a head is round in pixels.

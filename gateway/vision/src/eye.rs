@@ -6,7 +6,7 @@ use crate::models::{self};
 use crate::people::{self, Doubt, LEAST_DETECTED, LEAST_POSE, Passes, Report, Supposed};
 use crate::picture::{Picture, Turn, View};
 use crate::runtime::{Runtime, RuntimeError};
-use crate::sight::{Face, Person, Rect, Sight, Thing, ThingKind};
+use crate::sight::{Face, Person, Posture, Rect, Sight, Thing, ThingKind};
 
 /// How much work a look may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,7 +99,7 @@ impl Eye {
             reports.extend(self.parts(picture)?);
             people = self.settle(picture, reports, passes, looks)?;
         }
-        Ok(Sight { width, height, at_least: people.len() > CAPACITY, people, faces: Vec::new(), things: things(&found) })
+        Ok(Sight { width, height, at_least: people.len() > CAPACITY, people, things: things(&found), ..Sight::default() })
     }
 
     /// Reports of the picture's parts. A box of the detector that ends where its part does belongs to somebody whom another part shows whole.
@@ -155,6 +155,18 @@ impl Eye {
     /// The model fails to run.
     pub fn things(&mut self, picture: &Picture) -> Result<Vec<Thing>, RuntimeError> {
         Ok(things(&self.objects.look(picture, &View::WHOLE, LEAST_THING)?))
+    }
+
+    /// Everybody whom the large pose model or the detector supposes, however doubtful: for covering what somebody will see, where one too many costs
+    /// nothing. Never for counting.
+    ///
+    /// # Errors
+    /// A model fails to run.
+    pub fn supposed(&mut self, picture: &Picture) -> Result<Vec<Person>, RuntimeError> {
+        let mut reports = poses(&mut self.large, picture, &View::WHOLE)?;
+        reports.extend(detected(&self.objects.look(picture, &View::WHOLE, LEAST_DETECTED)?));
+        let person = |r: &Report| Person { bbox: r.bbox, score: r.score, pose: r.pose, posture: Posture::Unknown };
+        Ok(reports.iter().map(person).collect())
     }
 
     /// Faces that can be seen.

@@ -124,4 +124,7 @@ pub struct Sight {
     pub things: Vec<Thing>,
     /// More people may be there than were counted: the frame is beyond the proven capacity.
     pub at_least: bool,
+    /// Places where some model supposes somebody, too doubtful to be counted. They are covered in what is shown; nothing else is made of them.
+    #[serde(skip)]
+    pub doubtful: Vec<Person>,
 }

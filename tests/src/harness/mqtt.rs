@@ -41,17 +41,27 @@ impl Sender {
     }
     /// Publishes with QoS 1 and does not wait; the packet's id.
     pub fn publish(&mut self, topic: &str, payload: &[u8]) -> io::Result<u16> {
+        self.publish_as(0x32, topic, payload)
+    }
+    /// `head`: the first byte, which holds QoS 1 (0x32) and whether the message is to be retained (0x33).
+    fn publish_as(&mut self, head: u8, topic: &str, payload: &[u8]) -> io::Result<u16> {
         self.next_id = self.next_id.checked_add(1).unwrap_or(1);
         let mut body = Vec::with_capacity(topic.len() + payload.len() + 4);
         text(&mut body, topic);
         body.extend(self.next_id.to_be_bytes());
         body.extend(payload);
-        self.send(0x32, &body)?;
+        self.send(head, &body)?;
         Ok(self.next_id)
     }
     /// Publishes with QoS 1 and waits for the acknowledgement.
     pub fn publish_and_wait(&mut self, topic: &str, payload: &[u8]) -> io::Result<()> {
         let id = self.publish(topic, payload)?;
+        while self.incoming()? != Incoming::PubAck(id) {}
+        Ok(())
+    }
+    /// As [`Sender::publish_and_wait`], to be kept by the broker.
+    pub fn retain_and_wait(&mut self, topic: &str, payload: &[u8]) -> io::Result<()> {
+        let id = self.publish_as(0x33, topic, payload)?;
         while self.incoming()? != Incoming::PubAck(id) {}
         Ok(())
     }

@@ -4,10 +4,11 @@
 //! only when the message is on disk. A superuser session would skip it (none is ever made) and so does a will (its topic is checked
 //! when the client connects, its message is taken in by `MessagePublish`, which sees every publish but acts on wills only).
 use super::acl::{Account, Accounts};
+use super::tell::Tell;
 use crate::clock::Clock;
 use crate::ingest::filter::{Filter, is_topic};
 use crate::ingest::frames::{self, Arrival, FrameDesk};
-use crate::ingest::{Ack, Inbound, Stored};
+use crate::ingest::{Ack, Inbound, RetainedMessage, Stored};
 use async_trait::async_trait;
 use rmqtt::codec::v5::{PublishAckReason, SubscribeAckReason};
 use rmqtt::context::ServerContext;
@@ -82,6 +83,7 @@ pub(super) struct Gate {
     pub(super) frames: FrameDesk,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    pub(super) tell: Tell,
     pub(super) closing: Arc<AtomicBool>,
     pub(super) waiting: AtomicUsize,
     pub(super) room: Room,
@@ -97,6 +99,11 @@ enum Refusal {
 }
 
 impl Gate {
+    /// Whether a refusal is to be said now, and how many of the kind have not been.
+    fn turn(&self, who: &str, kind: &'static str) -> Option<u64> {
+        self.tell.turn(who, kind, self.clock.monotonic_ms())
+    }
+
     async fn authenticate(&self, connect: &ConnectInfo) -> AuthResult {
         let result = self.judge(connect).await;
         if !matches!(result, AuthResult::Allow(..)) {
@@ -108,27 +115,37 @@ impl Gate {
     async fn judge(&self, connect: &ConnectInfo) -> AuthResult {
         let (client, from) = (connect.client_id(), connect.ipaddress());
         let (Some(name), Some(password)) = (connect.username(), connect.password()) else {
-            tracing::warn!(%client, ?from, "connection refused: no user name or password given");
+            if let Some(untold) = self.turn(&format!("{from:?}"), "anonymous") {
+                tracing::warn!(%client, ?from, untold, "connection refused: no user name or password given");
+            }
             return AuthResult::BadUsernameOrPassword;
         };
         let Some(account) = self.accounts.login(name, password) else {
-            tracing::warn!(%client, user = %name, ?from, "connection refused: wrong user name or password");
+            if let Some(untold) = self.turn(name, "login") {
+                tracing::warn!(%client, user = %name, ?from, untold, "connection refused: wrong user name or password");
+            }
             return AuthResult::BadUsernameOrPassword;
         };
         if let Some(will) = connect.last_will()
             && let Err(reason) = check_will(account, &will)
         {
-            tracing::warn!(%client, user = %name, ?from, "connection refused: {reason}");
+            if let Some(untold) = self.turn(name, "will") {
+                tracing::warn!(%client, user = %name, ?from, untold, "connection refused: {reason}");
+            }
             return AuthResult::NotAuthorized;
         }
         match self.owner(connect).await {
             Some(owner) if *owner != **name => {
-                tracing::warn!(%client, user = %name, ?from, %owner, "connection refused: another user has a session under this client id");
+                if let Some(untold) = self.turn(name, "client id") {
+                    tracing::warn!(%client, user = %name, ?from, %owner, untold, "connection refused: another user has a session under this client id");
+                }
                 return AuthResult::NotAuthorized;
             }
             Some(_) => {}
             None if self.is_crowding(name).await => {
-                tracing::warn!(%client, user = %name, ?from, "connection refused: this user has {MAX_SESSIONS_OF_USER} sessions already");
+                if let Some(untold) = self.turn(name, "sessions") {
+                    tracing::warn!(%client, user = %name, ?from, untold, "connection refused: this user has {MAX_SESSIONS_OF_USER} sessions already");
+                }
                 return AuthResult::NotAuthorized;
             }
             None => {}
@@ -161,7 +178,9 @@ impl Gate {
         if allowed {
             return SubscribeAclResult::new_success(wanted.opts.qos(), None);
         }
-        tracing::warn!(client = %session.id.client_id, user, filter = %wanted.topic_filter, "subscription refused: not among the user's `subscribe`");
+        if let Some(untold) = self.turn(user, "subscribe") {
+            tracing::warn!(client = %session.id.client_id, user, filter = %wanted.topic_filter, untold, "subscription refused: not among the user's `subscribe`");
+        }
         SubscribeAclResult::new_failure(SubscribeAckReason::NotAuthorized)
     }
 
@@ -182,12 +201,13 @@ impl Gate {
         }
         if frame {
             // Sending a refused frame again would not mend it, so it is acknowledged too.
-            if let Err(reason) = self.frames.put(topic, publish.payload.clone(), Arrival::now(&self.clock, false)) {
+            let put = self.frames.put(topic, publish.payload.clone(), Arrival::now(&self.clock, false));
+            if let Err(reason) = &put {
                 tracing::debug!(client = %session.id.client_id, %reason, "frame refused");
             }
-            // Frames on the native topic are meant for the gateway alone: whoever may subscribe to a whole tree gets none. The code is one of
-            // success, so the sender need not know.
-            return match frames::is_frame_topic(topic) {
+            // Frames on the native topic are meant for the gateway alone, and a picture on a topic that is no camera's for nobody: whoever may
+            // subscribe to a whole tree gets none of them. The code is one of success, so the sender need not know.
+            return match frames::is_frame_topic(topic) || put.is_err() {
                 true => PublishAclResult(PublishResult::reason_code(PublishAckReason::NoMatchingSubscribers, None, false)),
                 false => PublishAclResult::allow(),
             };
@@ -238,6 +258,26 @@ impl Gate {
         }
     }
 
+    /// Takes in what was retained before the restart, as an outside broker hands it out on subscription: conventions learn from it which topics and values
+    /// mean what. Native messages announce nothing, and the engine remembers what they said.
+    pub(super) async fn recall(&self, messages: Vec<(String, RetainedMessage)>) {
+        for (topic, message) in messages.into_iter().filter(|(topic, _)| !topic.starts_with("tuoan/")) {
+            let Some(share) = self.room.share(0, message.size(&topic)).await else { return };
+            let Some(queue) = self.inbound.upgrade() else { return };
+            let inbound = Inbound {
+                topic: topic.into(),
+                payload: message.payload,
+                retained: true,
+                qos: 0,
+                sender: Some(message.sender.into()),
+                ack: Ack::none().holding(share),
+            };
+            if queue.send(inbound).await.is_err() {
+                return;
+            }
+        }
+    }
+
     async fn refuse(&self, session: &Session, publish: &Publish, refusal: &Refusal) -> PublishAclResult {
         let refused = self.counters.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let (code, reason) = match refusal {
@@ -250,9 +290,9 @@ impl Gate {
                 (PublishAckReason::QuotaExceeded, format!("{bytes} bytes are more than the {most} that a message may have"))
             }
         };
-        if refused.is_power_of_two() || publish.qos.value() > 0 {
-            let (client, user) = (&session.id.client_id, session.id.username_ref());
-            tracing::warn!(%client, user, topic = %publish.topic, refused, "message refused: {reason}");
+        let (client, user) = (&session.id.client_id, session.id.username_ref());
+        if let Some(untold) = self.turn(user, "publish") {
+            tracing::warn!(%client, user, topic = %publish.topic, refused, untold, "message refused: {reason}");
         }
         // MQTT 3.1.1 has no negative acknowledgement: closing is the only way not to confirm what was not taken.
         let silent = publish.qos.value() > 0 && !matches!(session.connect_info().await.as_deref(), Ok(ConnectInfo::V5(..)));

@@ -73,6 +73,14 @@ impl Retained {
         Ok(Arc::new(Retained { store, mirror: Mutex::new(mirror), lanes, clock, closing, refused: AtomicU64::new(0) }))
     }
 
+    /// Everything that is retained now, ordered by topic.
+    pub(super) fn live(&self) -> Vec<(String, RetainedMessage)> {
+        let now = self.clock.utc_ms();
+        let mirror = self.mirror();
+        let live = mirror.messages.iter().filter(|(_, message)| message.expires_at_ms.is_none_or(|at| at > now));
+        live.map(|(topic, message)| (topic.clone(), message.clone())).collect()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.mirror().messages.len()
     }

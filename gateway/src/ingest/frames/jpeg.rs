@@ -4,6 +4,10 @@
 
 /// Most pixels of a picture: 4096 x 3072. Decoded they take 36 MiB.
 pub const MAX_PIXELS: u32 = 4096 * 3072;
+/// From so many pixels on the coded data must be long enough to be a picture's; a smaller one costs nothing worth the trouble.
+const LARGE: u32 = 1 << 20;
+/// Bits that a block of 8 x 8 takes at the very least in a baseline picture: a Huffman code for its mean, and one for "nothing more".
+const BITS_OF_BLOCK: u32 = 2;
 /// A progressive picture has about ten scans; each costs a pass over all of it.
 const MAX_SCANS: u32 = 32;
 
@@ -33,12 +37,18 @@ pub fn size(bytes: &[u8]) -> Result<(u16, u16), Spoilt> {
     if !rest.starts_with(&[0xFF]) {
         return Err(Spoilt::NotAJpeg);
     }
-    let (mut size, mut scans) = (None, 0);
+    let (mut size, mut scans, mut coded, mut baseline) = (None, 0, 0usize, false);
     loop {
         let marker;
         (marker, rest) = next_marker(rest)?;
         match marker {
-            0xD9 => return size.filter(|_| scans > 0).ok_or(Spoilt::Broken),
+            0xD9 => {
+                let (width, height) = size.filter(|_| scans > 0).ok_or(Spoilt::Broken)?;
+                // Decoders paint the rest grey and take their time for it.
+                let pixels = u32::from(width) * u32::from(height);
+                let short = coded.saturating_mul(8) < (pixels / 64 * BITS_OF_BLOCK) as usize;
+                return if baseline && pixels > LARGE && short { Err(Spoilt::Truncated) } else { Ok((width, height)) };
+            }
             // These stand alone.
             0x01 | 0xD0..=0xD7 => continue,
             0x00 | 0xD8 => return Err(Spoilt::Broken),
@@ -48,7 +58,10 @@ pub fn size(bytes: &[u8]) -> Result<(u16, u16), Spoilt> {
         (segment, rest) = split_segment(rest)?;
         match marker {
             0xC0..=0xC2 if size.is_some() => return Err(Spoilt::Broken),
-            0xC0..=0xC2 => size = Some(frame(segment)?),
+            0xC0..=0xC2 => {
+                size = Some(frame(segment)?);
+                baseline = marker != 0xC2;
+            }
             // Huffman tables, and what is reserved for extensions.
             0xC4 | 0xC8 => {}
             0xC3..=0xCF => return Err(Spoilt::Kind),
@@ -57,7 +70,9 @@ pub fn size(bytes: &[u8]) -> Result<(u16, u16), Spoilt> {
                 if scans > MAX_SCANS {
                     return Err(Spoilt::Scans);
                 }
+                let before = rest.len();
                 rest = after_scan(rest)?;
+                coded = coded.saturating_add(before.saturating_sub(rest.len()));
             }
             _ => {}
         }
@@ -144,6 +159,15 @@ pub(crate) mod tests {
         let mut coded = jpeg;
         coded.splice(50..50, [0xFF, 0x00, 0xFF, 0xD3, 1]);
         assert_eq!(size(&coded), Ok((640, 480)), "restarts and coded 0xFF");
+    }
+
+    #[test]
+    fn a_large_picture_with_next_to_no_data_is_cut_off() {
+        assert_eq!(size(&markers(4096, 3072, 14_000)), Err(Spoilt::Truncated));
+        assert_eq!(size(&markers(4096, 3072, 60_000)), Ok((4096, 3072)));
+        let mut progressive = markers(4096, 3072, 14_000);
+        progressive[9] = 0xC2;
+        assert_eq!(size(&progressive), Ok((4096, 3072)), "there, a run of empty blocks is one code");
     }
 
     #[test]

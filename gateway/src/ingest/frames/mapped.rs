@@ -48,6 +48,11 @@ impl Mapped {
                 "topic: tuoan/... is the product's own; cameras publish to tuoan/v1/<site>/<device>/frame without a mapping".to_owned(),
             );
         }
+        if spec.device.starts_with('{') {
+            problems.push(
+                "device: begins with a capture, so that whoever may publish there could pass for any camera; begin it with a word of your own, e.g. \"cam.{name}\"".to_owned(),
+            );
+        }
         if let Some(prefix) = prefixes().find(|p| spec.device.starts_with(p)) {
             problems.push(format!(
                 "device: ids that begin with {prefix:?} belong to another convention; choose a prefix of your own, e.g. \"cam.\""
@@ -80,8 +85,10 @@ mod tests {
         let mapped = Mapped::compile(&spec("esp/{room}/{n}/jpg", "cam.{room}-{n}", None)).unwrap();
         assert_eq!(mapped.owner("esp/hall/1/jpg").unwrap().as_str(), "cam.hall-1");
         assert!(mapped.owner("esp/hall/1/png").is_none() && mapped.owner("esp/a b/1/jpg").is_none());
-        let own = Mapped::compile(&spec("esp/{id}", "{id}", None)).unwrap();
-        assert!(own.owner("esp/z2m.0x00158d0001234567").is_none(), "another convention's");
+        let problems = Mapped::compile(&spec("esp/{id}", "{id}", None)).unwrap_err();
+        assert!(problems[0].contains("pass for any camera"), "{problems:?}");
+        let own = Mapped::compile(&spec("esp/{id}", "z{id}", None)).unwrap();
+        assert!(own.owner("esp/2m.0x00158d0001234567").is_none(), "another convention's");
     }
 
     #[test]

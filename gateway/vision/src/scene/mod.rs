@@ -557,7 +557,7 @@ mod tests {
             things in proptest::collection::vec((any_rect(), any_f32()).prop_map(|(bbox, score)| Thing { kind: ThingKind::Bicycle, bbox, score }), 0..3),
             at_least in any::<bool>(),
         ) -> Sight {
-            Sight { width, height, people, faces, things, at_least }
+            Sight { width, height, people, faces, things, at_least, doubtful: Vec::new() }
         }
     }
 
