@@ -1,4 +1,5 @@
-//! More frames than the models can look at, for two and a half minutes: it is said, every camera has its share, alarms go on, and memory stays as it was.
+//! More frames than the models can look at: it is said, every camera has its share, and memory stays as it was. Two and a half minutes; with
+//! `LONG_TESTS=1` half an hour more.
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ const CAMERAS: usize = 8;
 const FRAMES_A_SECOND: u32 = 4;
 /// The last minute of pictures is held in memory; only once it is full can memory be said to stand.
 const FILLING: Duration = Duration::from_secs(90);
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(30 * 60);
 /// What the allocator may need more after an hour as well as after a minute.
 const SLACK_KIB: u64 = 16 << 10;
 
@@ -69,13 +71,17 @@ fn too_many_frames_cost_frames_and_no_memory() {
         }
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             std::thread::sleep(FILLING);
-            let before = highest(&mut gateway, WATCHED / 2);
+            let before = highest(&mut gateway, WATCHED);
             assert!(gateway.metric("tuoan_vision_overloaded") > 0.0, "nobody says that too few frames are looked at");
             assert!(gateway.metric("tuoan_frames_dropped_total") > 100.0);
             assert_eq!(gateway.metric("tuoan_looks_failed_total"), 0.0);
             fair(&gateway);
-            let after = highest(&mut gateway, WATCHED / 2);
-            assert!(after < before + SLACK_KIB, "memory grew from {before} to {after} KiB in half a minute");
+            if std::env::var_os("LONG_TESTS").is_some() {
+                std::thread::sleep(LONG);
+            }
+            let after = highest(&mut gateway, WATCHED);
+            eprintln!("memory: {before} KiB at first, {after} KiB at last; {} frames", gateway.metric("tuoan_frames_received_total"));
+            assert!(after < before + SLACK_KIB, "memory grew from {before} to {after} KiB");
         }));
         over.store(true, Ordering::Release);
         result.unwrap_or_else(|reason| std::panic::resume_unwind(reason));

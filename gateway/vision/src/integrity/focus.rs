@@ -14,8 +14,15 @@ const SAME_LIGHT: f32 = 0.93;
 /// A crowd before a blurred view leaves less of both, but shows that nothing covers the lens: by its own edges, or by the light.
 const CROWDED: f32 = 0.15;
 const FREE_LIGHT: f32 = 0.8;
+/// Blur takes edges away. With so many more than the learned view has, the picture is full of somebody.
+const FULL: f32 = 1.5;
 /// Heavy blur leaves no edges to compare.
 const LOST: f32 = 0.6;
+/// Grease veils: all is where it was, coarse and bright as before, with few of its edges. In a picture darker than this noise has eaten them.
+const VEILED: f32 = 0.33;
+const VEILED_SHAPES: f32 = 0.7;
+const VEILED_LIGHT: f32 = 0.99;
+const BRIGHT: f32 = 80.0;
 /// In a picture of so little contrast nothing is sharp.
 const CONTRAST: f32 = 24.0;
 
@@ -24,7 +31,9 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     let shapes = m.coarse_agreement > SHAPES;
     let free = m.replaced >= FEW || m.lost < covered::LOST || m.light > FREE_LIGHT;
     let in_place = shapes && (m.in_place > IN_PLACE || same_light) || free && m.coarse_agreement > CROWDED && m.in_place > CROWDED;
-    let blurred = m.sharpness < BLURRED && m.crispness < CRISP && in_place;
+    let blurred = m.sharpness < BLURRED && m.crispness < CRISP && m.texture_share < FULL && in_place;
     let heavily = m.lost >= LOST && m.replaced < FEW && same_light && shapes;
-    (m.known && m.range > CONTRAST && (blurred || heavily)).then_some(Blindness::Defocused)
+    let alike = m.coarse_agreement > VEILED_SHAPES && m.light > VEILED_LIGHT;
+    let veiled = m.texture_share < VEILED && m.mean > BRIGHT && alike;
+    (m.known && m.range > CONTRAST && (blurred || heavily || veiled)).then_some(Blindness::Defocused)
 }

@@ -11,7 +11,7 @@ const TEXT_ROWS: usize = 8;
 /// and its changing figures take at most so many samples.
 const TEXT_SAMPLES: usize = 400;
 /// So long must it stand,
-const STANDS_MS: i64 = 15_000;
+const STANDS_MS: i64 = 24_000;
 /// in so many pictures.
 const PICTURES: u32 = 4;
 /// Video of a still scene may repeat itself for a while (skipped blocks): who was seen to do that gets this many times as long, in percent,

@@ -23,6 +23,8 @@ const BETTER: f32 = 0.11;
 const OFF: i32 = 2;
 /// Or it is this sharp again when shifted by a cell more than that, of full size.
 const SHARP: f32 = 0.75;
+/// but not when the picture has so many times the edges of the learned view: it is full of people, and what is left of the view agrees by chance.
+const CROWD: f32 = 2.0;
 /// Another view: so many blocks are lost, so little agrees in place, and some other place agrees by chance as well as that. A crowd hides as much now and
 /// then, but what it leaves agrees best in place.
 const GONE: f32 = 0.6;
@@ -83,7 +85,7 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     };
     let far = elsewhere(BETTER, FOUND);
     // A small shift, seen at full size.
-    let near = m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
+    let near = m.texture_share < CROWD && m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
     let gone = m.lost >= GONE && m.in_place < LITTLE && elsewhere(AS_WELL, 0.0) || m.lost >= ALL && m.in_place < NOTHING;
     // What has next to no edges of its own is no view.
     let view = m.lost < LOST || m.replaced >= FEW;
