@@ -37,7 +37,7 @@ const NODE: NodeId = 1;
 const RECALL: Duration = Duration::from_secs(10);
 /// Largest packet: beyond it the connection is closed. Larger than the largest picture with its header and topic, so that one that is too large is
 /// counted and told; other topics are held to [`MAX_PAYLOAD`] by the gate.
-const MAX_PACKET: u32 = MAX_FRAME + (2 << 20);
+const MAX_PACKET: u32 = MAX_FRAME + (256 << 10);
 /// Messages to one client that it has not acknowledged yet, and the receive maximum told to MQTT 5 clients.
 const INFLIGHT: NonZeroU16 = NonZeroU16::new(16).unwrap();
 /// QoS 2 messages of one MQTT 3.1.1 client that it has not released yet. Such a client does not know our window, so this is wider.

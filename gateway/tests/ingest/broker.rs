@@ -147,7 +147,7 @@ async fn long_packets_are_refused_except_for_frames() {
     camera.publish("tuoan/v1/xingyuan/cam-1/frame", 1, 5, &picture, false).await;
     assert_eq!(camera.packet().await, Some((PUBACK, vec![0, 5])), "sending it again would not make it smaller");
     assert!(gateway.frames.refusals(i64::MAX)[0].reason.contains("4194304"), "{:?}", gateway.frames.refusals(i64::MAX)[0].reason);
-    picture.resize((6 << 20) + 5000, 0);
+    picture.resize((4 << 20) + (300 << 10), 0);
     camera.publish("tuoan/v1/xingyuan/cam-1/frame", 0, 0, &picture, false).await;
     assert_eq!(camera.packet().await, None, "larger than any packet may be");
     assert!(gateway.nothing_waits());
