@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn a_standing_picture_is_frozen_with_or_without_a_running_clock() {
-        assert_eq!(run(16, 1, |_, x, y| room(x, y)), Look::Blind);
-        assert_eq!(run(16, 5, |_, x, y| room(x, y)), Look::Blind, "a frame in five seconds");
+        assert_eq!(run(26, 1, |_, x, y| room(x, y)), Look::Blind);
+        assert_eq!(run(26, 5, |_, x, y| room(x, y)), Look::Blind, "a frame in five seconds");
         assert_eq!(
             run(30, 1, |t, x, y| if y < 14 && (8..80).contains(&x) { (t * 37 + i64::from(x * y)) as u8 } else { room(x, y) }),
             Look::Blind
         );
-        assert_ne!(run(14, 1, |_, x, y| room(x, y)), Look::Blind);
+        assert_ne!(run(24, 1, |_, x, y| room(x, y)), Look::Blind);
     }
 
     #[test]

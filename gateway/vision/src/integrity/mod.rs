@@ -362,11 +362,11 @@ mod tests {
     #[test]
     fn a_standing_picture_is_frozen_and_a_repeated_stretch_is_looped() {
         let mut integrity = seeing();
-        fed(&mut integrity, 60, 80, CARE, |_| room(59, 1.0, 0));
+        fed(&mut integrity, 60, 90, CARE, |_| room(59, 1.0, 0));
         assert_eq!(kinds(&integrity), [Blindness::Frozen]);
-        fed(&mut integrity, 80, 100, CARE, |s| room(s, 1.0, 0));
+        fed(&mut integrity, 90, 110, CARE, |s| room(s, 1.0, 0));
         assert_eq!(kinds(&integrity), []);
-        fed(&mut integrity, 100, 130, CARE, |s| room(100 + s % 12, 1.0, 0));
+        fed(&mut integrity, 110, 140, CARE, |s| room(110 + s % 12, 1.0, 0));
         assert_eq!(kinds(&integrity), [Blindness::Looped]);
     }
 
