@@ -13,6 +13,8 @@ use tuoan_vision::blur::BlurredJpeg;
 
 /// A still is asked for so long; after that it would no longer show the incident.
 const WANTED_MS: i64 = 30_000;
+/// Who asks and who looks read the clock one after the other: only what lies further ahead than this was asked before the clock was set back.
+const AHEAD_MS: i64 = 5_000;
 /// Stills asked for at once.
 const ASKED: usize = 256;
 
@@ -163,7 +165,7 @@ impl Stills {
 impl State {
     fn forget_asked(&mut self, now: i64) {
         self.asked.retain(|_, list| {
-            list.retain(|(_, until)| until.saturating_sub(now) > 0 && until.saturating_sub(now) <= WANTED_MS);
+            list.retain(|(_, until)| (1..=WANTED_MS + AHEAD_MS).contains(&until.saturating_sub(now)));
             !list.is_empty()
         });
     }
@@ -198,6 +200,7 @@ mod tests {
         assert_eq!(s.used(), (0, 0), "nobody asked");
         s.ask(&incident(1), &[camera()], 1000);
         s.ask(&incident(2), &[camera()], 1000);
+        assert!(s.asked(&camera(), 900), "who looks has read the clock a moment before");
         assert!(s.asked(&camera(), 2000));
         s.put(&camera(), 2000, &picture()).unwrap();
         s.put(&camera(), 3000, &picture()).unwrap();
