@@ -21,7 +21,7 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
         device: Some("climate-2".into()),
         severity,
         basis: Basis::Confirmed,
-        state: IncidentState { active: true, acknowledged: false, closed: false },
+        state: IncidentState { active: true, acknowledged: false, closed: false, inhibited: None },
         opened_at: NOW - age_s * 1000,
         changed_at: NOW - age_s * 1000,
         trigger: None,
@@ -207,7 +207,7 @@ fn entry(at: i64, transition: Transition, severity: Severity, sequence: u64) -> 
     Entry {
         at,
         transition,
-        state: IncidentState { active: true, acknowledged: false, closed: false },
+        state: IncidentState { active: true, acknowledged: false, closed: false, inhibited: None },
         severity,
         basis: Basis::Confirmed,
         actor: None,

@@ -69,7 +69,7 @@ pub const WORDS: [(&str, &[&str]); 17] = [
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
     ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),
-    ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed"]),
+    ("transition", &["opened", "raised", "lowered", "reactivated", "returned", "acknowledged", "closed", "gathered", "chattering", "escalated", "assigned", "commented", "shelved", "suppressed", "out_of_service", "released", "resolved", "reopened", "merged"]),
     (
         "zone-kind",
         &[
@@ -153,6 +153,18 @@ pub fn transition_name(t: Transition) -> &'static str {
         Transition::Returned => "returned",
         Transition::Acknowledged => "acknowledged",
         Transition::Closed => "closed",
+        Transition::Gathered => "gathered",
+        Transition::Chattering => "chattering",
+        Transition::Escalated => "escalated",
+        Transition::Assigned => "assigned",
+        Transition::Commented => "commented",
+        Transition::Shelved => "shelved",
+        Transition::Suppressed => "suppressed",
+        Transition::OutOfService => "out_of_service",
+        Transition::Released => "released",
+        Transition::Resolved => "resolved",
+        Transition::Reopened => "reopened",
+        Transition::Merged => "merged",
     }
 }
 

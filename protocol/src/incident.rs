@@ -43,7 +43,7 @@ pub enum Basis {
     Inferred,
 }
 
-/// What an incident event says. After ISA-18.2; shelving, suppression and the rest of the life cycle add variants.
+/// What an incident event says. After ISA-18.2 / IEC 62682.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
@@ -61,14 +61,108 @@ pub enum Transition {
     Acknowledged,
     /// Returned, and nothing more is owed.
     Closed,
+    /// Another finding of a declared pattern has joined: it is told here and raises no incident of its own.
+    Gathered,
+    /// Becomes active again and again in a short time: from here on it is only counted, until it is quiet.
+    Chattering,
+    /// The next rung of the ladder is told, because nobody has handled it.
+    Escalated,
+    /// A person takes it, or gives it to another.
+    Assigned,
+    Commented,
+    /// Set aside by a person for a reason and a time; told to nobody meanwhile.
+    Shelved,
+    /// Suppressed by design: its zone is under maintenance.
+    Suppressed,
+    /// Its device is out of service.
+    OutOfService,
+    /// Shelving, suppression or the time out of service is over.
+    Released,
+    /// A person says that it is handled, and what it was.
+    Resolved,
+    /// Somebody, or a condition that still holds, says that it is not.
+    Reopened,
+    /// It goes on as part of another incident, or that other one has come to this.
+    Merged,
 }
 
+/// Why an incident is told to nobody at present, though its condition may hold (ISA-18.2: shelved, suppressed by design, out of service).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inhibition {
+    /// 搁置: by a person, with a reason, until a time.
+    Shelved,
+    /// 检修: the zone is under maintenance.
+    Suppressed,
+    /// 停用: the device is out of service.
+    OutOfService,
+}
+
+/// What an incident turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseCode {
+    /// 属实.
+    Real,
+    /// 误报.
+    False,
+    /// 测试.
+    Test,
+    /// 检修.
+    Maintenance,
+}
+
+/// By what way an act came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A page of the gateway.
+    Page,
+    /// The link in a message.
+    Link,
+    /// The district's platform.
+    Platform,
+    /// A button or panel.
+    Device,
+    /// A command at the box.
+    CommandLine,
+    /// The gateway itself, by its rules.
+    Gateway,
+}
+
+/// Who is told: the rungs of the escalation ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// 当班保育人员.
+    Carer,
+    /// 负责人.
+    Director,
+    /// 副手.
+    Deputy,
+    /// 区级.
+    District,
+}
+
+/// Not in earnest, though it goes the whole way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exercise {
+    /// 演练: staged for people, and marked as such everywhere.
+    Drill,
+    /// Proves the chain alive and is shown to nobody.
+    Canary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct IncidentState {
     /// The condition holds now; otherwise it has returned to normal.
     pub active: bool,
     pub acknowledged: bool,
     pub closed: bool,
+    /// Told to nobody, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inhibited: Option<Inhibition>,
 }
 
 /// 机构类型.
@@ -153,4 +247,17 @@ pub struct IncidentEvent {
     pub rules: [u8; 32],
     /// Author of the site's override in force that had changed `rule`; the configuration of that hash says how and why.
     pub overridden_by: Option<String<48>>,
+    /// By what way the actor came.
+    pub via: Option<Via>,
+    /// What it turned out to be.
+    pub cause: Option<CauseCode>,
+    /// UTC milliseconds at which a shelving, maintenance or time out of service ends by itself.
+    pub until: Option<i64>,
+    /// Who has it in hand: the id of a person, or a name.
+    pub assignee: Option<String<48>>,
+    /// The other incident of a merger.
+    pub other: Option<IncidentId>,
+    /// Who is told from here on.
+    pub rung: Option<Rung>,
+    pub exercise: Option<Exercise>,
 }

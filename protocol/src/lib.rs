@@ -32,7 +32,9 @@ pub use command::{DeviceAction, DeviceCommand};
 pub use event::{DeviceEvent, EventKind};
 pub use frame::FrameHeader;
 pub use id::{DeviceId, EventId, HazardId, IncidentId, LogId, OtherName, Place, RuleId, SiteId, ZoneId};
-pub use incident::{Basis, IncidentEvent, IncidentState, InstitutionType, Severity, SupervisingBody, Transition, Trigger};
+pub use incident::{
+    Basis, CauseCode, Exercise, IncidentEvent, IncidentState, Inhibition, InstitutionType, Rung, Severity, SupervisingBody, Transition, Trigger, Via,
+};
 pub use quantity::{Fixed, Quantity};
 pub use reading::{DeviceTime, Reading, Telemetry};
 pub use status::{Presence, Status};

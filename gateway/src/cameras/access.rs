@@ -45,7 +45,7 @@ pub enum NotLogged {
 /// The engine refused it (no name, no reason), or the disk did not take it.
 pub async fn record(control: &mpsc::Sender<Control>, actor: &str, deed: PictureDeed) -> Result<Logged, NotLogged> {
     let (reply, answer) = oneshot::channel();
-    let command = Command { actor: actor.to_owned(), action: Action::Pictures(deed) };
+    let command = Command { actor: actor.to_owned(), via: Some(tuoan_protocol::Via::Page), action: Action::Pictures(deed) };
     let ask = async {
         control.send(Control::Command { command, reply }).await.map_err(|_| NotLogged::Unsaved)?;
         match answer.await {

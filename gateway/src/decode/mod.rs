@@ -1,6 +1,6 @@
 //! Bytes of any convention -> engine inputs. One file per convention and one line in [`Decoders::standard`].
 use crate::engine::input::{Body, DeviceInfo};
-use crate::engine::{ESTIMATE_PREFIX, VISION_PREFIX, is_own};
+use crate::engine::{CHAIN, ESTIMATE_PREFIX, VISION_PREFIX, is_own};
 use crate::ingest::frames::Announced;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -249,7 +249,7 @@ impl Decoders {
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
         let own = |id: &DeviceId| match prefix {
-            "" => !self.prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
+            "" => id.as_str() != CHAIN && !self.prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
             prefix => id.as_str().starts_with(prefix),
         };
         for body in bodies {

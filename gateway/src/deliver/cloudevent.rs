@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::io::Write as _;
 use time::OffsetDateTime;
 use tuoan_protocol::codec::Wire;
-use tuoan_protocol::{IncidentEvent, LogId, SiteId, Transition};
+use tuoan_protocol::{IncidentEvent, LogId, SiteId};
 
 /// Media type of a batch.
 pub const BATCH_TYPE: &str = "application/cloudevents-batch+json";
@@ -56,7 +56,7 @@ pub fn incident(event: &IncidentEvent, directory: &Directory, unrecorded: bool, 
         duty: &'a [String],
         unrecorded: bool,
     }
-    let kind = format!("cn.tuoan.incident.{}.v1", transition(event.transition));
+    let kind = format!("cn.tuoan.incident.{}.v1", event.transition.name());
     let mut envelope = Envelope::new(&event.site, &event.log, event.id.as_str(), &kind, event.at, Some(event.sequence))?;
     envelope.subject = Some(event.incident.as_str());
     // A rule that is gone from the packs still has an event to tell: the hazard's id stands in for its title.
@@ -143,18 +143,6 @@ fn json(value: &impl Serialize, to: &mut Vec<u8>) -> Result<(), Unsayable> {
 
 fn unsayable(e: impl std::fmt::Display) -> Unsayable {
     Unsayable(format!("cannot be written as JSON: {e}"))
-}
-
-fn transition(t: Transition) -> &'static str {
-    match t {
-        Transition::Opened => "opened",
-        Transition::Raised => "raised",
-        Transition::Lowered => "lowered",
-        Transition::Reactivated => "reactivated",
-        Transition::Returned => "returned",
-        Transition::Acknowledged => "acknowledged",
-        Transition::Closed => "closed",
-    }
 }
 
 /// UTC with milliseconds, e.g. `2026-03-02T07:30:00.250Z`.

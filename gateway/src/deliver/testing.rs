@@ -71,7 +71,7 @@ pub fn event(sequence: u64) -> IncidentEvent {
         at: T0,
         clock_trusted: true,
         transition: Transition::Opened,
-        state: IncidentState { active: true, acknowledged: false, closed: false },
+        state: IncidentState { active: true, acknowledged: false, closed: false, inhibited: None },
         hazard: HazardId::new("air.co2").unwrap(),
         place: Place { zone: ZoneId::new("toddler-2").unwrap(), device: None },
         severity: Severity::General,
@@ -85,6 +85,13 @@ pub fn event(sequence: u64) -> IncidentEvent {
         engine: "1.0".try_into().unwrap(),
         rules: [0xab; 32],
         overridden_by: None,
+        via: None,
+        cause: None,
+        until: None,
+        assignee: None,
+        other: None,
+        rung: None,
+        exercise: None,
     }
 }
 

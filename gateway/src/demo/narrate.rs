@@ -76,6 +76,18 @@ impl Narrator {
             Transition::Returned => ("恢复正常", "returned to normal"),
             Transition::Acknowledged => ("已有人处理", "acknowledged"),
             Transition::Closed => ("结束", "closed"),
+            Transition::Gathered => ("并入", "gathered"),
+            Transition::Chattering => ("反复触发", "chattering"),
+            Transition::Escalated => ("上报", "escalated"),
+            Transition::Assigned => ("已接手", "taken"),
+            Transition::Commented => ("备注", "commented"),
+            Transition::Shelved => ("搁置", "shelved"),
+            Transition::Suppressed => ("检修中", "under maintenance"),
+            Transition::OutOfService => ("停用", "out of service"),
+            Transition::Released => ("恢复提醒", "told again"),
+            Transition::Resolved => ("已处置", "resolved"),
+            Transition::Reopened => ("重新打开", "reopened"),
+            Transition::Merged => ("合并", "merged"),
         };
         let (level_zh, level_en) = match e.severity {
             Severity::Emergency => ("紧急", "emergency"),

@@ -312,7 +312,7 @@ async fn act(handle: &Handle, deed: &Deed) -> Result<(), String> {
         Deed::Acknowledge { hazard, zone } => Action::Acknowledge { incident: newest(handle, hazard, zone).await?, note: None },
     };
     let (reply, answer) = oneshot::channel();
-    let command = Command { actor: CARER.to_owned(), action };
+    let command = Command { actor: CARER.to_owned(), via: Some(tuoan_protocol::Via::Page), action };
     ask(handle, Control::Command { command, reply }, answer).await?.map(|_| ()).map_err(str::to_owned)
 }
 

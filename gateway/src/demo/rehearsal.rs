@@ -71,7 +71,7 @@ pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
                 Deed::Settle { hazard, zone, reason } => Action::CancelPanic { incident: newest(&events, &hazard, &zone), reason },
                 Deed::Acknowledge { hazard, zone } => Action::Acknowledge { incident: newest(&events, &hazard, &zone), note: None },
             };
-            let command = Body::Command(Command { actor: "carer".to_owned(), action });
+            let command = Body::Command(Command { actor: "carer".to_owned(), via: Some(tuoan_protocol::Via::Page), action });
             let verdicts = tell(&mut state, at, vec![command.clone()], &mut events);
             let refused = verdicts.iter().any(|v| matches!(v, crate::engine::Verdict::Refused(_)));
             assert!(!refused, "{command:?}: {verdicts:?}");

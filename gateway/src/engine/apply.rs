@@ -1,6 +1,6 @@
 //! A device's message.
 use super::cadence::Gap;
-use super::compiled::Slot;
+use super::compiled::{CANARY, Slot};
 use super::derive::{self, Derived};
 use super::detect::{Change, Hold, Tracker, judge};
 use super::device::{Device, EVICT, Info, MAX_ANNOUNCED, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
@@ -10,6 +10,7 @@ use super::judge::{carry, drive, guard};
 use super::occupancy::{proves_absence, sign_of_person};
 use super::quality::{count, limits};
 use super::rules::{Kind, Latch, phase_bit};
+use super::standing::{DRILL_PREFIX, is_drill};
 use super::step::{Learned, Place3, Run};
 use super::timer::Timer;
 use std::collections::BTreeSet;
@@ -79,6 +80,14 @@ impl Run<'_> {
     }
 
     pub(super) fn message(&mut self, m: &Message) {
+        if m.device.as_str() == CANARY {
+            return self.canary(m);
+        }
+        // A drill is staged by its own device alone, and only while it is under way.
+        let staged = |d: &super::standing::Drill| m.device.as_str().strip_prefix(DRILL_PREFIX) == Some(d.zone.as_str());
+        if is_drill(&m.device) && (m.retained || !self.state.drill.as_ref().is_some_and(staged)) {
+            return;
+        }
         let compiled = self.compiled.clone();
         self.remember(&m.device);
         let sampled = self.sampled(m);

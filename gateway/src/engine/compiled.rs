@@ -1,9 +1,10 @@
 //! A configuration made ready: which rules look at which quantity of which device, so that a message touches nothing else.
-use super::rules::{self, Condition, Kind, Rule};
+use super::rules::{self, Condition, Kind, Ladder, Pattern, Rule};
 use super::schedule::Schedule;
 use super::site::{Role, Site, Zone, ZoneKind};
+use super::standing::{DRILL_PREFIX, is_drill};
 use std::collections::{BTreeMap, BTreeSet};
-use tuoan_protocol::{DeviceId, EventKind, Quantity, ZoneId};
+use tuoan_protocol::{Basis, DeviceId, EventKind, Quantity, Severity, ZoneId};
 
 /// Zone of the incidents of devices that stand nowhere yet: an alarm must not wait for the installer.
 pub const UNPLACED_ZONE: &str = "unplaced";
@@ -11,6 +12,10 @@ pub const UNPLACED_ZONE: &str = "unplaced";
 pub const ESTIMATE_PREFIX: &str = "estimate.";
 /// The same of what the gateway's own eyes, the `[[cameras]]` of the site file, see of a zone.
 pub const VISION_PREFIX: &str = "vision.";
+/// Proves the chain alive: its test event becomes an event of the log that nobody is shown.
+pub const CANARY: &str = "canary";
+/// What delivery says of itself: alarms that are not confirmed, a canary that did not arrive.
+pub const CHAIN: &str = "chain";
 /// They say at least this often what they see, and of each camera whether it sees.
 pub const VISION_HEARTBEAT_MS: i64 = 30_000;
 /// After so many heartbeats missed nothing of it is believed any more.
@@ -18,7 +23,8 @@ const VISION_MISSED: i64 = 3;
 
 /// The gateway's own voice: no device out there.
 pub fn is_own(id: &DeviceId) -> bool {
-    id.as_str().starts_with(ESTIMATE_PREFIX) || id.as_str().starts_with(VISION_PREFIX)
+    let own = [ESTIMATE_PREFIX, VISION_PREFIX].iter().any(|p| id.as_str().starts_with(p));
+    own || is_drill(id) || [CANARY, CHAIN].contains(&id.as_str())
 }
 
 #[derive(Debug, Clone, Default)]
@@ -31,6 +37,8 @@ pub struct Compiled {
     pub by_zone: BTreeMap<ZoneId, u32>,
     pub sirens: Vec<(DeviceId, ZoneId)>,
     pub gas_valves: Vec<DeviceId>,
+    pub ladders: Vec<Ladder>,
+    pub patterns: Vec<Pattern>,
     /// The rule that a person's report opens.
     pub report: Option<u16>,
     /// The rule that gathers the silence of those that are heard through one other device.
@@ -76,7 +84,9 @@ pub struct ZoneSlots {
 impl Compiled {
     /// With the site's overrides as they hold on that local day. `Err` names every problem of the rule packs and overrides, one a line.
     pub fn new<S: AsRef<str>>(site: &Site, packs: &[S], day: i64) -> Result<Compiled, String> {
-        Ok(Self::with_rules(site, rules::overrides::in_force(rules::compile(packs)?, &site.overrides, day)?))
+        let rules::Packs { rules, ladders, patterns } = rules::compile_all(packs)?;
+        let compiled = Self::with_rules(site, rules::overrides::in_force(rules, &site.overrides, day)?);
+        Ok(Compiled { ladders, patterns, ..compiled })
     }
 
     pub fn with_rules(site: &Site, mut rules: Vec<Rule>) -> Compiled {
@@ -117,6 +127,16 @@ impl Compiled {
             }
             c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
             c.slots.push(slot);
+        }
+        for (i, z) in (0u32..).zip(&site.zones) {
+            let Ok(id) = DeviceId::new(&format!("{DRILL_PREFIX}{}", z.id)) else { continue };
+            // What a detector of those kinds would find there.
+            let staged = [Role::Smoke, Role::Co, Role::Gas, Role::Panic];
+            let matching = numbered(&rules)
+                .filter(|(_, r)| r.severity == Severity::Emergency && r.basis == Basis::Confirmed && staged.iter().any(|role| r.applies(z.kind, z.floor, *role)))
+                .filter(|(_, r)| matches!(r.kind, Kind::State | Kind::Threshold | Kind::Event));
+            c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
+            c.slots.push(slot(matching, Some(i), z.id.clone(), Role::Other));
         }
         for (id, z) in site.eyes() {
             let Some(&zone) = c.by_zone.get(&z.id) else { continue };

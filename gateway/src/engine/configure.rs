@@ -175,8 +175,10 @@ impl Run<'_> {
         let keys: Vec<Key> = self.state.incidents.keys().cloned().collect();
         for key in keys {
             self.close_or_wait(&key);
+            self.climb(&key);
         }
         self.arm_cases();
+        self.arm_standings();
         for zone in (0u32..).zip(0..self.state.zones.len()).map(|(i, _)| i) {
             self.arm_zone(zone);
         }

@@ -3,7 +3,7 @@ use super::rules::Override;
 use super::site::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tuoan_protocol::{DeviceId, EventKind, Fixed, IncidentId, LogId, Presence, Quantity, ZoneId};
+use tuoan_protocol::{CauseCode, DeviceId, EventKind, Fixed, HazardId, IncidentId, LogId, Presence, Quantity, Via, ZoneId};
 use tuoan_vision::setup::Camera;
 
 /// Engine time: milliseconds, starting as UTC when the log was created, never going back, advancing with the machine's monotonic clock and
@@ -161,6 +161,9 @@ pub struct DeviceInfo {
 pub struct Command {
     /// Who, as shown on the timeline.
     pub actor: String,
+    /// By what way it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
     pub action: Action,
 }
 
@@ -186,6 +189,65 @@ pub enum Action {
         incident: IncidentId,
         reason: String,
     },
+    Comment {
+        incident: IncidentId,
+        text: String,
+    },
+    /// Somebody has it in hand; the id of a person of the site, or a name.
+    Assign {
+        incident: IncidentId,
+        to: String,
+    },
+    /// Told to nobody for so many minutes: see [`super::standing::shelve_limit`].
+    Shelve {
+        incident: IncidentId,
+        minutes: u32,
+        reason: String,
+    },
+    Unshelve {
+        incident: IncidentId,
+    },
+    /// It is handled, and this is what it was. Of a closed incident: what it was.
+    Resolve {
+        incident: IncidentId,
+        cause: CauseCode,
+        note: Option<String>,
+    },
+    /// It is not handled after all.
+    Reopen {
+        incident: IncidentId,
+        reason: String,
+    },
+    /// `part` goes on as part of `whole`.
+    Merge {
+        part: IncidentId,
+        whole: IncidentId,
+        reason: String,
+    },
+    /// The zone is under maintenance for so many minutes.
+    Maintain {
+        zone: ZoneId,
+        minutes: u32,
+        reason: String,
+    },
+    MaintainEnd {
+        zone: ZoneId,
+    },
+    OutOfService {
+        device: DeviceId,
+        minutes: u32,
+        reason: String,
+    },
+    InService {
+        device: DeviceId,
+    },
+    /// The device [`super::standing::DRILL_PREFIX`] and the zone may stage that hazard for so many minutes.
+    Drill {
+        hazard: HazardId,
+        zone: ZoneId,
+        minutes: u32,
+    },
+    DrillEnd,
     /// Something was done with cameras' pictures: it stands in the log, and nothing follows from it.
     Pictures(PictureDeed),
 }

@@ -16,11 +16,15 @@
 //! | [`detect`] | one file per kind of rule |
 //! | [`quality`] | how far a number can be trusted, learned from itself |
 //! | [`incident`] | findings -> incidents, life cycle |
+//! | [`climb`] | the escalation ladder: who is told, when |
+//! | [`standing`] | shelved, under maintenance, out of service; drills |
+//! | [`people`] | who is on duty |
 //! | [`state`] | what is remembered, and its snapshot |
 //! | [`view`] | what a page shows |
 mod apply;
 mod cadence;
 mod checkup;
+mod climb;
 mod command;
 mod compiled;
 mod configure;
@@ -37,12 +41,14 @@ mod judge;
 mod occupancy;
 mod order;
 pub mod outcome;
+pub mod people;
 pub mod quality;
 pub mod rules;
 pub mod schedule;
 mod signs;
 pub mod site;
 mod site_check;
+pub mod standing;
 pub mod state;
 pub mod step;
 #[cfg(test)]
@@ -54,13 +60,13 @@ mod unknown;
 pub mod view;
 mod view_build;
 
-pub use compiled::{ESTIMATE_PREFIX, UNPLACED_ZONE, VISION_HEARTBEAT_MS, VISION_PREFIX, is_own};
+pub use compiled::{CANARY, CHAIN, ESTIMATE_PREFIX, UNPLACED_ZONE, VISION_HEARTBEAT_MS, VISION_PREFIX, is_own};
 pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
-pub use outcome::{DeviceCommand, Outcome, Verdict};
+pub use outcome::{DeviceCommand, Notice, NoticeKind, Outcome, Verdict};
 pub use schedule::Phase;
 pub use site::Site;
 pub use state::{SnapshotError, State};
 pub use step::step;
 
 /// Written into every incident event; raise it whenever the same inputs could give another incident log.
-pub const ENGINE_VERSION: &str = "2.0";
+pub const ENGINE_VERSION: &str = "3.0";

@@ -1,6 +1,6 @@
 //! Orders to devices: sirens and gas valves.
 //!
-//! What must hold: only a confirmed emergency that nobody has acknowledged sounds a siren; in a zone with gas nothing is switched, neither on
+//! What must hold: only a confirmed emergency that nobody has acknowledged and that is not shelved or suppressed sounds a siren; in a zone with gas nothing is switched, neither on
 //! nor off, except the gas valve.
 use super::outcome::{DeviceAction, DeviceCommand};
 use super::step::Run;
@@ -21,7 +21,7 @@ impl Run<'_> {
             return;
         }
         let active = || self.state.incidents.iter().filter(|(_, i)| i.active());
-        let alarm = active().any(|(_, i)| i.siren && !i.acknowledged);
+        let alarm = active().any(|(_, i)| i.siren && !i.acknowledged && i.inhibited.is_none() && i.within.is_none());
         let gas: BTreeSet<ZoneId> = active().filter(|((h, _), _)| h.as_str() == GAS).map(|((_, p), _)| p.zone.clone()).collect();
         let leak = active().any(|((h, _), i)| h.as_str() == GAS && i.severity == Severity::Emergency && i.basis == Basis::Confirmed);
 

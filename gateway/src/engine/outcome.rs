@@ -1,6 +1,6 @@
 //! What the engine says. Everything in one [`Outcome`] is committed in one transaction.
 use serde::{Deserialize, Serialize};
-use tuoan_protocol::{DeviceId, IncidentEvent};
+use tuoan_protocol::{DeviceId, IncidentEvent, IncidentId, Rung, Severity};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
@@ -10,8 +10,39 @@ pub struct Outcome {
     pub events: Vec<IncidentEvent>,
     /// New entries of the command outbox.
     pub commands: Vec<DeviceCommand>,
+    /// Whom to tell of what; numbered without a gap.
+    pub notices: Vec<Notice>,
     /// Orders that a device says it has carried out, and who says so: only the word of the device that the order is for counts.
     pub confirmed: Vec<(DeviceId, u64)>,
+}
+
+/// One person, or the groups that channels reach as a whole, is to be told of one event of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Number, derived from the log: from 1, without a gap.
+    pub id: u64,
+    pub incident: IncidentId,
+    /// Sequence of the event that it tells of.
+    pub sequence: u64,
+    pub kind: NoticeKind,
+    /// Id of the person; `None`: the channels that reach everybody.
+    pub person: Option<String>,
+    pub rung: Rung,
+    /// Without a sound.
+    pub silent: bool,
+    pub severity: Severity,
+    /// UTC milliseconds: not before, because of quiet hours.
+    pub not_before: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    Alert,
+    /// Nobody has handled it: everybody is told once more.
+    Again,
+    /// It is over, in hand, shelved or handled.
+    Update,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

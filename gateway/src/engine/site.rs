@@ -28,6 +28,9 @@ pub struct Site {
     pub cameras: Vec<Camera>,
     #[serde(default)]
     pub calendar: Calendar,
+    /// Who is told of incidents, `[[person]]`.
+    #[serde(default, rename = "person", skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<super::people::Person>,
     /// What this site changes about the rules, `[[override]]`.
     #[serde(default, rename = "override", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<super::rules::Override>,

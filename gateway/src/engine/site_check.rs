@@ -46,13 +46,14 @@ impl Site {
                 out.push(format!("zone {} names the class {c:?}, which is not among [[classes]]", z.id));
             }
         }
+        out.extend(super::people::problems(self));
         let mut devices = BTreeSet::new();
         for d in &self.devices {
             if !devices.insert(&d.id) {
                 out.push(format!("device {} is placed twice; it can hang in one zone only", d.id));
             }
             if is_own(&d.id) {
-                out.push(format!("device {} cannot be placed: estimate.<zone> and vision.<zone> are the gateway's own; rename it", d.id));
+                out.push(format!("device {} cannot be placed: estimate.<zone>, vision.<zone>, drill.<zone> and canary are the gateway's own; rename it", d.id));
             }
             if d.role == Role::Camera
                 && let Some(z) = self.zones.iter().find(|z| z.id == d.zone && z.kind.is_private())

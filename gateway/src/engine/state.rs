@@ -4,9 +4,10 @@ use super::compiled::Compiled;
 use super::device::Info;
 use super::devices::Devices;
 use super::held_back::HeldBack;
-use super::incident::Incident;
+use super::incident::{Incident, Key};
 use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
+use super::standing::{Drill, Standings};
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,6 +36,15 @@ pub struct State {
     /// In the order of the site's zones.
     pub(super) zones: Vec<ZoneState>,
     pub(super) incidents: BTreeMap<(HazardId, Place), Incident>,
+    /// Closed lately, oldest first, and parts of others: they can be reopened, commented and given a cause.
+    pub(super) recent: VecDeque<(Key, Incident)>,
+    /// Engine times at which an alarm became active lately.
+    pub(super) habits: BTreeMap<Key, Vec<EngineMs>>,
+    /// What is told to nobody for a while.
+    pub(super) standings: Standings,
+    pub(super) drill: Option<Drill>,
+    /// Number of the last notice.
+    pub(super) notices: u64,
     /// What overrides hold back, by rule.
     pub(super) held_back: BTreeMap<RuleId, HeldBack>,
     /// Cases of illness from the morning checks, oldest first.
@@ -73,6 +83,11 @@ impl Default for State {
             unplaced: 0,
             zones: Vec::new(),
             incidents: BTreeMap::new(),
+            recent: VecDeque::new(),
+            habits: BTreeMap::new(),
+            standings: Standings::new(),
+            drill: None,
+            notices: 0,
             held_back: BTreeMap::new(),
             cases: VecDeque::new(),
             orders: 0,

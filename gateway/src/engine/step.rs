@@ -4,6 +4,7 @@ use super::input::{Body, EngineMs, Input};
 use super::outcome::{Outcome, Verdict};
 use super::quality::series::Bucket;
 use super::rules::Rule;
+use super::standing::is_drill;
 use super::state::State;
 use super::timer::Timer;
 use std::sync::Arc;
@@ -63,7 +64,9 @@ pub(super) struct Place3 {
 impl Place3 {
     /// The place of a finding of that rule.
     pub fn place(&self, rule: &Rule) -> Place {
-        Place { zone: self.zone_id.clone(), device: rule.per_device.then(|| self.device.clone()) }
+        // What a drill stages never mixes with what happens.
+        let own = rule.per_device || is_drill(&self.device);
+        Place { zone: self.zone_id.clone(), device: own.then(|| self.device.clone()) }
     }
 }
 
@@ -94,6 +97,8 @@ impl<'a> Run<'a> {
             Timer::Age(device) => self.age_due(&device),
             Timer::Cases => self.cases_due(),
             Timer::Close(key) => self.close_or_wait(&key),
+            Timer::Climb(key) => self.climb_due(&key),
+            Timer::Standing => self.standings_due(),
         }
     }
 

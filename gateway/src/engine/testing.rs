@@ -66,6 +66,7 @@ pub fn site() -> Site {
         ],
         calendar: Calendar::default(),
         cameras: vec![],
+        people: vec![],
         overrides: vec![],
     }
 }
@@ -203,7 +204,7 @@ impl Gateway {
         self.run(&[], t(time))
     }
     pub fn act(&mut self, time: &str, action: Action) -> &mut Self {
-        self.at(time, Body::Command(Command { actor: "王园长".into(), action }))
+        self.at(time, Body::Command(Command { actor: "王园长".into(), via: None, action }))
     }
     /// Acknowledges the only open incident of a hazard.
     pub fn acknowledge(&mut self, time: &str, hazard: &str) -> &mut Self {

@@ -15,8 +15,12 @@ pub enum Timer {
     Age(DeviceId),
     /// A morning check's case has grown too old to count.
     Cases,
-    /// Regather time of an incident.
+    /// Regather time of an incident, or the quiet after its chatter.
     Close(Box<(HazardId, Place)>),
+    /// The next rung of an incident's ladder.
+    Climb(Box<(HazardId, Place)>),
+    /// The end of a shelving, a maintenance, a time out of service or a drill.
+    Standing,
 }
 
 #[derive(Debug, Clone, Default)]

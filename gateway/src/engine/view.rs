@@ -5,7 +5,8 @@ use super::quality::clock::Offset;
 use super::rules::Override;
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
-use tuoan_protocol::{Basis, DeviceId, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Severity, Trigger, ZoneId};
+use super::standing::Scope;
+use tuoan_protocol::{Basis, CauseCode, DeviceId, Exercise, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Rung, Severity, Trigger, ZoneId};
 
 #[derive(Debug, Clone, Default)]
 pub struct View {
@@ -27,10 +28,34 @@ pub struct View {
     pub unwatched: usize,
     /// The cameras that the gateway looks at itself, in the order of the site file.
     pub cameras: Vec<CameraView>,
+    /// What is told to nobody for a while.
+    pub standings: Vec<StandingView>,
+    pub drill: Option<DrillView>,
+    /// The people of the site: id, name, rung.
+    pub people: Vec<(String, String, Rung)>,
     /// Classes by id and name, of which a morning check can be entered.
     pub classes: Vec<(String, String)>,
     /// What the site changes about the rules, in the order of its file.
     pub overrides: Vec<OverrideView>,
+}
+
+/// Shelved, under maintenance or out of service. UTC milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingView {
+    pub scope: Scope,
+    pub since: i64,
+    pub until: i64,
+    pub by: String,
+    pub why: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillView {
+    pub hazard: HazardId,
+    pub zone: ZoneId,
+    pub since: i64,
+    pub until: i64,
+    pub by: String,
 }
 
 /// One `[[override]]` of the site file, or one that was set on the page of rules.
@@ -205,6 +230,13 @@ pub struct IncidentView {
     pub cancellable: bool,
     /// Number of its last event: the version SSE carries.
     pub sequence: u64,
+    /// Who has it in hand: a person's id or a name.
+    pub assignee: Option<String>,
+    pub resolved: Option<CauseCode>,
+    pub chattering: bool,
+    pub exercise: Option<Exercise>,
+    /// UTC milliseconds at which its shelving ends.
+    pub until: Option<i64>,
     /// Of a hub's: the devices that are silent because of it, and where they hang.
     pub affected: Vec<(DeviceId, ZoneId)>,
 }

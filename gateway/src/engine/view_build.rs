@@ -9,9 +9,10 @@ use super::quality::limits;
 use super::rules::{Kind, Latch};
 use super::schedule::Phase;
 use super::site::{Site, ZoneKind};
+use super::standing::Scope;
 use super::state::State;
 use super::view::{
-    CameraView, DeviceView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, View, ZoneView,
+    CameraView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, StandingView, View, ZoneView,
 };
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 use tuoan_vision::setup::Camera;
@@ -84,6 +85,7 @@ impl State {
         view.incidents = self
             .incidents
             .iter()
+            .filter(|(_, i)| i.within.is_none())
             .map(|((hazard, place), i)| IncidentView {
                 id: i.id.clone(),
                 hazard: hazard.clone(),
@@ -99,9 +101,33 @@ impl State {
                 activations: i.activations,
                 cancellable: i.findings.keys().any(|f| self.compiled.rule(f.0).is_some_and(|r| r.latch.contains(&Latch::Cancel))),
                 sequence: i.sequence,
+                assignee: i.assignee.as_ref().map(|(who, _)| who.clone()),
+                resolved: i.resolved.map(|(cause, _)| cause),
+                chattering: i.chattering,
+                exercise: i.exercise,
+                until: self.standings.get(&Scope::Alarm((hazard.clone(), place.clone()))).map(|s| self.utc(s.until)),
                 affected: self.affected(i),
             })
             .collect();
+        view.standings = self
+            .standings
+            .iter()
+            .map(|(scope, s)| StandingView {
+                scope: scope.clone(),
+                since: self.utc(s.since),
+                until: self.utc(s.until),
+                by: s.by.clone(),
+                why: s.why.clone(),
+            })
+            .collect();
+        view.drill = self.drill.as_ref().map(|d| DrillView {
+            hazard: d.hazard.clone(),
+            zone: d.zone.clone(),
+            since: self.utc(d.since),
+            until: self.utc(d.until),
+            by: d.by.clone(),
+        });
+        view.people = c.site.people.iter().map(|p| (p.id.clone(), p.name.clone(), p.role)).collect();
         view.classes = c.site.classes.iter().map(|c| (c.id.clone(), c.name.clone())).collect();
         view.overrides = c
             .site

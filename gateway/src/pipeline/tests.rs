@@ -145,7 +145,7 @@ impl Gateway {
     }
     fn command(&self, action: Action) -> Result<u64, &'static str> {
         let (reply, replied) = oneshot::channel();
-        let command = Command { actor: "王园长".into(), action };
+        let command = Command { actor: "王园长".into(), via: None, action };
         self.handle().control.blocking_send(Control::Command { command, reply }).ok().unwrap();
         self.wait(replied).unwrap()
     }

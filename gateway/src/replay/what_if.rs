@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         self.step(&[], at);
         let note = |incident: &IncidentId| {
             let action = Action::Acknowledge { incident: incident.clone(), note: None };
-            Input { at, body: Body::Command(Command { actor: String::new(), action }) }
+            Input { at, body: Body::Command(Command { actor: String::new(), via: None, action }) }
         };
         let notes: Vec<Input> = self.tally.unacknowledged().map(note).collect();
         if !notes.is_empty() {

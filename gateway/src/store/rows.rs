@@ -212,7 +212,7 @@ pub(super) fn incident_row(r: &Row<'_>) -> Result<IncidentRow, String> {
         place: Place { zone: named(&text(r, "zone")?, ZoneId::new)?, device: device.map(|d| named(&d, DeviceId::new)).transpose()? },
         severity: Severity::try_from(severity)?,
         basis: if flag("basis")? { Basis::Confirmed } else { Basis::Inferred },
-        state: IncidentState { active: flag("active")?, acknowledged: flag("acknowledged")?, closed: flag("closed")? },
+        state: IncidentState { active: flag("active")?, acknowledged: flag("acknowledged")?, closed: flag("closed")?, inhibited: None },
         rule: named(&text(r, "rule")?, RuleId::new)?,
         activations: u32::try_from(number(r, "activations")?).unwrap_or(u32::MAX),
         opened_at: number(r, "opened_at")?,

@@ -35,7 +35,7 @@ fn event(sequence: u64, position: u64, transition: Transition) -> IncidentEvent 
         at: T + sequence as i64,
         clock_trusted: true,
         transition,
-        state: IncidentState { active: transition != Transition::Returned, acknowledged: false, closed: false },
+        state: IncidentState { active: transition != Transition::Returned, acknowledged: false, closed: false, inhibited: None },
         hazard: "fire.smoke".parse().unwrap(),
         place: Place { zone: "nap-1".parse().unwrap(), device: None },
         severity: Severity::Emergency,
@@ -49,6 +49,13 @@ fn event(sequence: u64, position: u64, transition: Transition) -> IncidentEvent 
         engine: "1.0".try_into().unwrap(),
         rules: [7; 32],
         overridden_by: None,
+        via: None,
+        cause: None,
+        until: None,
+        assignee: None,
+        other: None,
+        rung: None,
+        exercise: None,
     }
 }
 

@@ -142,7 +142,7 @@ fn log(tx: &Transaction<'_>, batch: &Batch, names: &mut Names, next: &mut Progre
         next.entries += 1;
         next.messages += i64::from(entry.message);
         next.body_bytes = next.body_bytes.saturating_add_unsigned(bytes.len() as u64);
-        if let Body::Command(Command { actor, action: Action::Pictures(deed) }) = &entry.body {
+        if let Body::Command(Command { actor, action: Action::Pictures(deed), .. }) = &entry.body {
             picture_deed(tx, entry, batch.utc_offset, actor, deed)?;
         }
     }

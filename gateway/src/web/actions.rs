@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tuoan_dashboards::door::{ACTOR, Visitor, tidy};
 use tuoan_dashboards::page;
-use tuoan_protocol::{IncidentId, ZoneId};
+use tuoan_protocol::{IncidentId, Via, ZoneId};
 
 /// A commit takes milliseconds; with a disk that does not take it, the person is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Act
         (None, Some(known)) => known.clone(),
         (None, None) => return Html(ask("", None)).into_response(),
     };
-    match command(web, Command { actor, action }).await {
+    match command(web, Command { actor, via: Some(Via::Page), action }).await {
         Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
         Err(Refused::Engine(reason)) => {
             tracing::info!(reason, "a command was refused");

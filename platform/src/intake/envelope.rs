@@ -239,7 +239,7 @@ pub(crate) mod tests {
             at: 1_795_329_120_250,
             clock_trusted: true,
             transition: Transition::Raised,
-            state: IncidentState { active: true, acknowledged: false, closed: false },
+            state: IncidentState { active: true, acknowledged: false, closed: false, inhibited: None },
             hazard: HazardId::new("air.co2").unwrap(),
             place: Place { zone: ZoneId::new("toddler-2").unwrap(), device: Some(DeviceId::new("co2-1").unwrap()) },
             severity: Severity::General,
@@ -253,6 +253,13 @@ pub(crate) mod tests {
             engine: "1.0".try_into().unwrap(),
             rules: [0xab; 32],
             overridden_by: None,
+            via: None,
+            cause: None,
+            until: None,
+            assignee: None,
+            other: None,
+            rung: None,
+            exercise: None,
         };
         let mut member = event("a", 12, "E12", "E1", "raised");
         member["data"]["event"] = serde_json::from_str(&written.to_json()).unwrap();

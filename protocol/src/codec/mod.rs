@@ -203,7 +203,7 @@ message!(crate::FrameHeader { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 width 
 message!(crate::IncidentEvent {
     1 site 2 institution 3 supervisor 4 log 5 sequence 6 position 7 id 8 incident 9 at 10 clock_trusted 11 transition 12 state 13 hazard
     14 place 15 severity 16 basis 17 rule 18 trigger 19 activations 20 found_on_connect 21 actor 22 note 23 engine 24 rules
-    25 overridden_by
+    25 overridden_by 26 via 27 cause 28 until 29 assignee 30 other 31 rung 32 exercise
 } {});
 
 impl crate::FrameHeader {

@@ -152,21 +152,26 @@ impl Value for Severity {
 
 impl Value for IncidentState {
     fn encode(&self, out: &mut Out<'_>) -> Result<(), CodecError> {
-        out.map(3)?.u8(1)?.bool(self.active)?.u8(2)?.bool(self.acknowledged)?.u8(3)?.bool(self.closed)?;
+        out.map(3 + u64::from(self.inhibited.is_some()))?.u8(1)?.bool(self.active)?.u8(2)?.bool(self.acknowledged)?.u8(3)?.bool(self.closed)?;
+        if let Some(inhibited) = &self.inhibited {
+            out.u8(4)?;
+            inhibited.encode(out)?;
+        }
         Ok(())
     }
     fn decode(input: &mut Decoder<'_>, field: &'static str) -> Result<Self, CodecError> {
-        let (mut active, mut acknowledged, mut closed) = (None, None, None);
+        let (mut active, mut acknowledged, mut closed, mut inhibited) = (None, None, None, None);
         cbor::entries(input, field, |key, input| {
             match key {
                 1 => active = Some(bool::decode(input, field)?),
                 2 => acknowledged = Some(bool::decode(input, field)?),
                 3 => closed = Some(bool::decode(input, field)?),
+                4 => inhibited = Some(Value::decode(input, field)?),
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
-        Ok(Self { active: required(active, field)?, acknowledged: required(acknowledged, field)?, closed: required(closed, field)? })
+        Ok(Self { active: required(active, field)?, acknowledged: required(acknowledged, field)?, closed: required(closed, field)?, inhibited })
     }
     #[cfg(feature = "std")]
     fn write(&self, out: &mut String) {
@@ -174,18 +179,20 @@ impl Value for IncidentState {
         self.active.write(out);
         json::field(out, "acknowledged", &self.acknowledged);
         json::field(out, "closed", &self.closed);
+        json::field(out, "inhibited", &self.inhibited);
         out.push('}');
     }
     #[cfg(feature = "std")]
     fn read(raw: &str, field: &'static str) -> Result<Self, CodecError> {
-        let (mut active, mut acknowledged, mut closed) = (None, None, None);
+        let (mut active, mut acknowledged, mut closed, mut inhibited) = (None, None, None, None);
         json::members(raw, field, |key, raw| match key {
             "active" => json::set(&mut active, field, raw),
             "acknowledged" => json::set(&mut acknowledged, field, raw),
             "closed" => json::set(&mut closed, field, raw),
+            "inhibited" => json::set(&mut inhibited, field, raw),
             _ => Ok(()),
         })?;
-        Ok(Self { active: required(active, field)?, acknowledged: required(acknowledged, field)?, closed: required(closed, field)? })
+        Ok(Self { active: required(active, field)?, acknowledged: required(acknowledged, field)?, closed: required(closed, field)?, inhibited })
     }
 }
 

@@ -130,7 +130,8 @@ macro_rules! texts {
 texts! {
     [] crate::SiteId; [] crate::DeviceId; [] crate::ZoneId; [] crate::HazardId; [] crate::RuleId; [] crate::EventId; [] crate::IncidentId;
     [] crate::LogId; [] crate::Quantity; [] crate::EventKind; [] crate::DeviceAction; [] crate::Presence; [] crate::Basis;
-    [] crate::Transition; [] crate::InstitutionType; [] crate::SupervisingBody;
+    [] crate::Transition; [] crate::InstitutionType; [] crate::SupervisingBody; [] crate::Inhibition; [] crate::CauseCode; [] crate::Via;
+    [] crate::Rung; [] crate::Exercise;
     [<const N: usize>] Text<N>;
 }
 
@@ -198,7 +199,14 @@ variants!(Presence { Online "online" Leaving "leaving" Offline "offline" });
 variants!(Basis { Confirmed "confirmed" Inferred "inferred" });
 variants!(Transition {
     Opened "opened" Raised "raised" Lowered "lowered" Reactivated "reactivated" Returned "returned" Acknowledged "acknowledged" Closed "closed"
+    Gathered "gathered" Chattering "chattering" Escalated "escalated" Assigned "assigned" Commented "commented" Shelved "shelved"
+    Suppressed "suppressed" OutOfService "out_of_service" Released "released" Resolved "resolved" Reopened "reopened" Merged "merged"
 });
+variants!(Inhibition { Shelved "shelved" Suppressed "suppressed" OutOfService "out_of_service" });
+variants!(CauseCode { Real "real" False "false" Test "test" Maintenance "maintenance" });
+variants!(Via { Page "page" Link "link" Platform "platform" Device "device" CommandLine "command_line" Gateway "gateway" });
+variants!(Rung { Carer "carer" Director "director" Deputy "deputy" District "district" });
+variants!(Exercise { Drill "drill" Canary "canary" });
 variants!(InstitutionType {
     Public "public" Employer "employer" Community "community" Private "private" Kindergarten "kindergarten" Station "station"
 });

@@ -91,7 +91,7 @@ pub fn incident() -> IncidentEvent {
         at: 1_790_000_000_456,
         clock_trusted: true,
         transition: Transition::Acknowledged,
-        state: IncidentState { active: true, acknowledged: true, closed: false },
+        state: IncidentState { active: true, acknowledged: true, closed: false, inhibited: None },
         hazard: name("air.co2"),
         place: Place { zone: name("toddler-2"), device: Some(name("th-1")) },
         severity: Severity::General,
@@ -105,6 +105,13 @@ pub fn incident() -> IncidentEvent {
         engine: "0.1.0".try_into().unwrap(),
         rules: core::array::from_fn(|i| i as u8),
         overridden_by: None,
+        via: None,
+        cause: None,
+        until: None,
+        assignee: None,
+        other: None,
+        rung: None,
+        exercise: None,
     }
 }
 

@@ -189,7 +189,7 @@ impl Timeline {
     }
 
     fn act(&mut self, at: i64, action: Action) -> Result<(), String> {
-        let body = Body::Command(Command { actor: "case".to_owned(), action });
+        let body = Body::Command(Command { actor: "case".to_owned(), via: None, action });
         match step(&mut self.state, &[Input { at, body }], at).verdicts.first() {
             Some(crate::engine::Verdict::Refused(reason)) => Err(format!("refused: {reason}")),
             _ => Ok(()),
@@ -309,6 +309,7 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
         zones: vec![Zone { id: zone.clone(), name: "zone".to_owned(), kind, floor, classes: vec![] }],
         devices,
         calendar: Calendar::default(),
+        people: vec![],
         cameras: vec![],
         overrides: vec![],
     })

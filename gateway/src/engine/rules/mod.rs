@@ -7,6 +7,7 @@
 //! | [`case`] | the timelines inside a pack, run against the engine |
 //! | [`catalogue`] | words, sources and duties by rule, for pages and alerts |
 //! | [`condition`] | what a rule asks of the other sensors in its zone |
+//! | [`ladder`] | who is told in what order, and what is one happening |
 //! | [`overrides`] | what a site changes about them, until when and why |
 use super::schedule::Phase;
 use super::site::{AgeGroup, Role, ZoneKind};
@@ -16,6 +17,7 @@ use tuoan_protocol::{Basis, EventKind, HazardId, Quantity, RuleId, Severity};
 pub mod case;
 pub mod catalogue;
 pub mod condition;
+pub mod ladder;
 pub mod overrides;
 pub mod parse;
 pub mod text;
@@ -23,7 +25,8 @@ pub mod text;
 pub use catalogue::{Catalogue, Entry, Words};
 pub use condition::Condition;
 pub use overrides::Override;
-pub use parse::{Pack, Problem, Report, check, compile};
+pub use ladder::{Ladder, Pattern};
+pub use parse::{Pack, Packs, Problem, Report, check, compile, compile_all};
 
 /// The packs that come with the gateway: (name, TOML text), in order of their names.
 pub fn builtin() -> Vec<(&'static str, &'static str)> {
@@ -35,6 +38,7 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
+        ("escalation", include_str!("../../../rules/escalation.toml")),
         ("estimates", include_str!("../../../rules/estimates.toml")),
         ("fire", include_str!("../../../rules/fire.toml")),
         ("health", include_str!("../../../rules/health.toml")),

@@ -1,6 +1,7 @@
 //! Pack text -> rules, with every problem of the file together.
 use super::catalogue::{Entry, Words};
 use super::condition::{Condition, ConditionText, MAX_CONDITIONS};
+use super::ladder::{Ladder, LadderText, Pattern, PatternText};
 use super::text::{CaseText, PlaceText, RuleText};
 use super::{ALL_MONTHS, ALL_PHASES, Bounds, DecayOf, Kind, Rule, phase_bit};
 use serde::Deserialize;
@@ -29,6 +30,8 @@ pub struct Pack {
     pub name: String,
     pub version: u32,
     pub rules: Vec<(Rule, Entry)>,
+    pub ladders: Vec<Ladder>,
+    pub patterns: Vec<Pattern>,
     pub(super) cases: Vec<(usize, Spanned<CaseText>)>,
     /// Line of each rule's id.
     pub(super) lines: Vec<usize>,
@@ -91,12 +94,28 @@ pub fn check(text: &str) -> Report {
     report
 }
 
+/// What all packs say, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Packs {
+    pub rules: Vec<Rule>,
+    pub ladders: Vec<Ladder>,
+    pub patterns: Vec<Pattern>,
+}
+
 /// The rules of all packs, in order; `Err` with every problem of every pack, one a line.
 pub fn compile<S: AsRef<str>>(packs: &[S]) -> Result<Vec<Rule>, String> {
+    compile_all(packs).map(|p| p.rules)
+}
+
+/// The same with ladders and patterns.
+pub fn compile_all<S: AsRef<str>>(packs: &[S]) -> Result<Packs, String> {
     let (mut rules, mut problems, mut ids) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut ladders, mut patterns) = (Vec::new(), Vec::new());
     for text in packs {
         match parse(text.as_ref()) {
             Ok(pack) => {
+                ladders.extend(pack.ladders);
+                patterns.extend(pack.patterns);
                 for (rule, _) in pack.rules {
                     if !ids.insert(rule.id.clone()) {
                         problems.push(format!("{}: the rule {} is in another pack too; rename one", pack.name, rule.id));
@@ -110,7 +129,7 @@ pub fn compile<S: AsRef<str>>(packs: &[S]) -> Result<Vec<Rule>, String> {
     if rules.len() > MAX_RULES {
         problems.push(format!("{} rules are too many; {MAX_RULES} is the most", rules.len()));
     }
-    if problems.is_empty() { Ok(rules) } else { Err(problems.join("\n")) }
+    if problems.is_empty() { Ok(Packs { rules, ladders, patterns }) } else { Err(problems.join("\n")) }
 }
 
 /// Rules in force at most.
@@ -136,7 +155,7 @@ pub fn parse(text: &str) -> Result<Pack, Vec<Problem>> {
     for e in &errors {
         check.at(e.span().unwrap_or(0..0), e.message().to_owned());
     }
-    let mut pack = Pack { name: String::new(), version: 0, rules: Vec::new(), cases: Vec::new(), lines: Vec::new() };
+    let mut pack = Pack { name: String::new(), version: 0, rules: Vec::new(), ladders: Vec::new(), patterns: Vec::new(), cases: Vec::new(), lines: Vec::new() };
     let mut ids = BTreeSet::new();
     let (mut has_name, mut has_version) = (false, false);
     for (key, value) in document.into_inner() {
@@ -161,8 +180,28 @@ pub fn parse(text: &str) -> Result<Pack, Vec<Problem>> {
                     }
                 }
             }
+            ("ladder", DeValue::Array(list)) => {
+                for item in list {
+                    let read = check.table::<LadderText>(item).map(|(t, span)| (t.read(), span));
+                    match read {
+                        Some((Ok(ladder), _)) => pack.ladders.push(ladder),
+                        Some((Err(problem), span)) => check.at(span, problem),
+                        None => {}
+                    }
+                }
+            }
+            ("pattern", DeValue::Array(list)) => {
+                for item in list {
+                    let read = check.table::<PatternText>(item).map(|(t, span)| (t.read(), span));
+                    match read {
+                        Some((Ok(pattern), _)) => pack.patterns.push(pattern),
+                        Some((Err(problem), span)) => check.at(span, problem),
+                        None => {}
+                    }
+                }
+            }
             (other, _) => {
-                let known = "a pack holds `name` (text), `version` (whole number) and [[rule]] tables";
+                let known = "a pack holds `name` (text), `version` (whole number), [[rule]], [[ladder]] and [[pattern]] tables";
                 check.at(key.span(), format!("`{other}` is not expected here, or not of this type; {known}"));
             }
         }
@@ -188,6 +227,17 @@ impl Check<'_> {
     fn at(&mut self, span: Range<usize>, message: String) {
         let line = line_of(self.text, span.start);
         self.problems.push(Problem { line, message });
+    }
+    /// One table and where it stands; what is wrong with its shape is told.
+    fn table<'d, T: Deserialize<'d>>(&mut self, item: Spanned<DeValue<'d>>) -> Option<(T, Range<usize>)> {
+        let span = item.span();
+        match T::deserialize(ValueDeserializer::from(item)) {
+            Ok(table) => Some((table, span)),
+            Err(e) => {
+                self.at(e.span().unwrap_or(span), e.message().to_owned());
+                None
+            }
+        }
     }
     fn duration(&mut self, text: &Option<Spanned<String>>) -> Option<i64> {
         let t = text.as_ref()?;

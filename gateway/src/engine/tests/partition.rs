@@ -198,7 +198,7 @@ fn build(acts: &[(i64, Act)], start: i64) -> Vec<Input> {
         let zone = |i: usize| site().zones[i].id.clone();
         let message =
             |i: usize, items| Message { device: device(i), boot: Some(3), seq: Some(n as u64), sampled_at: None, retained: false, items };
-        let command = |action| Body::Command(Command { actor: "李老师".into(), action });
+        let command = |action| Body::Command(Command { actor: "李老师".into(), via: None, action });
         let body = match act {
             Act::Say { device, quantity, value, retained, lag } => {
                 let quantity = QUANTITIES[*quantity].clone();
