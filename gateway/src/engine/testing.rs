@@ -156,13 +156,15 @@ pub struct Gateway {
     pub state: State,
     /// All events so far, as "HH:MM:SS hazard transition severity".
     pub log: Vec<String>,
+    /// All that people were told so far, as "HH:MM:SS kind person" with "silently" behind it where it was.
+    pub told: Vec<String>,
     pub last: Outcome,
 }
 
 impl Gateway {
     /// Configured and with a right clock since midnight.
     pub fn new(site: Site) -> Gateway {
-        let mut g = Gateway { state: State::new(), log: vec![], last: Outcome::default() };
+        let mut g = Gateway { state: State::new(), log: vec![], told: vec![], last: Outcome::default() };
         g.at("00:00", Body::Configure(Box::new(configuration(site))));
         g.at("00:00", Body::Clock { offset_ms: 0, trusted: true });
         g
@@ -173,6 +175,16 @@ impl Gateway {
     }
     pub fn run(&mut self, inputs: &[Input], now: i64) -> &mut Self {
         self.last = step(&mut self.state, inputs, now);
+        for n in &self.last.notices {
+            // Groups hear the same.
+            let Some(person) = &n.person else { continue };
+            let at = self.last.events.iter().find(|e| e.sequence == n.sequence).map_or(self.state.now(), |e| e.at);
+            let of_day = (at - MONDAY).rem_euclid(86_400_000) / 1000;
+            let kind = serde_json::to_value(n.kind).unwrap();
+            let silently = if n.silent { " silently" } else { "" };
+            let time = format!("{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60);
+            self.told.push(format!("{time} {} {person}{silently}", kind.as_str().unwrap()));
+        }
         for e in &self.last.events {
             let of_day = (e.at - MONDAY).rem_euclid(86_400_000) / 1000;
             let name = serde_json::to_value(e.transition).unwrap();
@@ -214,8 +226,11 @@ impl Gateway {
     pub fn open(&self, hazard: &str) -> Option<tuoan_protocol::IncidentId> {
         self.state.view(self.state.now()).incidents.into_iter().find(|i| i.hazard.as_str() == hazard).map(|i| i.id)
     }
-    /// Events of one hazard so far.
+    /// Events of one hazard so far, but for the rungs of its ladder.
     pub fn of(&self, hazard: &str) -> Vec<String> {
+        self.all_of(hazard).into_iter().filter(|l| !l.contains("escalated")).collect()
+    }
+    pub fn all_of(&self, hazard: &str) -> Vec<String> {
         self.log.iter().filter(|l| l.split(' ').nth(1) == Some(hazard)).map(|l| l.replacen(&format!("{hazard} "), "", 1)).collect()
     }
     pub fn transitions(&self) -> Vec<Transition> {

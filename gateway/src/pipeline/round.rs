@@ -190,6 +190,7 @@ impl Round {
             utc_offset,
             events: outcome.events,
             commands: outcome.commands,
+            notices: outcome.notices,
             confirmed: outcome.confirmed,
             ..self.batch
         })

@@ -12,6 +12,7 @@
 //! | `reader.rs` | queries, on read-only connections |
 //! | `history.rs` | the log from one end to the other, for a replay |
 //! | `rows.rs` | what the queries answer |
+//! | `notices.rs` | whom to tell of which event, and what the channels made of it |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
 //! | `error.rs` | what can be wrong, and what to do |
@@ -19,7 +20,7 @@
 //! What must hold: everything a [`Batch`] says lands in ONE transaction; its acks are answered only after the commit; a failed commit is
 //! retried with the SAME batch; nothing is kept in memory instead.
 use crate::engine::view::View;
-use crate::engine::{Body, DeviceCommand};
+use crate::engine::{Body, DeviceCommand, Notice};
 use crate::ingest::Ack;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub mod error;
 mod files;
 pub mod history;
 mod mailbox;
+pub mod notices;
 pub mod ops;
 pub mod reader;
 pub mod retained;
@@ -46,6 +48,7 @@ pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};
 pub use history::{Cut, History};
 pub use mailbox::NotTaken;
+pub use notices::{NoticeRow, Told, ToldState};
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
 pub use rows::{
@@ -112,6 +115,7 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     pub events: Vec<IncidentEvent>,
     pub commands: Vec<DeviceCommand>,
+    pub notices: Vec<Notice>,
     /// Device and number of the order.
     pub confirmed: Vec<(DeviceId, u64)>,
     pub quarantine: Vec<Quarantined>,
@@ -133,6 +137,7 @@ impl Batch {
         self.entries.is_empty()
             && self.events.is_empty()
             && self.commands.is_empty()
+            && self.notices.is_empty()
             && self.confirmed.is_empty()
             && self.quarantine.is_empty()
             && self.snapshot.is_none()
@@ -144,7 +149,7 @@ impl Batch {
     /// A measure of the memory it takes, in entries.
     fn weight(&self) -> usize {
         let payloads: usize = self.quarantine.iter().map(|q| q.payload.len() / 256 + 1).sum();
-        (self.entries.len() + payloads).max(self.acks.len()) + self.events.len() + self.commands.len()
+        (self.entries.len() + payloads).max(self.acks.len()) + self.events.len() + self.commands.len() + self.notices.len()
     }
     /// Adds the batch that follows: both land in one transaction.
     fn absorb(&mut self, later: Batch) {
@@ -153,6 +158,7 @@ impl Batch {
         self.entries.extend(later.entries);
         self.events.extend(later.events);
         self.commands.extend(later.commands);
+        self.notices.extend(later.notices);
         self.confirmed.extend(later.confirmed);
         self.quarantine.extend(later.quarantine);
         self.duplicates += later.duplicates;

@@ -1,6 +1,6 @@
 //! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages, what was learned.
 use super::mailbox::Mailbox;
-use super::{Lane, Receipt, Retained, SetAside};
+use super::{Lane, Receipt, Retained, SetAside, Told};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -48,6 +48,25 @@ impl Ops {
             p.changes += 1;
             let entry = p.attempts.entry(id).or_default();
             *entry = (entry.0.saturating_add(1), at);
+            Ok(())
+        })
+    }
+    /// What a channel makes of a notice.
+    pub fn told(&self, told: Told) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, told.text.len())?;
+            p.changes += 1;
+            p.bytes += told.text.len();
+            p.told.push(told);
+            Ok(())
+        })
+    }
+    /// Somebody has seen what they were told, at that time (UTC milliseconds).
+    pub fn seen(&self, notice: u64, utc: i64) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, 0)?;
+            p.changes += 1;
+            p.seen.push((notice, utc));
             Ok(())
         })
     }
@@ -108,6 +127,8 @@ pub struct Pending {
     pub set_aside: Vec<SetAside>,
     /// By outbox number: how many, and the engine time of the last.
     pub attempts: BTreeMap<u64, (u32, i64)>,
+    pub told: Vec<Told>,
+    pub seen: Vec<(u64, i64)>,
     /// By topic; `None` forgets it.
     pub retained: BTreeMap<String, Option<Retained>>,
     pub released: Vec<u64>,
@@ -145,6 +166,8 @@ impl Pending {
             let entry = self.attempts.entry(id).or_default();
             *entry = (entry.0.saturating_add(times), at);
         }
+        self.told.extend(later.told);
+        self.seen.extend(later.seen);
         self.retained.extend(later.retained);
         self.released.extend(later.released);
         self.kept.extend(later.kept);

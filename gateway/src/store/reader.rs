@@ -1,5 +1,6 @@
 //! Queries, on read-only connections. All of them block on the disk: async callers go through `spawn_blocking`.
 use super::body::Dictionary;
+use super::notices::{COLUMNS, NoticeRow, Told, notice_row, told_row};
 use super::ring::Ring;
 use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
@@ -112,6 +113,38 @@ impl Reader {
         let sql = "SELECT r.sink, r.sequence, r.receipt, r.utc FROM event e JOIN receipt r USING(sequence) WHERE e.incident = ?1 \
                    ORDER BY r.sequence, r.sink";
         self.list(sql, [incident], |r| Ok(Receipt { sink: r.get(0)?, sequence: unsigned(1)(r)?, receipt: r.get(2)?, at: r.get(3)? }))
+    }
+    /// Notices with a higher number that this channel is not done with, ascending, and how often it has tried each.
+    pub fn notices_open(&self, channel: &str, after: u64, limit: usize) -> Result<Vec<(NoticeRow, u32)>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, coalesce(t.attempts, 0) FROM notice n LEFT JOIN told t ON t.notice = n.id AND t.channel = ?1 \
+             WHERE n.id > ?2 AND coalesce(t.state, 0) = 0 ORDER BY n.id LIMIT ?3"
+        );
+        let rows = self.list(&sql, params![channel, int(after), int(limit as u64)], |r| Ok(notice_row(r)?.map(|n| (n, r.get(11)))))?;
+        let read = |row: std::result::Result<(NoticeRow, rusqlite::Result<u32>), String>| {
+            let (notice, attempts) = row.map_err(|e| self.record(e))?;
+            Ok((notice, attempts.unwrap_or(0)))
+        };
+        rows.into_iter().map(read).collect()
+    }
+    /// Everybody who was to be told of an incident, and what the channels made of it.
+    pub fn notices_of(&self, incident: &str) -> Result<(Vec<NoticeRow>, Vec<Told>)> {
+        let rows = self.list(&format!("SELECT {COLUMNS} FROM notice n WHERE n.incident = ?1 ORDER BY n.id"), [incident], notice_row)?;
+        let rows = rows.into_iter().collect::<std::result::Result<_, _>>().map_err(|e| self.record(e))?;
+        let sql = "SELECT t.notice, t.channel, t.state, t.attempts, t.utc, t.text FROM notice n JOIN told t ON t.notice = n.id \
+                   WHERE n.incident = ?1 ORDER BY t.notice, t.channel";
+        Ok((rows, self.list(sql, [incident], told_row)?))
+    }
+    pub fn notice(&self, id: u64) -> Result<Option<NoticeRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM notice n WHERE n.id = ?1");
+        self.one(&sql, [int(id)], notice_row)?.transpose().map_err(|e| self.record(e))
+    }
+    /// Number of the last notice that was committed before that time (UTC milliseconds); 0 when there is none.
+    pub fn notices_before(&self, utc: i64) -> Result<u64> {
+        Ok(self.one("SELECT coalesce(max(id), 0) FROM notice WHERE utc < ?1", [utc], unsigned(0))?.unwrap_or(0))
+    }
+    pub fn event(&self, sequence: u64) -> Result<Option<StoredEvent>> {
+        self.one("SELECT sequence, at, bytes FROM event WHERE sequence = ?1", [int(sequence)], stored_event)
     }
     /// Newest first.
     pub fn set_aside(&self, limit: usize) -> Result<Vec<SetAside>> {

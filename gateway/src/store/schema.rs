@@ -52,7 +52,7 @@ CREATE TABLE snapshot(position INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, b
 -- What was done with cameras' pictures: a projection of `log`, so that it need not be searched for them.
 CREATE TABLE picture_deed(
     position INTEGER PRIMARY KEY, utc INTEGER NOT NULL, actor TEXT NOT NULL, what TEXT NOT NULL, camera TEXT, incident TEXT, reason TEXT NOT NULL);
-"];
+", super::notices::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {

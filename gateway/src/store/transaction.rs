@@ -1,12 +1,13 @@
 //! What one commit writes: everything of a batch and the small operations that ride along, or nothing.
 use super::body::{self, Names};
+use super::notices;
 use super::ops::Pending;
 use super::{Batch, Entry, Quarantined, Retained};
 use crate::engine::input::{Action, PictureDeed};
 use crate::engine::{Body, Command};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tuoan_protocol::codec::Wire;
-use tuoan_protocol::{Basis, IncidentEvent};
+use tuoan_protocol::{Basis, Exercise, IncidentEvent};
 
 /// Quarantined messages kept; the oldest make room.
 pub const QUARANTINE_ROWS: i64 = 10_000;
@@ -98,6 +99,7 @@ pub fn commit(
         log(&tx, batch, names, &mut next)?;
         events(&tx, batch, &mut next)?;
         outbox(&tx, batch)?;
+        notices::insert(&tx, &batch.notices, batch.now.saturating_add(batch.utc_offset))?;
         for message in &batch.quarantine {
             quarantine(&tx, message, &mut next)?;
         }
@@ -178,7 +180,10 @@ fn events(tx: &Transaction<'_>, batch: &Batch, next: &mut Progress) -> rusqlite:
             e.incident.as_str(),
             bytes
         ])?;
-        project(tx, e)?;
+        // The canary proves the chain; it is no incident.
+        if e.exercise != Some(Exercise::Canary) {
+            project(tx, e)?;
+        }
         next.events += 1;
     }
     Ok(())
@@ -283,6 +288,12 @@ fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusql
             s.reason,
             s.when
         ])?;
+    }
+    for told in &ops.told {
+        notices::tell(tx, told)?;
+    }
+    for (notice, utc) in &ops.seen {
+        notices::see(tx, *notice, *utc)?;
     }
     for (id, (times, at)) in &ops.attempts {
         tx.prepare_cached("UPDATE outbox SET attempts = attempts + ?2, attempted = ?3 WHERE id = ?1")?.execute(params![

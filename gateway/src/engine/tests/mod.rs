@@ -3,6 +3,7 @@ mod cameras;
 mod hazards;
 mod hostile;
 mod incidents;
+mod life;
 mod learned;
 mod messages;
 mod overrides;
