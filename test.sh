@@ -41,8 +41,8 @@ if [ ! -x "$TESTS_RTSP" ] || [ "$(cat "$cache/bin/rtsp.pin" 2>/dev/null)" != "$p
   echo "$pinned" >"$cache/bin/rtsp.pin"
 fi
 export TESTS_PYTHON=$cache/venv/bin/python
-if ! "$TESTS_PYTHON" -c 'import paho.mqtt.client' 2>/dev/null; then
-  step "An independent MQTT client (Eclipse Paho for Python)"
+if ! "$TESTS_PYTHON" -c 'import aiosmtpd, paho.mqtt.client' 2>/dev/null; then
+  step "An independent MQTT client and a mail server (Eclipse Paho and aiosmtpd for Python)"
   python3 -m venv "$cache/venv"
   "$cache/venv/bin/pip" install -q -r tests/servers/requirements.txt
 fi

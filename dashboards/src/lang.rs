@@ -50,7 +50,7 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 5] {
+    pub(crate) fn sources(self) -> [&'static str; 6] {
         match self {
             Lang::Zh => [
                 include_str!("../locales/zh-CN/pages.ftl"),
@@ -58,6 +58,7 @@ impl Lang {
                 include_str!("../locales/zh-CN/hazards.ftl"),
                 include_str!("../locales/zh-CN/rules.ftl"),
                 include_str!("../locales/zh-CN/cameras.ftl"),
+                include_str!("../locales/zh-CN/notify.ftl"),
             ],
             Lang::En => [
                 include_str!("../locales/en/pages.ftl"),
@@ -65,6 +66,7 @@ impl Lang {
                 include_str!("../locales/en/hazards.ftl"),
                 include_str!("../locales/en/rules.ftl"),
                 include_str!("../locales/en/cameras.ftl"),
+                include_str!("../locales/en/notify.ftl"),
             ],
         }
     }
@@ -92,6 +94,14 @@ impl Lang {
         let bundle = self.bundle();
         let pattern = bundle.get_message(key)?.value()?;
         Some(bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned())
+    }
+    /// The message of that key with texts in its places; the key itself if it is missing, which a test rules out.
+    pub fn say(self, key: &str, texts: &[(&str, &str)]) -> String {
+        let mut args = FluentArgs::new();
+        for (name, text) in texts {
+            args.set(*name, *text);
+        }
+        self.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
     pub fn has(self, key: &str) -> bool {
         self.bundle().has_message(key)

@@ -16,6 +16,7 @@ pub mod estimate;
 pub mod ingest;
 pub mod metrics;
 pub mod models;
+pub mod notify;
 pub mod pipeline;
 pub mod replay;
 pub use tuoan_vision::runtime;

@@ -10,7 +10,7 @@ use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, bridge, config, demo, detect_files, doctor, models, replay, vision_files};
+use tuoan::{app, bridge, config, demo, detect_files, doctor, models, notify, replay, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -97,6 +97,9 @@ enum Command {
     /// Devices of the embedded broker.
     #[command(subcommand)]
     Device(Device),
+    /// Messages to people.
+    #[command(subcommand)]
+    Notify(notify::command::Command),
     /// The learned models.
     #[command(subcommand)]
     Model(Model),
@@ -303,6 +306,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Notify(command) => runtime()?.block_on(notify::command::run(command)),
         Command::Model(Model::Check(args)) => models::check::run(args),
         Command::Runtime(args) => models::report::run(&args),
     }

@@ -20,6 +20,7 @@ use tuoan_vision::models::store::{self, Part};
 
 pub mod bridge;
 mod fields;
+pub mod notify;
 use fields::Fields;
 pub use fields::{Problem, line_of};
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub hikvision: Vec<hikvision::Source>,
     /// Network cameras whose frames the gateway itself fetches.
     pub cameras: Vec<crate::bridge::Camera>,
+    /// Through what people are told.
+    pub notify: notify::Notify,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,6 +277,8 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         b.finish();
         cameras
     });
+    let (notify, channels) = (f.table("notify").unwrap_or_default(), f.tables("channel"));
+    let notify = notify::read(notify, channels, base, f.problems());
     if let Some(site) = &site {
         for camera in &cameras {
             if let Some(text) = site.problem_of_bridged(&camera.id) {
@@ -313,6 +318,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         vision,
         hikvision,
         cameras,
+        notify,
     })
 }
 

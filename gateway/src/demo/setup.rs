@@ -94,6 +94,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         vision: Vision { look_anyway_s: 600, idle: false, workers: Some(2), ..Vision::default() },
         hikvision: Vec::new(),
         cameras: Vec::new(),
+        notify: crate::config::notify::Notify::default(),
     }
 }
 

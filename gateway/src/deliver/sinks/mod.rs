@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tuoan_protocol::EventId;
 
-mod http;
+pub(crate) mod http;
 pub mod influx;
 pub mod platform;
 
