@@ -20,6 +20,7 @@ use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::models::EyeModels;
+use crate::notify::{self, link::LinkKey, post::Post};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
 use crate::store::retained::SqliteRetained;
@@ -38,6 +39,8 @@ use tuoan_protocol::{DeviceId, LogId};
 
 /// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
 const DELIVERY_BUDGET: u64 = 2 << 30;
+/// Notices of emergencies that the disk does not take, at once.
+const UNRECORDED: usize = 256;
 /// How long a stop may take before the process ends anyway; everything acknowledged is on disk by then.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -133,6 +136,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
 
     let catalogue = Arc::new(Catalogue::new(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()));
     let (_directory, directory) = watch::channel(Arc::new(directory(&config.site, handle.log.clone(), &catalogue)));
+    let told_directory = directory.clone();
     let list = sinks::build(platform(&config).as_ref(), influx(&config).as_ref(), &directory).map_err(|problems| {
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         miette!("the sinks cannot be built:\n  - {}", text.join("\n  - "))
@@ -152,7 +156,26 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let mut tasks = JoinSet::new();
     let deliveries = delivery.start(&list, handle.health.clone(), &mut tasks);
     let link: Arc<dyn CommandLink> = intake.clone();
-    delivery.start_emergency(pipeline.emergency, &list, link.clone(), config.site.id.clone(), &mut tasks);
+    let (unrecorded, notices) = tokio::sync::mpsc::channel(UNRECORDED);
+    delivery.start_emergency(pipeline.emergency, &list, link.clone(), config.site.id.clone(), unrecorded, &mut tasks);
+    let channels = notify::channels::build_at(&config.notify.channels, link.clone(), &clock).map_err(|problems| {
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        miette!("the channels cannot be built:\n  - {}", text.join("\n  - "))
+    })?;
+    let link_key = LinkKey::open(&config.data).into_diagnostic().wrap_err("the key of links in messages cannot be used")?;
+    let post = Post {
+        reader: handle.reader.clone(),
+        ops: handle.ops.clone(),
+        committed: handle.committed.clone(),
+        clock: clock.clone(),
+        directory: told_directory,
+        site: config.site.name.clone(),
+        utc_offset_minutes: config.site.utc_offset_minutes,
+        link: config.notify.link.clone(),
+        key: link_key.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let channels = post.start(&channels, &config.notify.channels, notices, &mut tasks);
     tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
     let keeper = Keeper { pictures: pictures.clone(), handle: handle.clone(), clock: clock.clone() };
     tasks.spawn(keeper.run(shutdown.clone()));
@@ -179,6 +202,8 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         rulebook: Arc::new(web::rules::rulebook(&packs)),
         catalogue,
         deliveries: deliveries.clone(),
+        channels,
+        link_key,
         pictures,
         clock,
         door: door.clone(),

@@ -33,7 +33,8 @@ pub use event::{DeviceEvent, EventKind};
 pub use frame::FrameHeader;
 pub use id::{DeviceId, EventId, HazardId, IncidentId, LogId, OtherName, Place, RuleId, SiteId, ZoneId};
 pub use incident::{
-    Basis, CauseCode, Exercise, IncidentEvent, IncidentState, Inhibition, InstitutionType, Rung, Severity, SupervisingBody, Transition, Trigger, Via,
+    Basis, CauseCode, Exercise, IncidentEvent, IncidentState, Inhibition, InstitutionType, Rung, Severity, SupervisingBody, Transition,
+    Trigger, Via,
 };
 pub use quantity::{Fixed, Quantity};
 pub use reading::{DeviceTime, Reading, Telemetry};

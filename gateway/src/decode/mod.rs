@@ -249,7 +249,11 @@ impl Decoders {
     /// Refuses what a convention says in the name of another's device, and notes who has spoken.
     fn judge(&mut self, name: &str, prefix: &str, bodies: &[Body]) -> Result<(), String> {
         let own = |id: &DeviceId| match prefix {
-            "" => id.as_str() != CHAIN && !self.prefixes().any(|p| id.as_str().starts_with(p)) && (name != mapping::NAME || !self.native.contains(id)),
+            "" => {
+                id.as_str() != CHAIN
+                    && !self.prefixes().any(|p| id.as_str().starts_with(p))
+                    && (name != mapping::NAME || !self.native.contains(id))
+            }
             prefix => id.as_str().starts_with(prefix),
         };
         for body in bodies {

@@ -8,6 +8,7 @@ use super::outbox::{CommandLink, order};
 use super::scheduler::Delivery;
 use super::sinks::Sink;
 use crate::engine::DeviceCommand;
+use crate::notify::post::Unrecorded;
 use crate::store::{Emergency, Lane};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ impl Delivery {
         sinks: &[Arc<dyn Sink>],
         link: Arc<dyn CommandLink>,
         site: SiteId,
+        notices: mpsc::Sender<Unrecorded>,
         tasks: &mut JoinSet<()>,
     ) {
         let mut outlets = Vec::new();
@@ -56,6 +58,12 @@ impl Delivery {
                     Some(Emergency::Command(command)) => {
                         if orders.try_send(command).is_err() {
                             tracing::error!("too many unrecorded orders wait; this one waits for the store");
+                        }
+                    }
+                    Some(Emergency::Notice(what)) => {
+                        let (notice, event) = *what;
+                        if notices.try_send(Unrecorded { notice, event }).is_err() {
+                            tracing::error!("too many unrecorded notices wait; this one waits for the store");
                         }
                     }
                     None => return,

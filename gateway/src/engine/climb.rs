@@ -40,9 +40,7 @@ const RUNGS: [Rung; 4] = [Rung::Carer, Rung::Director, Rung::Deputy, Rung::Distr
 impl Run<'_> {
     fn ladder_of(&self, key: &Key, incident: &Incident) -> Option<&Ladder> {
         self.compiled.ladders.iter().find(|l| {
-            l.severity == incident.severity
-                && l.basis.is_none_or(|b| b == incident.basis)
-                && l.hazard.as_ref().is_none_or(|h| *h == key.0)
+            l.severity == incident.severity && l.basis.is_none_or(|b| b == incident.basis) && l.hazard.as_ref().is_none_or(|h| *h == key.0)
         })
     }
 
@@ -123,7 +121,8 @@ impl Run<'_> {
         for rung in to {
             // A rung without anybody is the next one.
             let up = RUNGS.iter().copied().filter(|r| r >= rung);
-            let found = up.map(|r| (r, on_rung(&c.site, &self.compiled.schedule, r, &key.1.zone, now, trusted))).find(|(_, p)| !p.is_empty());
+            let found =
+                up.map(|r| (r, on_rung(&c.site, &self.compiled.schedule, r, &key.1.zone, now, trusted))).find(|(_, p)| !p.is_empty());
             for (rung, person) in found.into_iter().flat_map(|(r, list)| list.into_iter().map(move |p| (r, p))) {
                 if people.iter().all(|(id, ..)| *id != person.id) {
                     let later = quiet_hours.then(|| person.quiet_until(now, c.site.utc_offset_minutes)).flatten();

@@ -44,7 +44,11 @@ impl Run<'_> {
             Action::RoomSwept { .. } | Action::ReportConcern { .. } | Action::Pictures(_) => Ok(()),
             Action::Comment { text, .. } if text.trim().is_empty() => Err("there is nothing in the comment"),
             Action::Comment { incident, .. } => {
-                if self.find(incident).is_some() || self.closed(incident).is_some() { Ok(()) } else { Err("there is no such incident") }
+                if self.find(incident).is_some() || self.closed(incident).is_some() {
+                    Ok(())
+                } else {
+                    Err("there is no such incident")
+                }
             }
             Action::Assign { to, .. } if to.trim().is_empty() => Err("say who takes it"),
             Action::Assign { incident, .. } => self.find(incident).map(|_| ()).ok_or(NOT_OPEN),
@@ -82,7 +86,9 @@ impl Run<'_> {
             Action::Merge { reason, .. } if reason.trim().is_empty() => Err(NO_REASON),
             Action::Merge { part, whole, .. } => match (self.find(part), self.find(whole)) {
                 _ if part == whole => Err("an incident cannot be part of itself"),
-                (Some(p), Some(w)) if p.severity < w.severity => Err("the more urgent incident takes the other in, not the other way round"),
+                (Some(p), Some(w)) if p.severity < w.severity => {
+                    Err("the more urgent incident takes the other in, not the other way round")
+                }
                 (Some(p), Some(w)) if p.exercise != w.exercise => Err("a drill and what really happened stay apart"),
                 (Some(p), Some(_)) if self.waits_for_district(p) => Err("a report of concern stands by itself"),
                 (Some(_), Some(_)) => Ok(()),
@@ -93,18 +99,28 @@ impl Run<'_> {
             }
             Action::Maintain { minutes, reason, .. } => self.may_stand(*minutes, MAINTENANCE_MIN, reason),
             Action::MaintainEnd { zone } => {
-                if self.state.standings.contains_key(&Scope::Zone(zone.clone())) { Ok(()) } else { Err("the zone is not under maintenance") }
+                if self.state.standings.contains_key(&Scope::Zone(zone.clone())) {
+                    Ok(())
+                } else {
+                    Err("the zone is not under maintenance")
+                }
             }
             Action::OutOfService { device, .. } if !self.state.devices.contains_key(device) => Err("there is no such device"),
             Action::OutOfService { minutes, reason, .. } => self.may_stand(*minutes, OUT_OF_SERVICE_MIN, reason),
             Action::InService { device } => {
-                if self.state.standings.contains_key(&Scope::Device(device.clone())) { Ok(()) } else { Err("the device is in service") }
+                if self.state.standings.contains_key(&Scope::Device(device.clone())) {
+                    Ok(())
+                } else {
+                    Err("the device is in service")
+                }
             }
             Action::Drill { zone, .. } if self.compiled.zone_index(zone).is_none() => Err("there is no such zone on this site"),
             Action::Drill { .. } if self.state.drill.is_some() => Err("a drill is under way already; end it first"),
             Action::Drill { minutes, .. } if *minutes == 0 => Err(NO_TIME),
             Action::Drill { minutes, .. } if *minutes > DRILL_MIN => Err("a drill lasts an hour at most"),
-            Action::Drill { .. } if self.state.incidents.values().any(|i| i.exercise.is_none() && i.active() && i.severity == Severity::Emergency) => {
+            Action::Drill { .. }
+                if self.state.incidents.values().any(|i| i.exercise.is_none() && i.active() && i.severity == Severity::Emergency) =>
+            {
                 Err("there is a real emergency; no drill may begin now")
             }
             Action::Drill { .. } => Ok(()),
@@ -116,7 +132,9 @@ impl Run<'_> {
         match () {
             () if reason.trim().is_empty() => Err(NO_REASON),
             () if minutes == 0 => Err(NO_TIME),
-            () if minutes > most => Err("that is too long: an emergency may be set aside for 15 minutes, severity 2 and maintenance for 8 hours, others for 7 days, a device for 30 days"),
+            () if minutes > most => Err(
+                "that is too long: an emergency may be set aside for 15 minutes, severity 2 and maintenance for 8 hours, others for 7 days, a device for 30 days",
+            ),
             () if self.state.standings.len() >= MAX_STANDINGS => Err("too much is set aside already; end something first"),
             () => Ok(()),
         }
@@ -253,7 +271,8 @@ impl Run<'_> {
     fn cancel(&mut self, key: &Key, cause: &Cause) {
         let compiled = self.compiled.clone();
         let waits = |i: u16| compiled.rule(i).is_some_and(|r| r.latch.contains(&Latch::Cancel));
-        let ended: Vec<_> = self.state.incidents.get(key).into_iter().flat_map(|i| i.findings.keys()).filter(|f| waits(f.0)).cloned().collect();
+        let ended: Vec<_> =
+            self.state.incidents.get(key).into_iter().flat_map(|i| i.findings.keys()).filter(|f| waits(f.0)).cloned().collect();
         for finding in ended {
             if let Some(d) = finding.1.as_ref().and_then(|d| self.state.devices.get_mut(d)) {
                 // A press right after the cancel is a new alarm, not the old one's echo.

@@ -133,7 +133,11 @@ impl Compiled {
             // What a detector of those kinds would find there.
             let staged = [Role::Smoke, Role::Co, Role::Gas, Role::Panic];
             let matching = numbered(&rules)
-                .filter(|(_, r)| r.severity == Severity::Emergency && r.basis == Basis::Confirmed && staged.iter().any(|role| r.applies(z.kind, z.floor, *role)))
+                .filter(|(_, r)| {
+                    r.severity == Severity::Emergency
+                        && r.basis == Basis::Confirmed
+                        && staged.iter().any(|role| r.applies(z.kind, z.floor, *role))
+                })
                 .filter(|(_, r)| matches!(r.kind, Kind::State | Kind::Threshold | Kind::Event));
             c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
             c.slots.push(slot(matching, Some(i), z.id.clone(), Role::Other));

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use tuoan_protocol::{
-    Basis, CauseCode, DeviceId, EventId, EventKind, Exercise, HazardId, IncidentEvent, IncidentId, IncidentState, Inhibition, LogId, Place, RuleId, Rung,
-    Severity, Transition, Trigger, Via,
+    Basis, CauseCode, DeviceId, EventId, EventKind, Exercise, HazardId, IncidentEvent, IncidentId, IncidentState, Inhibition, LogId, Place,
+    RuleId, Rung, Severity, Transition, Trigger, Via,
 };
 
 /// What upholds an incident: a rule at a device and channel. A person's report has no device.
@@ -396,7 +396,9 @@ impl Run<'_> {
     pub(super) fn canary(&mut self, m: &Message) {
         let calls = !m.retained && m.items.iter().any(|i| matches!(i, Item::Event { kind: EventKind::Test, .. }));
         let zone = self.state.configuration.as_ref().and_then(|c| c.site.zones.first()).map(|z| z.id.clone());
-        let (Some(zone), Some(id), Ok(hazard), Ok(rule)) = (zone, self.next_id(), HazardId::new(CANARY), RuleId::new(CANARY)) else { return };
+        let (Some(zone), Some(id), Ok(hazard), Ok(rule)) = (zone, self.next_id(), HazardId::new(CANARY), RuleId::new(CANARY)) else {
+            return;
+        };
         if !calls {
             return;
         }

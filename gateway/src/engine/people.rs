@@ -225,7 +225,10 @@ mod tests {
     #[test]
     fn a_date_goes_before_the_week_and_a_night_goes_over_midnight() {
         // The Monday of the tests is 2026-11-23.
-        let swap = vec![person("a", Rung::Carer, &["mon-fri 07:00-19:00", "2026-11-23 13:00-19:00"]), person("b", Rung::Carer, &["2026-11-23 07:00-13:00"])];
+        let swap = vec![
+            person("a", Rung::Carer, &["mon-fri 07:00-19:00", "2026-11-23 13:00-19:00"]),
+            person("b", Rung::Carer, &["2026-11-23 07:00-13:00"]),
+        ];
         assert_eq!(on(swap.clone(), "08:00"), ["b"]);
         assert_eq!(on(swap.clone(), "14:00"), ["a"]);
         assert_eq!(on(swap, "32:00"), ["a"], "Tuesday");

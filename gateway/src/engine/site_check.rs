@@ -53,7 +53,10 @@ impl Site {
                 out.push(format!("device {} is placed twice; it can hang in one zone only", d.id));
             }
             if is_own(&d.id) {
-                out.push(format!("device {} cannot be placed: estimate.<zone>, vision.<zone>, drill.<zone> and canary are the gateway's own; rename it", d.id));
+                out.push(format!(
+                    "device {} cannot be placed: estimate.<zone>, vision.<zone>, drill.<zone> and canary are the gateway's own; rename it",
+                    d.id
+                ));
             }
             if d.role == Role::Camera
                 && let Some(z) = self.zones.iter().find(|z| z.id == d.zone && z.kind.is_private())

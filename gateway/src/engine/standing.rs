@@ -80,7 +80,8 @@ impl Run<'_> {
         if incident.exercise.is_some() || ALWAYS_TOLD.contains(&key.0.as_str()) {
             return None;
         }
-        let drilled = self.state.drill.as_ref().is_some_and(|d| self.compiled.patterns.iter().any(|p| p.lead == d.hazard && p.takes(&key.0)));
+        let drilled =
+            self.state.drill.as_ref().is_some_and(|d| self.compiled.patterns.iter().any(|p| p.lead == d.hazard && p.takes(&key.0)));
         if on(Scope::Zone(key.1.zone.clone())) || drilled {
             return Some(Inhibition::Suppressed);
         }

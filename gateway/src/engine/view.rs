@@ -6,7 +6,10 @@ use super::rules::Override;
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
 use super::standing::Scope;
-use tuoan_protocol::{Basis, CauseCode, DeviceId, Exercise, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Rung, Severity, Trigger, ZoneId};
+use tuoan_protocol::{
+    Basis, CauseCode, DeviceId, Exercise, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Rung, Severity, Trigger,
+    ZoneId,
+};
 
 #[derive(Debug, Clone, Default)]
 pub struct View {

@@ -12,7 +12,8 @@ use super::site::{Site, ZoneKind};
 use super::standing::Scope;
 use super::state::State;
 use super::view::{
-    CameraView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, StandingView, View, ZoneView,
+    CameraView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, StandingView,
+    View, ZoneView,
 };
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 use tuoan_vision::setup::Camera;

@@ -171,7 +171,10 @@ mod tests {
     #[test]
     fn a_part_refused_is_no_success() {
         let all = Ok(Receipt { receipt: "r-1".into(), refused: Vec::new() });
-        assert_eq!(tell("m", "email", "AB", &all), (true, "m (email): the receiver has taken the test message AB; its receipt: r-1".into()));
+        assert_eq!(
+            tell("m", "email", "AB", &all),
+            (true, "m (email): the receiver has taken the test message AB; its receipt: r-1".into())
+        );
         let part = Ok(Receipt { receipt: String::new(), refused: vec![("li".into(), "550 no such user".into())] });
         let (good, text) = tell("m", "email", "AB", &part);
         assert!(!good && text.ends_with("m: not for li: 550 no such user"));

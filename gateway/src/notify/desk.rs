@@ -44,7 +44,9 @@ pub enum Act {
 pub enum Came {
     Taken,
     /// To be tried again, not before so many milliseconds if the receiver named a time.
-    Failed { after: Option<i64> },
+    Failed {
+        after: Option<i64>,
+    },
     /// It will never be taken.
     Refused,
 }

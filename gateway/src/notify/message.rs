@@ -70,6 +70,8 @@ pub enum Change {
     Resolved,
     /// Somebody has taken it.
     Taken,
+    /// It is told to nobody for a while: shelved, under maintenance, out of service.
+    Shelved,
 }
 
 impl Kind {
@@ -80,6 +82,7 @@ impl Kind {
             Kind::Update(Change::Returned) => "returned",
             Kind::Update(Change::Resolved) => "resolved",
             Kind::Update(Change::Taken) => "taken",
+            Kind::Update(Change::Shelved) => "shelved",
             Kind::Digest => "digest",
             Kind::Report => "report",
             Kind::Test => "test",
@@ -167,7 +170,10 @@ pub(crate) mod tests {
             site: "星原托育".into(),
             place: "活动室".into(),
             title: Bilingual { zh: "二氧化碳过高".into(), en: "Too much carbon dioxide".into() },
-            advice: Bilingual { zh: "立即开窗通风。孩子先到隔壁房间。".into(), en: "Open the windows now. Take the children next door.".into() },
+            advice: Bilingual {
+                zh: "立即开窗通风。孩子先到隔壁房间。".into(),
+                en: "Open the windows now. Take the children next door.".into(),
+            },
             since: AT - 90_000,
             at: AT,
             utc_offset_minutes: 480,

@@ -5,6 +5,9 @@
 //! | `message.rs` | one telling of one incident's change to some people |
 //! | `text.rs` | its words: title, long, Markdown, HTML, short (SMS), spoken; zh-CN and en |
 //! | `cap.rs` | PURE: which pending messages go now, which are gathered into a digest, which wait |
+//! | `desk.rs` | PURE: what one channel still has to tell, and what it does next |
+//! | `post.rs` | from the store to the channels, a task each |
+//! | `link.rs` | the links in messages: "seen", "I take it" |
 //! | `command.rs` | `tuoan notify test CHANNEL` |
 //! | `channels/` | one file per channel |
 //!
@@ -13,7 +16,10 @@
 pub mod cap;
 pub mod channels;
 pub mod command;
+pub mod desk;
+pub mod link;
 pub mod message;
+pub mod post;
 pub mod text;
 
 pub use cap::{Cap, Pending, Verdict};

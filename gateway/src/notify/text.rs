@@ -49,6 +49,15 @@ pub fn title(m: &Message, lang: Lang) -> String {
     format!("{}{}", marks(m, lang), subject(m, lang))
 }
 
+/// A line of a digest: what, where, since when, which.
+pub fn line(m: &Message, lang: Lang) -> String {
+    let mut since = stamp(m.since, m.utc_offset_minutes);
+    if m.count > 1 {
+        since.push_str(&say(lang, "notify-count", &[("n", &m.count.to_string())]));
+    }
+    format!("{} {since} {}", title(&Message { repeat: false, ..m.clone() }, lang), m.number)
+}
+
 /// All there is to say, in pieces.
 pub fn parts(m: &Message, lang: Lang) -> Parts {
     let mut body = Vec::new();
@@ -245,7 +254,8 @@ pub fn cut(text: &str, max: usize) -> String {
 
 /// One printable line.
 pub fn clean(text: &str) -> String {
-    let shown = |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) { ' ' } else { c };
+    let shown =
+        |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) { ' ' } else { c };
     text.trim().chars().map(shown).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What must not wait for the disk: severity 1 events and orders to devices that are not committed within a second go out unrecorded.
 use crate::clock::Stopwatch;
-use crate::engine::Outcome;
+use crate::engine::{Notice, NoticeKind, Outcome};
 use crate::store::{Committed, Emergency};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,7 +33,10 @@ impl Alarms {
         let events = outcome.events.iter().filter(|e| e.severity == Severity::Emergency && begins(e.transition));
         let events = events.map(|e| Emergency::Event(Box::new(e.clone())));
         let commands = outcome.commands.iter().cloned().map(Emergency::Command);
-        for what in events.chain(commands) {
+        let of = |n: &Notice| outcome.events.iter().find(|e| e.sequence == n.sequence).cloned();
+        let notices = outcome.notices.iter().filter(|n| n.severity == Severity::Emergency && n.kind == NoticeKind::Alert);
+        let notices = notices.filter_map(|n| Some(Emergency::Notice(Box::new((n.clone(), of(n)?)))));
+        for what in events.chain(commands).chain(notices) {
             if self.waiting.len() < CAPACITY {
                 self.waiting.push_back(Waiting { since, at, what });
             }

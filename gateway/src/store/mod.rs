@@ -80,6 +80,8 @@ pub enum Emergency {
     Event(Box<IncidentEvent>),
     /// An order that came with it.
     Command(DeviceCommand),
+    /// Somebody who is to be told of it, and the event.
+    Notice(Box<(Notice, IncidentEvent)>),
 }
 
 /// One accepted engine input at its place in the log.

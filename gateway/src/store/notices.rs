@@ -108,7 +108,8 @@ pub(super) fn see(tx: &Transaction<'_>, notice: u64, utc: i64) -> rusqlite::Resu
 }
 
 /// Columns of a notice, in the order that [`notice_row`] reads.
-pub(super) const COLUMNS: &str = "n.id, n.incident, n.sequence, n.kind, n.person, n.rung, n.silent, n.severity, n.not_before, n.utc, n.seen";
+pub(super) const COLUMNS: &str =
+    "n.id, n.incident, n.sequence, n.kind, n.person, n.rung, n.silent, n.severity, n.not_before, n.utc, n.seen";
 
 pub(super) fn notice_row(r: &Row<'_>) -> rusqlite::Result<Result<NoticeRow, String>> {
     let (kind, rung, severity): (u8, u8, u8) = (r.get(3)?, r.get(5)?, r.get(7)?);

@@ -31,6 +31,8 @@ use crate::clock::Clock;
 use crate::deliver::Deliveries;
 use crate::engine::rules::Catalogue;
 use crate::engine::rules::parse::parse;
+use crate::notify::link::LinkKey;
+use crate::notify::post::Channels;
 use crate::pipeline::Handle;
 use axum::Router;
 use axum::routing::{get, post};
@@ -85,6 +87,10 @@ pub struct WebDeps {
     /// The rules of the packs in force.
     pub rulebook: Arc<rules::Rulebook>,
     pub deliveries: Deliveries,
+    /// How the channels to people do.
+    pub channels: Channels,
+    /// Opens the links in messages.
+    pub link_key: LinkKey,
     /// Figures of cameras, and their pictures for who may see them.
     pub pictures: Pictures,
     pub clock: Clock,

@@ -61,7 +61,12 @@ fn site_incident(i: &Incident) -> SiteIncident {
             device: i.place.get("device").or_else(|| event.pointer("/trigger/device")).and_then(Value::as_str).map(str::to_owned),
             severity: severity(i),
             basis: if i.basis == "confirmed" { Basis::Confirmed } else { Basis::Inferred },
-            state: IncidentState { active: i.active, acknowledged: i.acknowledged || i.district_acknowledged.is_some(), closed: i.closed, inhibited: None },
+            state: IncidentState {
+                active: i.active,
+                acknowledged: i.acknowledged || i.district_acknowledged.is_some(),
+                closed: i.closed,
+                inhibited: None,
+            },
             opened_at: i.opened_at,
             changed_at: i.updated_at,
             trigger: trigger(event),
@@ -168,7 +173,8 @@ fn own_entries(i: &Incident) -> Vec<PlatformEntry> {
             state: IncidentState {
                 active: transition == Transition::Opened,
                 acknowledged: false,
-                closed: transition == Transition::Closed, inhibited: None,
+                closed: transition == Transition::Closed,
+                inhibited: None,
             },
             severity: severity(i),
             basis: Basis::Confirmed,

@@ -152,7 +152,13 @@ impl Value for Severity {
 
 impl Value for IncidentState {
     fn encode(&self, out: &mut Out<'_>) -> Result<(), CodecError> {
-        out.map(3 + u64::from(self.inhibited.is_some()))?.u8(1)?.bool(self.active)?.u8(2)?.bool(self.acknowledged)?.u8(3)?.bool(self.closed)?;
+        out.map(3 + u64::from(self.inhibited.is_some()))?
+            .u8(1)?
+            .bool(self.active)?
+            .u8(2)?
+            .bool(self.acknowledged)?
+            .u8(3)?
+            .bool(self.closed)?;
         if let Some(inhibited) = &self.inhibited {
             out.u8(4)?;
             inhibited.encode(out)?;
@@ -171,7 +177,12 @@ impl Value for IncidentState {
             }
             Ok(true)
         })?;
-        Ok(Self { active: required(active, field)?, acknowledged: required(acknowledged, field)?, closed: required(closed, field)?, inhibited })
+        Ok(Self {
+            active: required(active, field)?,
+            acknowledged: required(acknowledged, field)?,
+            closed: required(closed, field)?,
+            inhibited,
+        })
     }
     #[cfg(feature = "std")]
     fn write(&self, out: &mut String) {
@@ -192,7 +203,12 @@ impl Value for IncidentState {
             "inhibited" => json::set(&mut inhibited, field, raw),
             _ => Ok(()),
         })?;
-        Ok(Self { active: required(active, field)?, acknowledged: required(acknowledged, field)?, closed: required(closed, field)?, inhibited })
+        Ok(Self {
+            active: required(active, field)?,
+            acknowledged: required(acknowledged, field)?,
+            closed: required(closed, field)?,
+            inhibited,
+        })
     }
 }
 

@@ -191,12 +191,21 @@ mod tests {
         assert!(ladder(&text("acknowledged", "[{ after = \"0s\", to = [\"carer\"] }]")).unwrap_err().contains("handled"));
         assert!(ladder(&text("handled", "[]")).is_err());
         assert!(ladder(&text("handled", "[{ after = \"1m\", to = [\"carer\"] }, { after = \"0s\", to = [\"director\"] }]")).is_err());
-        assert!(ladder("severity = 2\nuntil = \"handled\"\nsource = \"x\"\nquiet_hours = true\nsteps = [{ after = \"0s\", to = [\"carer\"] }]").is_err());
+        assert!(
+            ladder("severity = 2\nuntil = \"handled\"\nsource = \"x\"\nquiet_hours = true\nsteps = [{ after = \"0s\", to = [\"carer\"] }]")
+                .is_err()
+        );
     }
 
     #[test]
     fn a_pattern_takes_by_name_and_by_beginning() {
-        let p = Pattern { id: "fire".into(), lead: "fire.smoke".parse().unwrap(), from: Severity::Serious, joins: vec!["co.high".into(), "air.*".into()], within: 1 };
+        let p = Pattern {
+            id: "fire".into(),
+            lead: "fire.smoke".parse().unwrap(),
+            from: Severity::Serious,
+            joins: vec!["co.high".into(), "air.*".into()],
+            within: 1,
+        };
         for (hazard, joins) in [("co.high", true), ("air.co2", true), ("fire.smoke", false), ("water.leak", false)] {
             assert_eq!(p.takes(&hazard.parse().unwrap()), joins, "{hazard}");
         }

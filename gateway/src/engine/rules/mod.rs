@@ -24,8 +24,8 @@ pub mod text;
 
 pub use catalogue::{Catalogue, Entry, Words};
 pub use condition::Condition;
-pub use overrides::Override;
 pub use ladder::{Ladder, Pattern};
+pub use overrides::Override;
 pub use parse::{Pack, Packs, Problem, Report, check, compile, compile_all};
 
 /// The packs that come with the gateway: (name, TOML text), in order of their names.

@@ -155,7 +155,15 @@ pub fn parse(text: &str) -> Result<Pack, Vec<Problem>> {
     for e in &errors {
         check.at(e.span().unwrap_or(0..0), e.message().to_owned());
     }
-    let mut pack = Pack { name: String::new(), version: 0, rules: Vec::new(), ladders: Vec::new(), patterns: Vec::new(), cases: Vec::new(), lines: Vec::new() };
+    let mut pack = Pack {
+        name: String::new(),
+        version: 0,
+        rules: Vec::new(),
+        ladders: Vec::new(),
+        patterns: Vec::new(),
+        cases: Vec::new(),
+        lines: Vec::new(),
+    };
     let mut ids = BTreeSet::new();
     let (mut has_name, mut has_version) = (false, false);
     for (key, value) in document.into_inner() {

@@ -70,7 +70,9 @@ impl Done {
                     }
                 }
                 Err(Miss::Person(reason)) => receipt.refused.push((address.person.clone(), reason)),
-                Err(Miss::Later(reason, after)) => later = Some(SendError::Retry { reason: format!("{}: {reason}", address.person), after }),
+                Err(Miss::Later(reason, after)) => {
+                    later = Some(SendError::Retry { reason: format!("{}: {reason}", address.person), after })
+                }
                 Err(Miss::All(e)) => return Err(e),
             }
         }

@@ -64,7 +64,8 @@ pub struct Email {
 
 impl Email {
     pub(super) fn new(base: Base, settings: &Settings) -> Result<Email, String> {
-        let from: Mailbox = settings.from.parse().map_err(|e| format!("from is no mail address ({e}); write from = \"托安 <alarm@example.cn>\""))?;
+        let from: Mailbox =
+            settings.from.parse().map_err(|e| format!("from is no mail address ({e}); write from = \"托安 <alarm@example.cn>\""))?;
         let mut transport =
             AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.as_str()).port(settings.port).timeout(Some(TIMEOUT));
         transport = match settings.security {
@@ -185,9 +186,8 @@ mod tests {
 
     #[test]
     fn a_mail_threads_and_repeats_have_the_same_id() {
-        let mail = |m: &Message| {
-            String::from_utf8(channel(25, "p").mail(m, &to("li", "li@nursery.example")).ok().unwrap().formatted()).unwrap()
-        };
+        let mail =
+            |m: &Message| String::from_utf8(channel(25, "p").mail(m, &to("li", "li@nursery.example")).ok().unwrap().formatted()).unwrap();
         let text = mail(&alert());
         for part in [
             "Message-ID: <01KJNZ6V3R8M4T2X9QABCDEFGH-carer@nursery.example>\r\n",

@@ -152,7 +152,8 @@ fn timestamp(utc_ms: i64) -> String {
 fn mac() -> Option<String> {
     let cards = std::fs::read_dir("/sys/class/net").ok()?;
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path.join("address")).ok().map(|t| t.trim().to_owned());
-    let mut found: Vec<String> = cards.flatten().filter_map(|c| read(c.path())).filter(|a| a.len() == 17 && !a.starts_with("00:00:00")).collect();
+    let mut found: Vec<String> =
+        cards.flatten().filter_map(|c| read(c.path())).filter(|a| a.len() == 17 && !a.starts_with("00:00:00")).collect();
     found.sort();
     found.into_iter().next()
 }
