@@ -114,7 +114,9 @@ fn people(f: &mut Fields<'_>) -> Vec<Address> {
     for (person, value) in f.table("to").unwrap_or_default() {
         let key = format!("to.{person}");
         match value {
-            Value::String(_, address) if !address.trim().is_empty() && address.len() <= ADDRESS_MAX && !address.chars().any(char::is_control) => {
+            Value::String(_, address)
+                if !address.trim().is_empty() && address.len() <= ADDRESS_MAX && !address.chars().any(char::is_control) =>
+            {
                 to.push(Address { person, address: address.trim().to_owned() });
             }
             Value::String(..) => f.problem(&key, format!("must be 1 to {ADDRESS_MAX} characters on one line")),
@@ -240,7 +242,18 @@ fn read_http(f: &mut Fields<'_>, base: &Path) -> Option<http::Settings> {
         f.problem("success_equals", "and success_pointer belong together; write both, e.g. \"/code\" and \"0\"");
     }
     let per_person_day = f.take("per_person_day");
-    Some(http::Settings { method, url: url?, headers, body, secret, together, max_characters, success: pointer.zip(equals), receipt, per_person_day })
+    Some(http::Settings {
+        method,
+        url: url?,
+        headers,
+        body,
+        secret,
+        together,
+        max_characters,
+        success: pointer.zip(equals),
+        receipt,
+        per_person_day,
+    })
 }
 
 fn hidden(f: &mut Fields<'_>, name: &'static str, file: &'static str, base: &Path, required: bool) -> Option<Secret> {

@@ -106,6 +106,10 @@ pub struct Links {
 }
 
 impl Message {
+    /// Names this very telling: the same only when a failed attempt is made again, never for a repeat that people are to hear once more.
+    pub fn telling(&self) -> String {
+        format!("{}-{}", self.id, self.at)
+    }
     /// A marked test message of no severity to speak of. `id` must be new for each.
     pub fn test(id: String, site: &str, utc_offset_minutes: i32, at: i64, page: Option<String>) -> Message {
         let number = number(&id);
@@ -167,7 +171,10 @@ pub(crate) mod tests {
             site: "星原托育".into(),
             place: "活动室".into(),
             title: Bilingual { zh: "二氧化碳过高".into(), en: "Too much carbon dioxide".into() },
-            advice: Bilingual { zh: "立即开窗通风。孩子先到隔壁房间。".into(), en: "Open the windows now. Take the children next door.".into() },
+            advice: Bilingual {
+                zh: "立即开窗通风。孩子先到隔壁房间。".into(),
+                en: "Open the windows now. Take the children next door.".into(),
+            },
             since: AT - 90_000,
             at: AT,
             utc_offset_minutes: 480,

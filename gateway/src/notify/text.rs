@@ -245,7 +245,8 @@ pub fn cut(text: &str, max: usize) -> String {
 
 /// One printable line.
 pub fn clean(text: &str) -> String {
-    let shown = |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) { ' ' } else { c };
+    let shown =
+        |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) { ' ' } else { c };
     text.trim().chars().map(shown).collect()
 }
 

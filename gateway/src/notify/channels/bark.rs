@@ -64,7 +64,9 @@ impl Bark {
         let said = hidden.excerpt(&word(&value, "/message"));
         match (answer.status, value["code"].as_i64()) {
             (200..=299, Some(200)) => Ok(String::new()),
-            (200..=299, None) => Err(Miss::All(SendError::Refused { reason: "the answer has no code; is the url that of a Bark server?".into() })),
+            (200..=299, None) => {
+                Err(Miss::All(SendError::Refused { reason: "the answer has no code; is the url that of a Bark server?".into() }))
+            }
             (400 | 404, Some(_)) => Err(Miss::Person(format!("the device key is not known: {said}"))),
             (200..=299, Some(code)) => Err(Miss::Later(format!("code {code}: {said}"), None)),
             _ => match self.caller.refusal(&super::call::Answer { body: String::new(), ..answer }) {
@@ -87,7 +89,7 @@ impl Channel for Bark {
         self.base.limits(Limits { digests: true, ..Limits::default() })
     }
     async fn send(&self, message: &Message, to: &[Address]) -> Result<Receipt, SendError> {
-        self.done.each(&message.id, to, |address| self.one(message, address)).await
+        self.done.each(&message.telling(), to, |address| self.one(message, address)).await
     }
 }
 

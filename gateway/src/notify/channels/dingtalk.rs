@@ -94,8 +94,12 @@ fn verdict(answer: &Value, hidden: &Hidden) -> Result<Receipt, SendError> {
         )),
         Some(code @ (300_005 | 400_101 | 40_014)) => Err(refused("the robot's token is not known; copy its Webhook address anew", code)),
         Some(400_102) => Err(refused("the robot is switched off; switch it on in the group's settings", 400_102)),
-        Some(code @ (400_013 | 400_106)) => Err(refused("the group or the robot is gone; make a new robot and put its address into url_file", code)),
-        Some(code @ (430_101..=430_104)) => Err(SendError::Poison { reason: format!("errcode {code}: the text is not let through ({said})") }),
+        Some(code @ (400_013 | 400_106)) => {
+            Err(refused("the group or the robot is gone; make a new robot and put its address into url_file", code))
+        }
+        Some(code @ (430_101..=430_104)) => {
+            Err(SendError::Poison { reason: format!("errcode {code}: the text is not let through ({said})") })
+        }
         Some(-1) => Err(SendError::Retry { reason: format!("errcode -1: busy ({said})"), after: None }),
         Some(code) => Err(refused("not taken", code)),
         None => Err(SendError::Refused { reason: "the answer has no errcode; is the url that of a 钉钉 robot?".into() }),
@@ -121,7 +125,7 @@ impl Channel for Dingtalk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::double::{Robot, address as to, base, retry, refused};
+    use super::super::double::{Robot, address as to, base, refused, retry};
     use super::*;
     use crate::notify::message::tests::{AT, alert};
 

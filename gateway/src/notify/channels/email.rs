@@ -64,7 +64,8 @@ pub struct Email {
 
 impl Email {
     pub(super) fn new(base: Base, settings: &Settings) -> Result<Email, String> {
-        let from: Mailbox = settings.from.parse().map_err(|e| format!("from is no mail address ({e}); write from = \"托安 <alarm@example.cn>\""))?;
+        let from: Mailbox =
+            settings.from.parse().map_err(|e| format!("from is no mail address ({e}); write from = \"托安 <alarm@example.cn>\""))?;
         let mut transport =
             AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.as_str()).port(settings.port).timeout(Some(TIMEOUT));
         transport = match settings.security {
@@ -119,10 +120,10 @@ impl Email {
     }
 
     fn miss(&self, e: &lettre::transport::smtp::Error) -> Miss {
-        let reason = self.hidden.excerpt(&crate::deliver::sinks::http::chain(e));
+        let reason = self.hidden.excerpt(&e.to_string());
         let Some(code) = e.status() else {
             // A certificate does not mend itself; everything else on the way may.
-            return Miss::All(if e.is_tls() {
+            return Miss::All(if e.is_tls() || is_tls(e) {
                 SendError::Refused { reason: format!("{reason}; check host, port, tls and ca") }
             } else {
                 SendError::Retry { reason, after: None }
@@ -137,6 +138,18 @@ impl Email {
             _ => Miss::Later(reason, None),
         }
     }
+}
+
+/// Whether TLS itself has failed: the library calls that a connection that was not made.
+fn is_tls(e: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(e);
+    while let Some(e) = cause {
+        if e.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = e.source();
+    }
+    false
 }
 
 fn tls(settings: &Settings) -> Result<TlsParameters, String> {
@@ -161,7 +174,7 @@ impl Channel for Email {
         self.base.limits(Limits { digests: true, ..Limits::default() })
     }
     async fn send(&self, message: &Message, to: &[Address]) -> Result<Receipt, SendError> {
-        self.done.each(&message.id, to, |address| self.one(message, address)).await
+        self.done.each(&message.telling(), to, |address| self.one(message, address)).await
     }
 }
 
@@ -185,9 +198,8 @@ mod tests {
 
     #[test]
     fn a_mail_threads_and_repeats_have_the_same_id() {
-        let mail = |m: &Message| {
-            String::from_utf8(channel(25, "p").mail(m, &to("li", "li@nursery.example")).ok().unwrap().formatted()).unwrap()
-        };
+        let mail =
+            |m: &Message| String::from_utf8(channel(25, "p").mail(m, &to("li", "li@nursery.example")).ok().unwrap().formatted()).unwrap();
         let text = mail(&alert());
         for part in [
             "Message-ID: <01KJNZ6V3R8M4T2X9QABCDEFGH-carer@nursery.example>\r\n",

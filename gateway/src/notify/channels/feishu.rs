@@ -64,7 +64,9 @@ impl Feishu {
                 Line::Link(label, url) => format!("{label}{colon}{url}"),
             };
             if row.len() > left {
-                rows.push(json!([{ "tag": "text", "text": text::say(lang, "notify-more", &[("n", &total.saturating_sub(shown).to_string())]) }]));
+                rows.push(
+                    json!([{ "tag": "text", "text": text::say(lang, "notify-more", &[("n", &total.saturating_sub(shown).to_string())]) }]),
+                );
                 break;
             }
             left = left.saturating_sub(row.len());
@@ -112,7 +114,9 @@ fn verdict(answer: &Value, hidden: &Hidden) -> Result<Receipt, SendError> {
         Some(code @ (11_232 | 11_233 | 11_247 | 99_991_400)) => {
             Err(SendError::Retry { reason: format!("code {code}: too many messages ({said})"), after: Some(TOO_FAST) })
         }
-        Some(19_021) => Err(refused("the signature does not match or is older than an hour: check secret_file and this machine's clock", 19_021)),
+        Some(19_021) => {
+            Err(refused("the signature does not match or is older than an hour: check secret_file and this machine's clock", 19_021))
+        }
         Some(19_022) => Err(refused("this machine's address is not in the robot's IP list", 19_022)),
         Some(19_024) => Err(refused("the robot wants a keyword: set keyword to it", 19_024)),
         Some(19_001) => Err(refused("the robot's token is not known; copy its Webhook address anew", 19_001)),

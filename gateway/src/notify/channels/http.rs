@@ -171,9 +171,11 @@ impl Channel for Http {
             let all = to.iter().map(|a| a.address.as_str()).collect::<Vec<_>>().join(",");
             let people = to.iter().map(|a| a.person.as_str()).collect::<Vec<_>>().join(",");
             let group = [Address { person: format!("*{people}"), address: all }];
-            self.done.each(&message.id, &group, |a| async move { self.one(message, &a.address, a.person.trim_start_matches('*')).await }).await
+            self.done
+                .each(&message.telling(), &group, |a| async move { self.one(message, &a.address, a.person.trim_start_matches('*')).await })
+                .await
         } else {
-            self.done.each(&message.id, to, |a| async move { self.one(message, &a.address, &a.person).await }).await
+            self.done.each(&message.telling(), to, |a| async move { self.one(message, &a.address, &a.person).await }).await
         }
     }
 }
@@ -207,7 +209,8 @@ mod tests {
         let robot = Robot::plain("/sms", 200, r#"{"code":0,"sid":"s-1"}"#).await;
         let mut m = alert();
         m.place = "\"活动室\"".into();
-        let receipt = Http::new(base(AT), &settings(robot.url())).unwrap().send(&m, &[to("li", "13800000001"), to("wang", "13800000002")]).await;
+        let receipt =
+            Http::new(base(AT), &settings(robot.url())).unwrap().send(&m, &[to("li", "13800000001"), to("wang", "13800000002")]).await;
         assert_eq!(receipt.unwrap().receipt, "s-1");
         let got = robot.taken();
         assert_eq!((got.len(), &got[1]["mobile"]), (2, &"13800000002".into()));

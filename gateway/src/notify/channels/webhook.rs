@@ -200,7 +200,10 @@ mod tests {
         let got = &robot.taken()[0];
         assert_eq!((&got["specversion"], &got["type"], &got["id"]), (&"1.0".into(), &TYPE.into(), &alert().id.into()));
         assert_eq!(got["time"], "2026-03-02T02:06:15Z");
-        assert_eq!((&got["data"]["severity"], &got["data"]["basis"], &got["data"]["to"][0]), (&2.into(), &"confirmed".into(), &"li".into()));
+        assert_eq!(
+            (&got["data"]["severity"], &got["data"]["basis"], &got["data"]["to"][0]),
+            (&2.into(), &"confirmed".into(), &"li".into())
+        );
         assert!(got["data"].get("address").is_none(), "no address leaves but by its own channel");
         let other = Settings { secret: Secret::new("another-secret-of-32-characters!"), ..settings };
         let e = refused(Webhook::new(base(AT), &other).unwrap().send(&alert(), &[]).await);

@@ -152,7 +152,8 @@ fn timestamp(utc_ms: i64) -> String {
 fn mac() -> Option<String> {
     let cards = std::fs::read_dir("/sys/class/net").ok()?;
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path.join("address")).ok().map(|t| t.trim().to_owned());
-    let mut found: Vec<String> = cards.flatten().filter_map(|c| read(c.path())).filter(|a| a.len() == 17 && !a.starts_with("00:00:00")).collect();
+    let mut found: Vec<String> =
+        cards.flatten().filter_map(|c| read(c.path())).filter(|a| a.len() == 17 && !a.starts_with("00:00:00")).collect();
     found.sort();
     found.into_iter().next()
 }
@@ -179,9 +180,11 @@ impl Channel for Zzd {
         let token = self.token().await?;
         let receivers = to.iter().map(|a| a.address.as_str()).collect::<Vec<_>>().join(",");
         let msg = self.msg(message);
+        // Not the message's id alone: a repeat that people are to hear once more must not be dropped as one.
+        let telling = message.telling();
         let parameters = [
             ("access_token", token.expose()),
-            ("bizMsgId", message.id.as_str()),
+            ("bizMsgId", telling.as_str()),
             ("msg", msg.as_str()),
             ("receiverIds", receivers.as_str()),
             ("tenantId", self.settings.tenant_id.as_str()),

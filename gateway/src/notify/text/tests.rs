@@ -23,14 +23,8 @@ fn an_alert_in_chinese() {
          查看详情：http://10.0.0.5:8080/i/1\n\
          编号：CDEFGH，10:06:15 发出"
     );
-    assert_eq!(
-        short(&m, Lang::Zh, 70),
-        "【严重】活动室二氧化碳过高（已确认），10:04起。立即开窗通风。孩子先到隔壁房间。编号CDEFGH"
-    );
-    assert_eq!(
-        speech(&m, Lang::Zh),
-        "严重警情。星原托育，活动室，二氧化碳过高，已确认。10点04分开始。立即开窗通风。孩子先到隔壁房间。"
-    );
+    assert_eq!(short(&m, Lang::Zh, 70), "【严重】活动室二氧化碳过高（已确认），10:04起。立即开窗通风。孩子先到隔壁房间。编号CDEFGH");
+    assert_eq!(speech(&m, Lang::Zh), "严重警情。星原托育，活动室，二氧化碳过高，已确认。10点04分开始。立即开窗通风。孩子先到隔壁房间。");
 }
 
 #[test]
@@ -105,7 +99,10 @@ fn a_test_and_a_report() {
         "【测试】通知测试\n地点：星原托育\n请做：这是测试消息，不需要任何操作。\n编号：AB12CD，10:06:15 发出"
     );
     assert_eq!(short(&m, Lang::Zh, 70), "【测试】通知测试，10:06。编号AB12CD");
-    let report = Message { kind: Kind::Report, note: Some("第一行\n\n第二行".into()), place: String::new(), links: Links::default(), ..alert() };
+    let report =
+        Message {
+            kind: Kind::Report, note: Some("第一行\n\n第二行".into()), place: String::new(), links: Links::default(), ..alert()
+        };
     assert_eq!(long(&report, Lang::Zh, MAX), "【报告】二氧化碳过高\n地点：星原托育\n第一行\n第二行\n编号：CDEFGH，10:06:15 发出");
 }
 
