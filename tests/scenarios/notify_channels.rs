@@ -52,7 +52,7 @@ fn certificate(dir: &Path) -> (PathBuf, PathBuf) {
             "-subj",
             "/CN=127.0.0.1",
         ])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(&key)
         .arg("-out")
         .arg(&certificate)

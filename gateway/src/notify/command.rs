@@ -82,23 +82,27 @@ fn pick<'a>(list: &'a [ChannelConfig], name: &str, person: Option<&str>) -> std:
 
 /// Whether it arrived with everybody, and the words for it.
 fn tell(name: &str, kind: &str, number: &str, said: &std::result::Result<channels::Receipt, SendError>) -> (bool, String) {
+    // A stranger's answer must not reach the terminal with its control characters.
+    let clean = super::text::clean;
     match said {
         Ok(receipt) => {
             let mut text = format!("{name} ({kind}): the receiver has taken the test message {number}");
             if !receipt.receipt.is_empty() {
-                text.push_str(&format!("; its receipt: {}", receipt.receipt));
+                text.push_str(&format!("; its receipt: {}", clean(&receipt.receipt)));
             }
             for (person, reason) in &receipt.refused {
-                text.push_str(&format!("\n{name}: not for {person}: {reason}"));
+                text.push_str(&format!("\n{name}: not for {person}: {}", clean(reason)));
             }
             (receipt.refused.is_empty(), text)
         }
         Err(SendError::Retry { reason, after }) => {
             let when = after.map_or("it may work later".to_owned(), |d| format!("it asks to wait {} s", d.as_secs()));
-            (false, format!("{name} ({kind}): not now: {reason} ({when})"))
+            (false, format!("{name} ({kind}): not now: {} ({when})", clean(reason)))
         }
-        Err(SendError::Refused { reason }) => (false, format!("{name} ({kind}): refused, and a person must mend it: {reason}")),
-        Err(SendError::Poison { reason }) => (false, format!("{name} ({kind}): the receiver will not take this message: {reason}")),
+        Err(SendError::Refused { reason }) => (false, format!("{name} ({kind}): refused, and a person must mend it: {}", clean(reason))),
+        Err(SendError::Poison { reason }) => {
+            (false, format!("{name} ({kind}): the receiver will not take this message: {}", clean(reason)))
+        }
     }
 }
 

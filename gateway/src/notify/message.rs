@@ -109,6 +109,10 @@ pub struct Links {
 }
 
 impl Message {
+    /// Names this very telling: the same only when a failed attempt is made again, never for a repeat that people are to hear once more.
+    pub fn telling(&self) -> String {
+        format!("{}-{}", self.id, self.at)
+    }
     /// A marked test message of no severity to speak of. `id` must be new for each.
     pub fn test(id: String, site: &str, utc_offset_minutes: i32, at: i64, page: Option<String>) -> Message {
         let number = number(&id);

@@ -89,7 +89,7 @@ impl Channel for Bark {
         self.base.limits(Limits { digests: true, ..Limits::default() })
     }
     async fn send(&self, message: &Message, to: &[Address]) -> Result<Receipt, SendError> {
-        self.done.each(&message.id, to, |address| self.one(message, address)).await
+        self.done.each(&message.telling(), to, |address| self.one(message, address)).await
     }
 }
 

@@ -23,7 +23,7 @@ impl From<SendError> for Miss {
     }
 }
 
-/// Who has got which message, so that trying again after a part has failed bothers only those who have not. Gone after a restart: then a message
+/// Who has got which telling ([`crate::notify::Message::telling`]), so that trying again after a part has failed bothers only those who have not. Gone after a restart: then a message
 /// may come twice, and says so.
 #[derive(Default)]
 pub struct Done(Mutex<(HashSet<(String, String)>, VecDeque<(String, String)>)>);
@@ -45,7 +45,7 @@ impl Done {
         }
     }
 
-    /// Sends `id` to everybody with `send`, and sums up. Nobody to send to is a refusal: somebody believes to be told.
+    /// Sends the telling `id` to everybody with `send`, and sums up. Nobody to send to is a refusal: somebody believes to be told.
     pub async fn each<F>(&self, id: &str, to: &[Address], mut send: impl FnMut(Address) -> F) -> Result<Receipt, SendError>
     where
         F: Future<Output = Result<String, Miss>>,

@@ -120,10 +120,10 @@ impl Email {
     }
 
     fn miss(&self, e: &lettre::transport::smtp::Error) -> Miss {
-        let reason = self.hidden.excerpt(&crate::deliver::sinks::http::chain(e));
+        let reason = self.hidden.excerpt(&e.to_string());
         let Some(code) = e.status() else {
             // A certificate does not mend itself; everything else on the way may.
-            return Miss::All(if e.is_tls() {
+            return Miss::All(if e.is_tls() || is_tls(e) {
                 SendError::Refused { reason: format!("{reason}; check host, port, tls and ca") }
             } else {
                 SendError::Retry { reason, after: None }
@@ -138,6 +138,18 @@ impl Email {
             _ => Miss::Later(reason, None),
         }
     }
+}
+
+/// Whether TLS itself has failed: the library calls that a connection that was not made.
+fn is_tls(e: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(e);
+    while let Some(e) = cause {
+        if e.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = e.source();
+    }
+    false
 }
 
 fn tls(settings: &Settings) -> Result<TlsParameters, String> {
@@ -162,7 +174,7 @@ impl Channel for Email {
         self.base.limits(Limits { digests: true, ..Limits::default() })
     }
     async fn send(&self, message: &Message, to: &[Address]) -> Result<Receipt, SendError> {
-        self.done.each(&message.id, to, |address| self.one(message, address)).await
+        self.done.each(&message.telling(), to, |address| self.one(message, address)).await
     }
 }
 

@@ -172,10 +172,10 @@ impl Channel for Http {
             let people = to.iter().map(|a| a.person.as_str()).collect::<Vec<_>>().join(",");
             let group = [Address { person: format!("*{people}"), address: all }];
             self.done
-                .each(&message.id, &group, |a| async move { self.one(message, &a.address, a.person.trim_start_matches('*')).await })
+                .each(&message.telling(), &group, |a| async move { self.one(message, &a.address, a.person.trim_start_matches('*')).await })
                 .await
         } else {
-            self.done.each(&message.id, to, |a| async move { self.one(message, &a.address, &a.person).await }).await
+            self.done.each(&message.telling(), to, |a| async move { self.one(message, &a.address, &a.person).await }).await
         }
     }
 }

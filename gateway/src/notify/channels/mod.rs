@@ -115,7 +115,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// Not reached, overloaded or out of order: try the same again, not before `after` if the receiver named a time. Those whom it was
-    /// delivered to already are left out when it is tried again.
+    /// delivered to already are left out when the same telling (same id and `at`) is tried again.
     #[error("{reason}")]
     Retry { reason: String, after: Option<Duration> },
     /// Token, address or setting are wrong: a person has to act; worth trying again after that.

@@ -124,9 +124,9 @@ impl Channel for Ntfy {
         match &self.topic {
             Some(topic) => {
                 let all = [Address { person: "*".into(), address: topic.expose().to_owned() }];
-                self.done.each(&message.id, &all, |a| async move { self.one(message, "everyone", &a.address).await }).await
+                self.done.each(&message.telling(), &all, |a| async move { self.one(message, "everyone", &a.address).await }).await
             }
-            None => self.done.each(&message.id, to, |a| async move { self.one(message, &a.person, &a.address).await }).await,
+            None => self.done.each(&message.telling(), to, |a| async move { self.one(message, &a.person, &a.address).await }).await,
         }
     }
 }

@@ -33,7 +33,9 @@ pub enum Escape {
     Form,
     /// Inside an XML element or attribute.
     Xml,
-    /// As it is, without control characters.
+    /// As it is, but for control characters other than the end of a line.
+    Plain,
+    /// As it is, on one line.
     Line,
 }
 
@@ -45,7 +47,7 @@ impl Escape {
             "application/x-www-form-urlencoded" => Escape::Form,
             k if k.ends_with("json") => Escape::Json,
             k if k.ends_with("xml") || k == "text/html" => Escape::Xml,
-            _ => Escape::Line,
+            _ => Escape::Plain,
         }
     }
     fn apply(self, value: &str) -> String {
@@ -67,6 +69,7 @@ impl Escape {
                     c => vec![c],
                 })
                 .collect(),
+            Escape::Plain => value.chars().filter(|c| !c.is_control() || *c == '\n').collect(),
             Escape::Line => value.chars().filter(|c| !c.is_control()).collect(),
         }
     }
@@ -128,6 +131,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["t"], evil(""));
         assert_eq!(fill("t={{text}}&u=1", Escape::Form), "t=a%22b%5C%26c%3D1%3Cd%3E%0D%0A%27%E5%9B%AD&u=1");
         assert_eq!(fill("<t>{{text}}</t>", Escape::Xml), "<t>a&quot;b\\&amp;c=1&lt;d&gt;\n&#39;园</t>");
+        assert_eq!(fill("{{text}}", Escape::Plain), "a\"b\\&c=1<d>\n'园");
         assert_eq!(fill("{{text}}", Escape::Line), "a\"b\\&c=1<d>'园");
         assert_eq!(Escape::of("application/vnd.api+json; charset=utf-8"), Escape::Json);
     }

@@ -44,8 +44,9 @@ impl Wecom {
         if to.is_empty() {
             return json!({ "msgtype": "markdown", "markdown": { "content": text::markdown(m, lang, MARKDOWN_MAX, "\n") } });
         }
+        // `<@user>` in a text mentions; a note must not.
         let mobiles: Vec<&str> = to.iter().map(|a| a.address.as_str()).collect();
-        json!({ "msgtype": "text", "text": { "content": text::long(m, lang, TEXT_MAX), "mentioned_mobile_list": mobiles } })
+        json!({ "msgtype": "text", "text": { "content": text::long(m, lang, TEXT_MAX).replace("<@", "< "), "mentioned_mobile_list": mobiles } })
     }
 }
 
@@ -103,6 +104,8 @@ mod tests {
         let got = robot.taken();
         assert_eq!(got[0]["msgtype"], "markdown");
         assert_eq!(got[1]["text"]["mentioned_mobile_list"][0], "13800000001");
+        let shout = Message { note: Some("<@all>".into()), ..alert() };
+        assert!(!channel.body(&shout, &[to("li", "1")]).to_string().contains("<@"));
         for text in [&got[2]["markdown"]["content"], &got[3]["text"]["content"]] {
             let text = text.as_str().unwrap();
             assert!(text.contains("另有") && text.contains("CDEFGH"), "{text}");

@@ -180,9 +180,11 @@ impl Channel for Zzd {
         let token = self.token().await?;
         let receivers = to.iter().map(|a| a.address.as_str()).collect::<Vec<_>>().join(",");
         let msg = self.msg(message);
+        // Not the message's id alone: a repeat that people are to hear once more must not be dropped as one.
+        let telling = message.telling();
         let parameters = [
             ("access_token", token.expose()),
-            ("bizMsgId", message.id.as_str()),
+            ("bizMsgId", telling.as_str()),
             ("msg", msg.as_str()),
             ("receiverIds", receivers.as_str()),
             ("tenantId", self.settings.tenant_id.as_str()),
