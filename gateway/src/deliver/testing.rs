@@ -170,6 +170,10 @@ impl MemoryLog {
         drop(log);
         self.committed.send_modify(|c| c.position = position);
     }
+    /// As the store removes what is old.
+    pub fn remove_below(&self, position: u64) {
+        self.entries.lock().unwrap().retain(|e| e.position >= position);
+    }
     pub fn cursor_at(&self, sink: &'static str, lane: Lane) -> u64 {
         self.cursors.lock().unwrap().get(&(sink, lane)).map_or(0, Done::upto)
     }

@@ -313,3 +313,6 @@ fn settle(tx: &Transaction<'_>, lanes: &Lanes, now: i64) -> rusqlite::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

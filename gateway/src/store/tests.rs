@@ -388,6 +388,19 @@ fn two_snapshots_are_kept_and_the_first_of_each_day() {
 }
 
 #[test]
+fn the_offset_at_any_entry_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path(), deps());
+    let step = |position, offset_ms| Entry { position, at: T, message: false, body: Body::Clock { offset_ms, trusted: true } };
+    let entries = vec![message(1, 1), step(2, 500), message(3, 3), step(4, -9), message(5, 5)];
+    store.submit(Box::new(Batch { now: T, utc_offset: -9, entries, ..Batch::default() }), LONG).unwrap();
+    store.close();
+    let reader = Reader::open(dir.path()).unwrap();
+    let offsets: Vec<_> = (0..=5).map(|p| reader.utc_offset_at(p).unwrap()).collect();
+    assert_eq!(offsets, [None, Some(-9), Some(500), Some(500), Some(-9), Some(-9)]);
+}
+
+#[test]
 fn a_step_without_news_costs_no_commit() {
     let dir = tempfile::tempdir().unwrap();
     let deps = deps();
