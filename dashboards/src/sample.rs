@@ -172,7 +172,17 @@ pub fn busy() -> Home {
             failing: Some("connection refused".into()),
             ..Sink::default()
         },
-        Sink { name: "influx".into(), metrics: 1200, bytes: Some(410_000), set_aside: 2, ..Sink::default() },
+        Sink {
+            name: "influx".into(),
+            metrics: 1200,
+            bytes: Some(410_000),
+            hours_left: Some(17.0),
+            short: true,
+            overtaken: 900,
+            lost: 5,
+            set_aside: 2,
+            ..Sink::default()
+        },
     ];
     home.notice = Some(Notice::Done("收到，已经记下。".into()));
     home

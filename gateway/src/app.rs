@@ -37,8 +37,6 @@ use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 use tuoan_protocol::{DeviceId, LogId};
 
-/// Bytes of undelivered records that the disk is planned for: a month of alerts and a week of metrics fit many times over.
-const DELIVERY_BUDGET: u64 = 2 << 30;
 /// Notices of emergencies that the disk does not take, at once.
 const UNRECORDED: usize = 256;
 /// How long a stop may take before the process ends anyway; everything acknowledged is on disk by then.
@@ -150,7 +148,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
             Arc::new(move || view.borrow().clock_trusted)
         },
         timing: Timing::default(),
-        budget: DELIVERY_BUDGET,
+        room: handle.room.clone(),
         shutdown: shutdown.clone(),
     };
     let mut tasks = JoinSet::new();
@@ -324,7 +322,7 @@ async fn spawn_pipeline(config: &Config, clock: Clock) -> Result<pipeline::Pipel
             ClockTrust::Kernel => Trust::Kernel,
             ClockTrust::Always => Trust::Always,
         },
-        store: Options { wear_mode: config.store.wear_mode, reserve_mb: config.store.reserve_mb },
+        store: Options { wear_mode: config.store.wear_mode, reserve_mb: config.store.reserve_mb, retention: config.store.retention },
         model,
     };
     Ok(tokio::task::spawn_blocking(move || pipeline::spawn(settings)).await.into_diagnostic()??)

@@ -2,11 +2,14 @@
 use crate::cameras::eyes;
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config, Ingest};
+use crate::deliver::sinks::influx::NAME as INFLUX;
+use crate::deliver::sinks::platform::NAME as PLATFORM;
+use crate::deliver::status::SHORT_HOURS;
 use crate::estimate::check::check;
 use crate::estimate::model::{ClimateModel, Source};
 use crate::ingest::filter::Filter;
 use crate::models::EyeModels;
-use crate::store::Reader;
+use crate::store::{Lane, Reader};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
@@ -134,10 +137,36 @@ fn disk(config: &Config, out: &mut Vec<Finding>) -> bool {
                     text: format!("{} messages were not understood; `tuoan quarantine list` says why", c.quarantined),
                 });
             }
+            room(config, out);
         }
         Err(e) => out.push(Finding { about: "database", state: State::Wrong, text: e.to_string() }),
     }
     crate::store::in_use(dir)
+}
+
+/// How long each receiver may be cut off before something is lost.
+fn room(config: &Config, out: &mut Vec<Finding>) {
+    let lanes = [(config.platform.is_some(), PLATFORM, Lane::Alerts), (config.influx.is_some(), INFLUX, Lane::Metrics)];
+    let lanes = lanes.into_iter().filter(|(set, ..)| *set).map(|(_, sink, lane)| (sink.to_owned(), lane)).collect();
+    let room = match Reader::open(&config.data).and_then(|r| r.room(&config.store.retention, &lanes)) {
+        Ok(room) => room,
+        Err(e) => return out.push(Finding { about: "room", state: State::Wrong, text: e.to_string() }),
+    };
+    let takes = format!("the store takes {} of {} MiB", room.used >> 20, room.allowed >> 20);
+    if room.short {
+        let text = format!("{takes}, and nothing more of it may go: give [store] budget_mb more, or the disk more room");
+        out.push(Finding { about: "room", state: State::Wrong, text });
+    }
+    for lane in &room.lanes {
+        let Some(hours) = lane.hours_left else { continue };
+        let text = format!("{takes}; {} of {} may wait {hours:.0} h more before any is lost", lane.lane.name(), lane.sink);
+        out.push(if hours < SHORT_HOURS {
+            let text = format!("{text}: restore the connection, or give [store] budget_mb more");
+            Finding { about: "room", state: State::Wrong, text }
+        } else {
+            well("room", text)
+        });
+    }
 }
 
 fn clock(config: &Config, out: &mut Vec<Finding>) {

@@ -100,6 +100,16 @@ pub struct Metrics {
     pub inbound_queue: Gauge,
     /// 1 while commits succeed, else 0.
     pub disk_healthy: Gauge,
+    /// Removed from the log because they were old or had to make room, and incidents removed with their events.
+    pub entries_removed: Counter,
+    pub incidents_removed: Counter,
+    /// What the store takes, and to what that may come.
+    pub store_bytes: Gauge,
+    pub store_allowed: Gauge,
+    /// Hours until an undelivered record has to make room: `NaN` while that is not known.
+    pub hours_left: Family<LaneLabel, Gauge<f64, AtomicU64>>,
+    /// Records that had to make room before a sink had taken them.
+    pub lost: Family<LaneLabel, Counter>,
     /// 1 while rooms are estimated, else 0.
     pub estimating: Gauge,
     /// Incidents not yet closed.
@@ -153,6 +163,8 @@ impl Metrics {
         let broker_dropped = counter("broker_dropped_messages", "Messages that the outside broker says it has dropped");
         let commits = counter("commits", "Transactions committed");
         let commit_failures = counter("commit_failures", "Transactions that the disk did not take; each is retried");
+        let entries_removed = counter("log_entries_removed", "Entries of the log removed because they were old or had to make room");
+        let incidents_removed = counter("incidents_removed", "Closed incidents removed with their events because they were old");
         let commit_seconds = Histogram::new([0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0]);
         r.register_with_unit(
             "commit_duration",
@@ -175,6 +187,23 @@ impl Metrics {
         let disk_healthy = Gauge::default();
         disk_healthy.set(1);
         r.register("disk_healthy", "1 while commits succeed, 0 while they fail", disk_healthy.clone());
+        let store_bytes = Gauge::default();
+        r.register_with_unit("store_used", "What the store holds", Unit::Bytes, store_bytes.clone());
+        let store_allowed = Gauge::default();
+        r.register_with_unit(
+            "store_allowed",
+            "To what that may come: the budget, or less on a full disk",
+            Unit::Bytes,
+            store_allowed.clone(),
+        );
+        let hours_left = Family::default();
+        r.register(
+            "delivery_hours_left",
+            "Hours until the first undelivered record has to make room if nothing is delivered; NaN while not known",
+            Family::clone(&hours_left),
+        );
+        let lost = Family::default();
+        r.register("delivery_lost", "Records that had to make room before a sink had taken them", Family::clone(&lost));
         let estimating = Gauge::default();
         r.register("estimating", "1 while the model looks at the rooms, else 0", estimating.clone());
         let evidence_bytes = Gauge::default();
@@ -233,6 +262,12 @@ impl Metrics {
             commit_seconds,
             inbound_queue,
             disk_healthy,
+            entries_removed,
+            incidents_removed,
+            store_bytes,
+            store_allowed,
+            hours_left,
+            lost,
             estimating,
             incidents,
             backlog,
@@ -282,6 +317,8 @@ impl Metrics {
             };
             raise(&self.delivered, lane.sent);
             raise(&self.set_aside, lane.set_aside);
+            raise(&self.lost, lane.lost);
+            self.hours_left.get_or_create(&label).set(lane.hours_left.unwrap_or(f64::NAN));
         }
     }
 

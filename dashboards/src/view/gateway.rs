@@ -194,8 +194,14 @@ pub struct Sink {
     pub alerts: u64,
     pub metrics: u64,
     pub bytes: Option<u64>,
-    /// How long the room left lasts at the present rate.
+    /// How long until the oldest that waits has to make room.
     pub hours_left: Option<f64>,
+    /// That is less than a day.
+    pub short: bool,
+    /// Of the metrics, those that newer ones have overtaken after an outage.
+    pub overtaken: u64,
+    /// Records that had to make room before they were delivered.
+    pub lost: u64,
     pub last_success: Option<i64>,
     /// Text of the last failure while it lasts.
     pub failing: Option<String>,

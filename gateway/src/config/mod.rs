@@ -10,6 +10,8 @@ use crate::estimate::model::Source;
 use crate::ingest::frames::{MAX_FPS, Mapped, TopicSpec};
 use crate::ingest::hikvision;
 use crate::runtime;
+use crate::store::Retention;
+use crate::store::retention::LEAST_DAYS;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
@@ -130,6 +132,7 @@ pub struct Store {
     pub wear_mode: bool,
     /// MiB set aside on the disk for alarms.
     pub reserve_mb: u32,
+    pub retention: Retention,
 }
 
 /// What runs the models, and which.
@@ -571,9 +574,27 @@ fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
     Vision { enabled, workers, fps, idle, look_anyway_s, topics }
 }
 
+/// A week of a small site's readings, and its incidents.
+const LEAST_BUDGET_MB: u32 = 128;
+
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
     let mut f = Fields::new("store", dict, problems);
-    let store = Store { wear_mode: f.take("wear_mode").unwrap_or(false), reserve_mb: f.take("reserve_mb").unwrap_or(16) };
+    let default = Retention::default();
+    let retention = Retention {
+        keep_days: f.take("keep_days").unwrap_or(default.keep_days),
+        keep_events_days: f.take("keep_events_days").unwrap_or(default.keep_events_days),
+        budget_mb: f.take("budget_mb"),
+    };
+    let store = Store { wear_mode: f.take("wear_mode").unwrap_or(false), reserve_mb: f.take("reserve_mb").unwrap_or(16), retention };
+    if retention.keep_days < LEAST_DAYS {
+        f.problem("keep_days", format!("is less than {LEAST_DAYS}; incidents show for a month what was measured around them"));
+    }
+    if retention.keep_events_days < retention.keep_days {
+        f.problem("keep_events_days", "is less than keep_days; incidents are kept at least as long as the readings around them");
+    }
+    if retention.budget_mb.is_some_and(|mb| mb < LEAST_BUDGET_MB) {
+        f.problem("budget_mb", format!("is less than {LEAST_BUDGET_MB}; leave it out to use 60 % of the partition"));
+    }
     if store.reserve_mb > 1024 {
         f.problem("reserve_mb", "is more than 1024; 16 holds thousands of alarms");
     }

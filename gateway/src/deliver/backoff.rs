@@ -18,6 +18,10 @@ impl Backoff {
     pub fn new(base: Duration, cap: Duration) -> Self {
         Self { base, cap, failures: 0 }
     }
+    /// Failures since the last success.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
     /// To be called after each success.
     pub fn reset(&mut self) {
         self.failures = 0;

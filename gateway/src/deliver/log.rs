@@ -1,5 +1,5 @@
 //! What delivery needs of the store, as a trait: [`StoreLog`] is the real one, tests use one in memory.
-use crate::store::{Committed, Entries, Entry, Lane, Ops, OpsError, OutboxRow, Reader, Receipt, SetAside, StoreError, StoredEvent};
+use crate::store::{Committed, Done, Entries, Entry, Lane, Ops, OpsError, OutboxRow, Reader, Receipt, SetAside, StoreError, StoredEvent};
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tuoan_protocol::IncidentEvent;
@@ -25,8 +25,8 @@ pub enum Record<'a> {
 pub struct Progress {
     pub sink: &'static str,
     pub lane: Lane,
-    /// All records up to this sequence or position are delivered or set aside.
-    pub to: u64,
+    /// Records (by sequence or position) that are delivered or set aside.
+    pub done: Done,
     pub receipts: Vec<Receipt>,
     pub set_aside: Vec<SetAside>,
 }
@@ -53,8 +53,12 @@ pub trait Log: Send + Sync + 'static {
     fn committed(&self) -> watch::Receiver<Committed>;
     /// Records of that lane with a key above `after`, ascending, at most `limit`.
     async fn after(&self, lane: Lane, after: u64, limit: usize) -> Result<Records, LogError>;
-    /// The key up to which that lane of that sink is done (0 at first), and how many records it has set aside.
-    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(u64, u64), LogError>;
+    /// These are all lanes that there are: what they owe is kept.
+    fn claim(&self, lanes: &[(&'static str, Lane)]) -> Result<(), LogError>;
+    /// What that lane of that sink is done with, and how many records it has set aside.
+    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(Done, u64), LogError>;
+    /// UTC minus engine time after the entry at that position, milliseconds; `None` when the log does not say.
+    async fn utc_offset_at(&self, position: u64) -> Result<Option<i64>, LogError>;
     /// Hands the progress over for the next commit, without waiting for it: what a crash loses of it is repeated work, nothing else.
     fn advance(&self, progress: Progress) -> Result<(), LogError>;
     /// Orders neither confirmed nor expired at engine time `now`, oldest first.
@@ -108,10 +112,16 @@ impl Log for StoreLog {
         })
         .await
     }
-    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(u64, u64), LogError> {
+    fn claim(&self, lanes: &[(&'static str, Lane)]) -> Result<(), LogError> {
+        Ok(self.ops.claim(lanes.iter().map(|(sink, lane)| ((*sink).to_owned(), *lane)))?)
+    }
+    async fn utc_offset_at(&self, position: u64) -> Result<Option<i64>, LogError> {
+        self.blocking(move |r| r.utc_offset_at(position)).await
+    }
+    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(Done, u64), LogError> {
         self.blocking(move |r| {
             let set_aside = r.set_aside(COUNTED)?.iter().filter(|s| s.sink == sink && s.lane == lane).count();
-            Ok((r.cursor(sink, lane)?, set_aside as u64))
+            Ok((r.done(sink, lane)?, set_aside as u64))
         })
         .await
     }
@@ -120,7 +130,7 @@ impl Log for StoreLog {
         for record in progress.set_aside {
             self.ops.set_aside(record)?;
         }
-        Ok(self.ops.advance(progress.sink, progress.lane, progress.to, progress.receipts)?)
+        Ok(self.ops.advance(progress.sink, progress.lane, progress.done, progress.receipts)?)
     }
     async fn outbox(&self, now: i64) -> Result<Vec<OutboxRow>, LogError> {
         self.blocking(move |r| r.outbox_open(now)).await

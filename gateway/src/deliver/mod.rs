@@ -10,13 +10,14 @@
 //! | `emergency.rs` | events that cannot be stored now and must go out all the same |
 //! | `line.rs` | a message as InfluxDB line protocol, refused when it cannot be said safely |
 //! | `log.rs` | what delivery needs of the store |
+//! | `outage.rs` | tests: three days without the outside, in virtual time |
 //! | `outbox.rs` | orders to devices, repeated until confirmed |
 //! | `secret.rs` | a token that no log line shows |
 //! | `sinks/` | one file per sink |
 //! | `status.rs` | how each lane is: queue, last error, set aside |
 //!
-//! What must hold: a cursor moves only after the receiver has said yes to, or the record was set aside at, every record before it; so a
-//! crash repeats and never skips. Repeats are harmless: the platform knows an event by its id, InfluxDB a point by series and time.
+//! What must hold: a record counts as done only after the receiver has said yes to it, or it was set aside; so a crash repeats and never
+//! skips. Repeats are harmless: the platform knows an event by its id, InfluxDB a point by series and time.
 pub mod backoff;
 pub mod batch;
 pub mod cloudevent;
@@ -24,6 +25,8 @@ pub mod directory;
 pub mod emergency;
 pub mod line;
 pub mod log;
+#[cfg(test)]
+mod outage;
 pub mod outbox;
 #[cfg(test)]
 mod scenarios;

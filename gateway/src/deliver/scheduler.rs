@@ -1,5 +1,8 @@
 //! One task per sink and lane: read committed records, encode, send, move the cursor. Each lane has its own task and connection, so a
 //! backlog of metrics never stands before an alert. One request is in flight per lane; whatever is committed meanwhile goes into the next.
+//!
+//! Alerts go in order. So do metrics while they keep up; when more than [`BACKLOG`] of them wait, the newest go first and then what was left
+//! behind, backwards in blocks, each block after whatever is new. Which stretches are done is in the store with the cursor.
 use super::backoff::Backoff;
 use super::batch::{Batch, Builder};
 use super::log::{Log, LogError, Progress, Record, Records};
@@ -7,7 +10,7 @@ use super::sinks::{Absent, Heartbeat, Rejection, SendError, Sent, Sink};
 use super::status::{Deliveries, Gauge, LaneState, head, name};
 use crate::clock::Clock;
 use crate::engine::Body;
-use crate::store::{Health, Lane, Receipt, SetAside};
+use crate::store::{Done, Health, Lane, Receipt, Room, SetAside};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +25,12 @@ pub struct Timing {
     /// Ceiling of the first wait after a failure; doubled with each further one.
     pub backoff_base: Duration,
     pub backoff_cap: Duration,
+    /// The same for alerts while their receiver is not reached: one small request in that time at most, so that the first alert is through
+    /// soon after the receiver is back. When it answers that it does not accept us, the long waits hold.
+    pub probe: Duration,
+    /// A request to a receiver that was not reached the last time is given up after this: in a network that swallows packets the next one
+    /// finds the way sooner than the old one. Every fourth, sixteenth and so on may take its time, for links that are just slow.
+    pub patience: Duration,
     /// The metric lane's cursor is written at most this often: each write is a commit, and a repeat of metrics does no harm.
     pub save_metrics: Duration,
     /// After a request with more than [`BUSY`] lines of metrics: so long the next one gathers. Without load nothing gathers and nothing waits.
@@ -38,6 +47,8 @@ impl Default for Timing {
         Self {
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(60),
+            probe: Duration::from_secs(1),
+            patience: Duration::from_millis(1_500),
             save_metrics: Duration::from_secs(1),
             gather_metrics: Duration::from_millis(10),
             heartbeat: Duration::from_secs(60),
@@ -49,6 +60,13 @@ impl Default for Timing {
 
 /// Lines in one request above which a lane counts as under load, where a request for every few lines would cost more than the lines.
 const BUSY: usize = 8;
+
+/// Metrics that may wait and still go in order: about half an hour of sixty sensors, each every ten seconds.
+pub const BACKLOG: u64 = 10_000;
+/// Metrics that are taken from such a backlog at once, newest first; one request where they are of the usual size.
+pub const BLOCK: u64 = 2_500;
+/// Records in a request to a receiver that was not reached the last time.
+const PROBE_RECORDS: usize = 20;
 
 /// Records in one request at most.
 pub fn batch_limit(lane: Lane) -> usize {
@@ -69,8 +87,8 @@ pub struct Delivery {
     /// Whether the gateway believes its clock at this moment.
     pub clock_trusted: Arc<dyn Fn() -> bool + Send + Sync>,
     pub timing: Timing,
-    /// Bytes on disk that undelivered records may take: for the hours left.
-    pub budget: u64,
+    /// How much room the store has.
+    pub room: watch::Receiver<Arc<Room>>,
     pub shutdown: CancellationToken,
 }
 
@@ -80,7 +98,7 @@ impl Delivery {
         let mut gauges = Vec::new();
         for sink in sinks {
             for &lane in sink.lanes() {
-                let gauge = Arc::new(Gauge::new(sink.name(), lane, self.budget, self.log.committed()));
+                let gauge = Arc::new(Gauge::new(sink.name(), lane, self.room.clone(), self.log.committed()));
                 gauges.push(gauge.clone());
                 tasks.spawn(LaneTask::new(self.clone(), sink.clone(), lane, gauge).run());
             }
@@ -89,7 +107,8 @@ impl Delivery {
         for sink in sinks.iter().filter(|s| s.lanes().contains(&Lane::Alerts)) {
             tasks.spawn(self.clone().hearten(sink.clone(), deliveries.clone(), health.clone()));
         }
-        tasks.spawn(self.clone().measure(deliveries.clone()));
+        let lanes = sinks.iter().flat_map(|s| s.lanes().iter().map(|lane| (s.name(), *lane))).collect();
+        tasks.spawn(self.clone().claim(lanes));
         deliveries
     }
 
@@ -118,13 +137,13 @@ impl Delivery {
         }
     }
 
-    async fn measure(self, deliveries: Deliveries) {
-        const EVERY: Duration = Duration::from_secs(10);
-        loop {
-            deliveries.sample(EVERY);
+    /// Says which lanes there are, until the store has heard it.
+    async fn claim(self, lanes: Vec<(&'static str, Lane)>) {
+        while let Err(e) = self.log.claim(&lanes) {
+            tracing::debug!("the store was not told of the lanes: {e}");
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
-                () = sleep(EVERY) => {}
+                () = sleep(self.timing.probe) => {}
             }
         }
     }
@@ -143,10 +162,17 @@ enum Work {
 
 /// What came of a batch.
 #[derive(Default)]
-struct Done {
+struct Outcome {
     receipts: Vec<Receipt>,
     set_aside: Vec<SetAside>,
     sent: u64,
+}
+
+/// Records after the first number, up to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    after: u64,
+    to: u64,
 }
 
 struct LaneTask {
@@ -155,72 +181,78 @@ struct LaneTask {
     lane: Lane,
     gauge: Arc<Gauge>,
     backoff: Backoff,
+    /// For a receiver that answers and does not accept us.
+    refused: Backoff,
     /// Records in one request at present: less than the lane's limit after the receiver found one too large.
     limit: usize,
     /// The last failure was the store's, not the receiver's.
     store_down: bool,
-    cursor: u64,
-    /// UTC minus engine time at the cursor.
+    done: Done,
+    /// Metrics: what was read last, and UTC minus engine time there.
+    read: Option<u64>,
     utc_offset: i64,
 }
 
 impl LaneTask {
     fn new(env: Delivery, sink: Arc<dyn Sink>, lane: Lane, gauge: Arc<Gauge>) -> Self {
-        let backoff = Backoff::new(env.timing.backoff_base, env.timing.backoff_cap);
-        Self { env, sink, lane, gauge, backoff, limit: batch_limit(lane), store_down: false, cursor: 0, utc_offset: 0 }
+        let Timing { backoff_base, backoff_cap, probe, .. } = env.timing;
+        let cap = if lane == Lane::Alerts { probe.min(backoff_cap) } else { backoff_cap };
+        let (backoff, refused) = (Backoff::new(backoff_base, cap), Backoff::new(backoff_base, backoff_cap));
+        let limit = batch_limit(lane);
+        Self { env, sink, lane, gauge, backoff, refused, limit, store_down: false, done: Done::default(), read: None, utc_offset: 0 }
     }
 
     async fn run(mut self) {
         if let Err(Stopped) = self.work().await {
-            tracing::debug!(sink = self.sink.name(), lane = name(self.lane), cursor = self.cursor, "lane stopped");
+            tracing::debug!(sink = self.sink.name(), lane = name(self.lane), cursor = self.done.upto(), "lane stopped");
         }
     }
 
     async fn work(&mut self) -> Result<(), Stopped> {
-        let (cursor, set_aside) = loop {
+        let (done, set_aside) = loop {
             match self.env.log.cursor(self.sink.name(), self.lane).await {
                 Ok(found) => break found,
                 Err(e) => self.store_failed(e).await?,
             }
         };
         self.store_answered();
-        self.cursor = cursor;
-        self.gauge.started(cursor, set_aside);
+        self.gauge.started(done.clone(), set_aside);
+        self.done = done;
         let mut committed = self.env.log.committed();
-        // Clock steps are in the log and followed as they pass; before the first of them the present offset is the best guess.
+        // Where the log does not say, the present offset is the best guess.
         self.utc_offset = committed.borrow().utc_offset;
-        let mut saved = cursor;
+        let mut saved = true;
         let mut save_at = Instant::now();
         let mut last_call = None;
         loop {
             let end = head(&committed.borrow_and_update(), self.lane);
+            let next = self.next(end);
             if self.env.shutdown.is_cancelled() {
                 // Alerts that are committed already still go out, as long as the receiver takes them and the grace lasts.
                 let last_call = *last_call.get_or_insert_with(|| Instant::now() + self.env.timing.grace);
-                if self.lane == Lane::Metrics || self.cursor >= end || Instant::now() >= last_call {
-                    if saved < self.cursor {
-                        self.save(Done::default()).await?;
+                if self.lane == Lane::Metrics || next.is_none() || Instant::now() >= last_call {
+                    if !saved {
+                        self.save(Outcome::default()).await?;
                     }
                     return Err(Stopped);
                 }
             }
-            if self.cursor >= end {
-                let unsaved = saved < self.cursor;
+            let Some(stretch) = next else {
                 tokio::select! {
                     () = self.env.shutdown.cancelled() => {}
                     changed = committed.changed() => if changed.is_err() {
-                        if unsaved { self.save(Done::default()).await?; }
+                        if !saved { self.save(Outcome::default()).await?; }
                         return Err(Stopped);
                     },
-                    () = sleep_until(save_at), if unsaved => {
-                        self.save(Done::default()).await?;
-                        saved = self.cursor;
+                    () = sleep_until(save_at), if !saved => {
+                        self.save(Outcome::default()).await?;
+                        saved = true;
                         save_at = Instant::now() + self.env.timing.save_metrics;
                     }
                 }
                 continue;
-            }
-            let records = match self.env.log.after(self.lane, self.cursor, self.limit).await {
+            };
+            let records = match self.read(stretch).await {
                 Ok(records) => {
                     self.store_answered();
                     records
@@ -230,29 +262,41 @@ impl LaneTask {
                     continue;
                 }
             };
-            let mut done = Done::default();
-            let (batch, upto) = self.assemble(&records, &mut done);
+            let mut outcome = Outcome::default();
+            let (batch, upto) = self.assemble(&records, stretch, &mut outcome);
             let Some(upto) = upto else {
                 // Committed, but not to be read yet.
                 self.pause(Duration::from_millis(20)).await?;
                 continue;
             };
-            let delivered = self.deliver(&batch, &records, &mut done).await;
-            if delivered.is_err() {
-                if saved < self.cursor {
-                    self.save(Done::default()).await?;
+            match self.deliver(&batch, &records, &mut outcome).await {
+                Ok(true) => {}
+                // Nothing of it went out. By now something newer may be there.
+                Ok(false) => {
+                    if !saved {
+                        self.save(Outcome::default()).await?;
+                        saved = true;
+                    }
+                    continue;
                 }
-                return Err(Stopped);
+                Err(Stopped) => {
+                    if !saved {
+                        self.save(Outcome::default()).await?;
+                    }
+                    return Err(Stopped);
+                }
             }
-            self.cursor = upto;
-            self.gauge.delivered(upto, done.sent, done.set_aside.len() as u64);
+            self.done.add(stretch.after, upto);
+            self.read = Some(upto);
+            self.gauge.delivered(self.done.clone(), outcome.sent, outcome.set_aside.len() as u64);
             let now = Instant::now();
-            if self.lane == Lane::Alerts || !done.set_aside.is_empty() || now >= save_at {
-                self.save(done).await?;
-                saved = self.cursor;
+            saved = false;
+            if self.lane == Lane::Alerts || !outcome.set_aside.is_empty() || now >= save_at {
+                self.save(outcome).await?;
+                saved = true;
                 save_at = now + self.env.timing.save_metrics;
             }
-            if self.lane == Lane::Metrics && (BUSY..self.limit).contains(&batch.len()) {
+            if self.lane == Lane::Metrics && self.done.owed() == 0 && (BUSY..self.limit).contains(&batch.len()) {
                 tokio::select! {
                     () = self.env.shutdown.cancelled() => {}
                     () = sleep(self.env.timing.gather_metrics) => {}
@@ -261,10 +305,35 @@ impl LaneTask {
         }
     }
 
+    /// What is to be read next: what is new, or else the newest of what was left behind.
+    fn next(&self, end: u64) -> Option<Stretch> {
+        let front = self.done.front();
+        if front < end {
+            let jumps = self.lane == Lane::Metrics && end - front > BACKLOG;
+            return Some(Stretch { after: if jumps { end - BLOCK } else { front }, to: end });
+        }
+        let (after, to) = self.done.newest_hole()?;
+        Some(Stretch { after: after.max(to.saturating_sub(BLOCK)), to })
+    }
+
+    async fn read(&mut self, stretch: Stretch) -> Result<Records, LogError> {
+        // Clock steps are in the log and followed as they pass; elsewhere the store is asked.
+        if self.lane == Lane::Metrics && self.read != Some(stretch.after) {
+            if let Some(offset) = self.env.log.utc_offset_at(stretch.after).await? {
+                self.utc_offset = offset;
+            }
+            self.read = Some(stretch.after);
+        }
+        let most = usize::try_from(stretch.to.saturating_sub(stretch.after)).unwrap_or(usize::MAX);
+        let limit = if self.backoff.failures() > 0 { self.limit.min(PROBE_RECORDS) } else { self.limit };
+        self.env.log.after(self.lane, stretch.after, limit.min(most)).await
+    }
+
     /// Encodes records until the batch is full. What cannot be encoded is set aside at once and its tombstone put in its place.
-    fn assemble(&mut self, records: &Records, done: &mut Done) -> (Batch, Option<u64>) {
+    /// Also the last record of the stretch that was dealt with, `None` when there was none.
+    fn assemble(&mut self, records: &Records, stretch: Stretch, done: &mut Outcome) -> (Batch, Option<u64>) {
         let mut builder = Builder::default();
-        let (mut upto, mut count) = (None, 0u64);
+        let (mut upto, mut count, mut missing) = (None, 0u64, 0);
         match records {
             Records::Alerts(events) => {
                 for stored in events {
@@ -294,8 +363,13 @@ impl LaneTask {
                 }
             }
             Records::Metrics(entries) => {
+                missing = entries.iter().next().map_or(0, |e| e.position.min(stretch.to.saturating_add(1)) - stretch.after - 1);
                 for entry in entries.iter() {
                     if builder.bytes() >= BATCH_BYTES {
+                        break;
+                    }
+                    if entry.position > stretch.to {
+                        upto = upto.or(Some(stretch.to));
                         break;
                     }
                     if let Body::Clock { offset_ms, .. } = entry.body {
@@ -310,12 +384,18 @@ impl LaneTask {
                 }
             }
         }
+        if missing > 0 {
+            let (sink, lane) = (self.sink.name(), name(self.lane));
+            tracing::error!(sink, lane, records = missing, "records had to make room before they were delivered");
+            self.gauge.lost(missing);
+        }
         self.gauge.encoded(count, builder.bytes() as u64);
         (builder.finish(), upto)
     }
 
     /// Until the receiver has answered for every parcel. A refused batch is halved until the record at fault stands alone; order is kept.
-    async fn deliver(&mut self, batch: &Batch, records: &Records, done: &mut Done) -> Result<(), Stopped> {
+    /// False: the receiver was not reached and nothing of it went out.
+    async fn deliver(&mut self, batch: &Batch, records: &Records, done: &mut Outcome) -> Result<bool, Stopped> {
         // Last in, first out.
         let mut work = Vec::new();
         if !batch.is_empty() {
@@ -324,6 +404,7 @@ impl LaneTask {
         while let Some(step) = work.pop() {
             match step {
                 Work::Send(range) => {
+                    let untouched = range.len() == batch.len() && done.set_aside.is_empty();
                     let part = batch.part(range.clone());
                     match self.send(&part).await? {
                         Ok(sent) => {
@@ -337,10 +418,16 @@ impl LaneTask {
                         }
                         Err(SendError::Retry { reason, after }) => {
                             self.failed(LaneState::Retrying, &reason, after).await?;
+                            if untouched {
+                                return Ok(false);
+                            }
                             work.push(Work::Send(range));
                         }
                         Err(SendError::Refused { reason }) => {
                             self.failed(LaneState::Refused, &reason, None).await?;
+                            if untouched {
+                                return Ok(false);
+                            }
                             work.push(Work::Send(range));
                         }
                     }
@@ -348,11 +435,11 @@ impl LaneTask {
                 Work::Bury(index, reason) => self.bury(batch, index, reason, records, &mut work, done).await?,
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Books an answer. Rejected parcels are buried before anything else is sent.
-    fn accept(&self, part: &Batch, sent: Sent, offset: usize, work: &mut Vec<Work>, done: &mut Done) {
+    fn accept(&self, part: &Batch, sent: Sent, offset: usize, work: &mut Vec<Work>, done: &mut Outcome) {
         for receipt in &sent.receipts {
             if let Some(parcel) = part.parcels().get(receipt.index) {
                 let (sink, at) = (self.sink.name().to_owned(), receipt.received_at);
@@ -394,7 +481,7 @@ impl LaneTask {
         reason: String,
         records: &Records,
         work: &mut Vec<Work>,
-        done: &mut Done,
+        done: &mut Outcome,
     ) -> Result<(), Stopped> {
         let Some(parcel) = batch.parcels().get(index) else { return Ok(()) };
         let mut builder = Builder::default();
@@ -448,16 +535,29 @@ impl LaneTask {
     async fn send(&self, part: &Batch) -> Result<Result<Sent, SendError>, Stopped> {
         let request = self.sink.send(self.lane, part);
         tokio::pin!(request);
+        let patience = self.patience();
         tokio::select! {
             biased;
             answer = &mut request => return Ok(answer),
             () = self.env.shutdown.cancelled() => {}
+            () = sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                let reason = format!("no answer within {} ms", patience.unwrap_or_default().as_millis());
+                return Ok(Err(SendError::Retry { reason, after: None }));
+            }
         }
         timeout(self.env.timing.grace, request).await.map_err(|_| Stopped)
     }
 
+    /// How long the next request may take, where that is less than the sink allows.
+    fn patience(&self) -> Option<Duration> {
+        let failures = self.backoff.failures();
+        let long = failures > 1 && failures.is_power_of_two() && failures.trailing_zeros().is_multiple_of(2);
+        (self.lane == Lane::Alerts && failures > 0 && !long).then_some(self.env.timing.patience)
+    }
+
     fn succeeded(&mut self, parcels: usize) {
         self.backoff.reset();
+        self.refused.reset();
         self.gauge.flowing();
         // Grow back slowly after a receiver found a batch too large.
         if parcels >= self.limit {
@@ -466,7 +566,8 @@ impl LaneTask {
     }
 
     async fn failed(&mut self, state: LaneState, reason: &str, after: Option<Duration>) -> Result<(), Stopped> {
-        let wait = self.backoff.next(rand::random(), after);
+        let retried = self.backoff.next(rand::random(), after);
+        let wait = if state == LaneState::Refused { self.refused.next(rand::random(), after) } else { retried };
         let (sink, lane) = (self.sink.name(), name(self.lane));
         if self.gauge.failing(state, reason, self.env.clock.utc_ms()) {
             tracing::warn!(sink, lane, reason, "delivery fails; records wait in the log");
@@ -484,6 +585,7 @@ impl LaneTask {
     fn store_answered(&mut self) {
         if std::mem::take(&mut self.store_down) {
             self.backoff.reset();
+            self.refused.reset();
             self.gauge.flowing();
         }
     }
@@ -496,9 +598,9 @@ impl LaneTask {
     }
 
     /// Hands the progress to the store; insists, because the receipts are known nowhere else.
-    async fn save(&mut self, done: Done) -> Result<(), Stopped> {
-        let progress =
-            Progress { sink: self.sink.name(), lane: self.lane, to: self.cursor, receipts: done.receipts, set_aside: done.set_aside };
+    async fn save(&mut self, outcome: Outcome) -> Result<(), Stopped> {
+        let Outcome { receipts, set_aside, .. } = outcome;
+        let progress = Progress { sink: self.sink.name(), lane: self.lane, done: self.done.clone(), receipts, set_aside };
         while let Err(e) = self.env.log.advance(progress.clone()) {
             self.store_failed(e).await?;
         }

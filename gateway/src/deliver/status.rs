@@ -1,8 +1,7 @@
 //! How each lane is: for the pages, `/metrics`, `doctor` and the heartbeat.
-use crate::store::{Committed, Lane};
+use crate::store::{Committed, Done, Lane, Room};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// What a lane does at the moment.
@@ -27,8 +26,10 @@ pub struct DeliveryStatus {
     pub queue_messages: u64,
     /// The same in bytes as sent, from the mean size so far.
     pub queue_bytes: u64,
-    /// Hours until the queue fills its budget if nothing more is delivered and records keep coming at the present rate; `None` while
-    /// nothing comes or nothing is known.
+    /// Of these, records that newer ones have overtaken: after an outage the newest go first.
+    pub overtaken: u64,
+    /// Hours until the first undelivered record has to make room if nothing more is delivered and records keep coming as they do; `None`
+    /// while that is not known.
     pub hours_left: Option<f64>,
     /// Why it does not flow.
     pub last_error: Option<String>,
@@ -38,7 +39,19 @@ pub struct DeliveryStatus {
     pub sent: u64,
     /// Records set aside, ever.
     pub set_aside: u64,
+    /// Records that had to make room before they were delivered, since the start of the process.
+    pub lost: u64,
 }
+
+impl DeliveryStatus {
+    /// Somebody should act: within a day what waits begins to be lost.
+    pub fn is_short(&self) -> bool {
+        self.hours_left.is_some_and(|h| h < SHORT_HOURS)
+    }
+}
+
+/// With fewer hours left it is said as a problem.
+pub const SHORT_HOURS: f64 = 24.0;
 
 fn lane_name<S: serde::Serializer>(lane: &Lane, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(name(*lane))
@@ -60,52 +73,50 @@ pub fn head(committed: &Committed, lane: Lane) -> u64 {
     }
 }
 
-/// Over which the rate of new records is averaged.
-const RATE_WINDOW: Duration = Duration::from_secs(600);
-
 /// One lane's figures; written by its task, read by anyone.
 pub struct Gauge {
     pub sink: &'static str,
     pub lane: Lane,
-    /// Bytes that a queue may take on the disk.
-    budget: u64,
+    room: watch::Receiver<Arc<Room>>,
     committed: watch::Receiver<Committed>,
     figures: Mutex<Figures>,
 }
 
 #[derive(Default)]
 struct Figures {
-    cursor: u64,
+    done: Done,
     failure: Option<(LaneState, String, i64)>,
     sent: u64,
     set_aside: u64,
     encoded_records: u64,
     encoded_bytes: u64,
-    /// Records per second, once measured.
-    rate: Option<f64>,
-    sampled_head: Option<u64>,
+    lost: u64,
 }
 
 impl Gauge {
-    pub fn new(sink: &'static str, lane: Lane, budget: u64, committed: watch::Receiver<Committed>) -> Self {
-        Self { sink, lane, budget, committed, figures: Mutex::default() }
+    pub fn new(sink: &'static str, lane: Lane, room: watch::Receiver<Arc<Room>>, committed: watch::Receiver<Committed>) -> Self {
+        Self { sink, lane, room, committed, figures: Mutex::default() }
     }
     fn figures(&self) -> MutexGuard<'_, Figures> {
         // Figures are plain numbers: a reader's panic leaves nothing half done.
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    pub(super) fn started(&self, cursor: u64, set_aside: u64) {
+    pub(super) fn started(&self, done: Done, set_aside: u64) {
         let mut f = self.figures();
-        (f.cursor, f.set_aside) = (cursor, set_aside);
+        (f.done, f.set_aside) = (done, set_aside);
+    }
+    pub(super) fn lost(&self, records: u64) {
+        let mut f = self.figures();
+        f.lost = f.lost.saturating_add(records);
     }
     pub(super) fn encoded(&self, records: u64, bytes: u64) {
         let mut f = self.figures();
         f.encoded_records = f.encoded_records.saturating_add(records);
         f.encoded_bytes = f.encoded_bytes.saturating_add(bytes);
     }
-    pub(super) fn delivered(&self, cursor: u64, sent: u64, set_aside: u64) {
+    pub(super) fn delivered(&self, done: Done, sent: u64, set_aside: u64) {
         let mut f = self.figures();
-        f.cursor = cursor;
+        f.done = done;
         f.sent = f.sent.saturating_add(sent);
         f.set_aside = f.set_aside.saturating_add(set_aside);
     }
@@ -120,26 +131,14 @@ impl Gauge {
         f.failure = Some((state, error.to_owned(), since));
         first
     }
-    /// Measures the rate of new records; called every `elapsed`.
-    pub(super) fn sample(&self, elapsed: Duration) {
-        let head = head(&self.committed.borrow(), self.lane);
-        let mut f = self.figures();
-        if let Some(before) = f.sampled_head.replace(head)
-            && !elapsed.is_zero()
-        {
-            let now = head.saturating_sub(before) as f64 / elapsed.as_secs_f64();
-            let weight = 1.0 - (-elapsed.as_secs_f64() / RATE_WINDOW.as_secs_f64()).exp();
-            f.rate = Some(f.rate.map_or(now, |rate| rate + weight * (now - rate)));
-        }
-    }
     pub fn status(&self) -> DeliveryStatus {
         let head = head(&self.committed.borrow(), self.lane);
         let f = self.figures();
-        let queue_messages = head.saturating_sub(f.cursor);
+        let overtaken = f.done.owed();
+        let queue_messages = head.saturating_sub(f.done.front()).saturating_add(overtaken);
         let mean = if f.encoded_records == 0 { 0.0 } else { f.encoded_bytes as f64 / f.encoded_records as f64 };
         let queue_bytes = (queue_messages as f64 * mean) as u64;
-        let bytes_per_hour = f.rate.unwrap_or(0.0) * mean * 3600.0;
-        let hours_left = (bytes_per_hour > 0.0).then(|| self.budget.saturating_sub(queue_bytes) as f64 / bytes_per_hour);
+        let hours_left = self.room.borrow().hours_left(self.sink, self.lane);
         let (state, last_error, since) = match &f.failure {
             None => (LaneState::Flowing, None, None),
             Some((state, error, since)) => (*state, Some(error.clone()), Some(*since)),
@@ -150,11 +149,13 @@ impl Gauge {
             state,
             queue_messages,
             queue_bytes,
+            overtaken,
             hours_left,
             last_error,
             since,
             sent: f.sent,
             set_aside: f.set_aside,
+            lost: f.lost,
         }
     }
 }
@@ -172,35 +173,39 @@ impl Deliveries {
     pub fn queued(&self, lane: Lane) -> u64 {
         self.0.iter().filter(|g| g.lane == lane).map(|g| g.status().queue_messages).fold(0, u64::saturating_add)
     }
-    pub(super) fn sample(&self, elapsed: Duration) {
-        self.0.iter().for_each(|g| g.sample(elapsed));
+    /// The lane that has the fewest hours left.
+    pub fn hours_left(&self) -> Option<f64> {
+        self.0.iter().filter_map(|g| g.status().hours_left).reduce(f64::min)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::retention::LaneRoom;
 
     #[test]
-    fn queue_and_hours_left() {
+    fn the_queue_is_what_is_not_done_and_its_hours_are_the_stores() {
         let (tx, rx) = watch::channel(Committed::default());
-        let gauge = Gauge::new("influx", Lane::Metrics, 1_000_000, rx);
-        assert_eq!(gauge.status().hours_left, None);
-        gauge.sample(Duration::from_secs(10));
+        let (room_tx, room) = watch::channel(Arc::new(Room::default()));
+        let gauge = Gauge::new("influx", Lane::Metrics, room, rx);
+        assert_eq!((gauge.status().hours_left, gauge.status().is_short()), (None, false));
         tx.send_replace(Committed { position: 100, ..Committed::default() });
-        gauge.sample(Duration::from_secs(10));
         gauge.encoded(10, 1_000);
-        gauge.delivered(60, 60, 0);
+        let mut done = Done::all_to(20);
+        done.add(60, 90);
+        gauge.delivered(done, 50, 0);
+        let lane = |hours| LaneRoom { sink: "influx".into(), lane: Lane::Metrics, hours_left: Some(hours) };
+        room_tx.send_replace(Arc::new(Room { lanes: vec![lane(23.5)], ..Room::default() }));
         let s = gauge.status();
-        assert_eq!((s.queue_messages, s.queue_bytes, s.sent), (40, 4_000, 60));
-        // 10 records of 100 bytes a second fill the remaining 996,000 bytes in 996 s.
-        assert!((s.hours_left.unwrap() - 996.0 / 3600.0).abs() < 1e-9);
+        assert_eq!((s.queue_messages, s.overtaken, s.queue_bytes, s.sent), (50, 40, 5_000, 50));
+        assert_eq!((s.hours_left, s.is_short()), (Some(23.5), true));
     }
 
     #[test]
     fn since_is_the_first_failure_of_a_run() {
         let (_tx, rx) = watch::channel(Committed::default());
-        let gauge = Gauge::new("platform", Lane::Alerts, 1, rx);
+        let gauge = Gauge::new("platform", Lane::Alerts, watch::channel(Arc::default()).1, rx);
         assert!(gauge.failing(LaneState::Retrying, "down", 5));
         assert!(!gauge.failing(LaneState::Refused, "401", 9));
         let s = gauge.status();

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::engine::input::Item;
 use crate::engine::site::Site;
 use crate::engine::{Body, Message};
-use crate::store::{Committed, Entries, Entry, Lane, OutboxRow, Receipt, SetAside, StoredEvent};
+use crate::store::{Committed, Done, Entries, Entry, Lane, OutboxRow, Receipt, SetAside, StoredEvent};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +27,8 @@ pub fn timing() -> Timing {
     Timing {
         backoff_base: Duration::from_millis(2),
         backoff_cap: Duration::from_millis(20),
+        probe: Duration::from_millis(20),
+        patience: Duration::from_secs(5),
         save_metrics: Duration::from_millis(5),
         gather_metrics: Duration::from_millis(1),
         heartbeat: Duration::from_millis(20),
@@ -41,7 +43,7 @@ pub fn delivery(log: &Arc<MemoryLog>) -> Delivery {
         clock: Clock::manual(T0),
         clock_trusted: Arc::new(|| true),
         timing: timing(),
-        budget: 1 << 30,
+        room: watch::channel(Arc::default()).1,
         shutdown: CancellationToken::new(),
     }
 }
@@ -134,7 +136,7 @@ pub struct MemoryLog {
     events: Mutex<Vec<StoredEvent>>,
     entries: Mutex<Vec<Entry>>,
     committed: watch::Sender<Committed>,
-    pub cursors: Mutex<BTreeMap<(&'static str, Lane), u64>>,
+    pub cursors: Mutex<BTreeMap<(&'static str, Lane), Done>>,
     pub receipts: Mutex<Vec<Receipt>>,
     pub aside: Mutex<Vec<SetAside>>,
     pub orders: Mutex<Vec<OutboxRow>>,
@@ -175,8 +177,12 @@ impl MemoryLog {
         drop(log);
         self.committed.send_modify(|c| c.position = position);
     }
+    /// As the store removes what is old.
+    pub fn remove_below(&self, position: u64) {
+        self.entries.lock().unwrap().retain(|e| e.position >= position);
+    }
     pub fn cursor_at(&self, sink: &'static str, lane: Lane) -> u64 {
-        self.cursors.lock().unwrap().get(&(sink, lane)).copied().unwrap_or(0)
+        self.cursors.lock().unwrap().get(&(sink, lane)).map_or(0, Done::upto)
     }
     fn check(&self) -> Result<(), LogError> {
         if self.broken.load(Ordering::Relaxed) { Err(LogError("disk full".into())) } else { Ok(()) }
@@ -195,20 +201,29 @@ impl Log for MemoryLog {
                 Records::Alerts(self.events.lock().unwrap().iter().filter(|e| e.sequence > after).take(limit).cloned().collect())
             }
             Lane::Metrics => {
-                let entries: Vec<Entry> = self.entries.lock().unwrap().iter().filter(|e| e.position > after).take(limit).cloned().collect();
+                let log = self.entries.lock().unwrap();
+                let from = log.partition_point(|e| e.position <= after);
+                let entries: Vec<Entry> = log.iter().skip(from).take(limit).cloned().collect();
                 Records::Metrics(Entries::from(entries))
             }
         })
     }
-    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(u64, u64), LogError> {
+    fn claim(&self, _lanes: &[(&'static str, Lane)]) -> Result<(), LogError> {
+        self.check()
+    }
+    async fn utc_offset_at(&self, _position: u64) -> Result<Option<i64>, LogError> {
+        self.check().map(|()| None)
+    }
+    async fn cursor(&self, sink: &'static str, lane: Lane) -> Result<(Done, u64), LogError> {
         self.check()?;
         let aside = self.aside.lock().unwrap().iter().filter(|s| s.sink == sink && s.lane == lane).count();
-        Ok((self.cursor_at(sink, lane), aside as u64))
+        let done = self.cursors.lock().unwrap().get(&(sink, lane)).cloned().unwrap_or_default();
+        Ok((done, aside as u64))
     }
     fn advance(&self, progress: Progress) -> Result<(), LogError> {
         self.check()?;
-        let before = self.cursors.lock().unwrap().insert((progress.sink, progress.lane), progress.to);
-        assert!(before.is_none_or(|b| b <= progress.to), "a cursor went back");
+        let before = self.cursors.lock().unwrap().insert((progress.sink, progress.lane), progress.done.clone());
+        assert!(before.is_none_or(|b| b.upto() <= progress.done.upto()), "a cursor went back");
         self.receipts.lock().unwrap().extend(progress.receipts);
         self.aside.lock().unwrap().extend(progress.set_aside);
         Ok(())

@@ -45,7 +45,9 @@ impl Camera {
     /// # Errors
     /// Names what the day says of the camera and cannot be done.
     pub fn new(spec: &Spec, day: &Day, seed: u64) -> Result<Camera, String> {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ spec.id.as_str().bytes().fold(7, |h, b| h * 31 + u64::from(b)));
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(
+            seed ^ spec.id.as_str().bytes().fold(7, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b))),
+        );
         let frame = |number: u32| {
             let name = format!("{}/{number:04}.jpg", spec.clip);
             let file = Clips::get(&name).ok_or_else(|| format!("camera {}: there is no frame {name}", spec.id))?;

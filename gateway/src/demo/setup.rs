@@ -5,6 +5,7 @@ use super::scenario::Wire;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Broker, BrokerUser, ClockTrust, Config, Influx, Ingest, Platform, Runtime, Secret, Store, Vision, Web};
 use crate::engine::rules;
+use crate::store::Retention;
 use miette::{Result, miette};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -83,7 +84,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
             token: Secret::new(secrets.influx.clone()),
             measurement: "reading".to_owned(),
         }),
-        store: Store { wear_mode: false, reserve_mb: 1 },
+        store: Store { wear_mode: false, reserve_mb: 1, retention: Retention::default() },
         clock_trust: ClockTrust::Always,
         runtime: Runtime::default(),
         mappings: Vec::new(),

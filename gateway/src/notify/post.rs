@@ -8,7 +8,7 @@ use super::text;
 use crate::clock::Clock;
 use crate::deliver::{Bilingual, Directory};
 use crate::engine::{Notice, NoticeKind};
-use crate::store::{Committed, Lane, NoticeRow, Ops, Reader, StoreError, StoredEvent, Told, ToldState};
+use crate::store::{Committed, Done, Lane, NoticeRow, Ops, Reader, StoreError, StoredEvent, Told, ToldState};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -332,7 +332,7 @@ impl Task {
     /// Remembers up to where nothing is left.
     fn save(&mut self) {
         let done = self.desk.lowest().map_or(self.read, |n| n.saturating_sub(1));
-        if done > self.saved && self.post.ops.advance(&self.cursor(), Lane::Alerts, done, Vec::new()).is_ok() {
+        if done > self.saved && self.post.ops.advance(&self.cursor(), Lane::Alerts, Done::all_to(done), Vec::new()).is_ok() {
             self.saved = done;
         }
     }

@@ -29,7 +29,7 @@ use crate::estimate::model::ClimateModel;
 use crate::ingest::frames::{Announced, Refusal};
 use crate::ingest::{INBOUND_QUEUE, InboundSender};
 use crate::metrics::Metrics;
-use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Store, StoreError};
+use crate::store::{Committed, Deps, Emergency, Health, Ops, Options, Reader, Recovered, Room, Store, StoreError};
 use miette::Diagnostic;
 pub use rules::OverrideChange;
 use std::path::PathBuf;
@@ -78,6 +78,14 @@ pub enum PipelineError {
         )
     )]
     Diverged { position: u64, detail: String },
+    #[error("no snapshot of the engine's state can be read, and the log begins at position {first}: what came before it has been removed")]
+    #[diagnostic(
+        code(pipeline::no_beginning),
+        help(
+            "Run the version that wrote the log, or start with another data directory. `tuoan incidents list` still shows what is in this one."
+        )
+    )]
+    NoBeginning { first: u64 },
     #[error("the configuration cannot be used: {0}")]
     #[diagnostic(
         code(pipeline::configuration),
@@ -154,6 +162,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         view: store.view.clone(),
         committed: store.committed.clone(),
         health: store.health.clone(),
+        room: store.room.clone(),
         reader: store.reader.clone(),
         ops: store.ops.clone(),
         metrics: Arc::clone(&metrics),
@@ -210,6 +219,8 @@ pub struct Handle {
     pub view: watch::Receiver<Arc<View>>,
     pub committed: watch::Receiver<Committed>,
     pub health: watch::Receiver<Health>,
+    /// How much room the store has; empty until delivery has said which lanes there are.
+    pub room: watch::Receiver<Arc<Room>>,
     pub reader: Reader,
     /// Cursors, receipts, outbox attempts, retained messages.
     pub ops: Ops,

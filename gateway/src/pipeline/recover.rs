@@ -13,7 +13,9 @@ const CHUNK: usize = 4096;
 /// # Errors
 /// The store cannot be read, or this engine decides otherwise than the one that wrote the log.
 pub fn recover(reader: &Reader, recovered: &Recovered) -> Result<State, PipelineError> {
-    for snapshot in &recovered.snapshots {
+    let mut before = u64::MAX;
+    while let Some(snapshot) = reader.snapshot_before(before)? {
+        before = snapshot.position;
         match State::decode(&snapshot.bytes) {
             Ok(state) if (state.position(), state.sequence()) == (snapshot.position, snapshot.sequence) => {
                 return replay(state, reader, recovered);
@@ -30,6 +32,10 @@ pub fn recover(reader: &Reader, recovered: &Recovered) -> Result<State, Pipeline
                 );
             }
         }
+    }
+    let first = reader.first_position()?;
+    if first > 1 {
+        return Err(PipelineError::NoBeginning { first });
     }
     replay(State::default(), reader, recovered)
 }

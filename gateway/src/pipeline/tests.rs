@@ -104,7 +104,7 @@ impl Gateway {
             mappings: vec![],
             clock: clock.clone(),
             trust: Trust::Kernel,
-            store: Options { wear_mode: false, reserve_mb: 0 },
+            store: Options { reserve_mb: 0, ..Options::default() },
             model: None,
         };
         change(&mut config);

@@ -1,8 +1,8 @@
 //! A log as a text file: one JSON object a line. The first says what it is, then come the inputs in order of their positions, each followed
-//! by the incident events that it gave. For handing a log to somebody else, and for reading it without this program.
+//! by the incident events that it gave. Before the inputs of a log whose beginning has been removed stands the engine's state there. For handing a log to somebody else, and for reading it without this program.
 use super::ReplayError;
 use super::source::{Source, Stored};
-use crate::engine::{Body, Configuration, Input};
+use crate::engine::{Body, Configuration, Input, State};
 use crate::store::Cut;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,25 @@ struct Head {
     log: Option<LogId>,
     now: i64,
     utc_offset: i64,
+    /// The first input that the gateway still had.
+    #[serde(default = "one")]
+    first: u64,
     position: u64,
     sequence: u64,
     span: Option<(i64, i64)>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// What a log begins with whose beginning has been removed.
+#[derive(Serialize, Deserialize)]
+struct Begin {
+    snapshot: u64,
+    sequence: u64,
+    /// The engine's state, in hexadecimal.
+    state: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,6 +58,7 @@ struct Event {
 
 /// How the lines of each begin: the others need not be parsed.
 const ENTRY: &str = "{\"position\":";
+const BEGIN: &str = "{\"snapshot\":";
 const EVENT: &str = "{\"sequence\":";
 
 /// An exported log that is being read.
@@ -75,7 +92,27 @@ impl Export {
     }
     pub fn cut(&self) -> Cut {
         let h = &self.head;
-        Cut { log: h.log.clone(), now: h.now, utc_offset: h.utc_offset, position: h.position, sequence: h.sequence, span: h.span }
+        Cut {
+            log: h.log.clone(),
+            now: h.now,
+            utc_offset: h.utc_offset,
+            first: h.first,
+            position: h.position,
+            sequence: h.sequence,
+            span: h.span,
+        }
+    }
+    /// The state that its first input finds, where that is not the empty one.
+    pub fn begin(&mut self) -> Result<Option<State>, ReplayError> {
+        let Some(begin) = self.line::<Begin>(BEGIN)? else { return Ok(None) };
+        let bytes = hex::decode(&begin.state).map_err(|e| self.bad(&e.to_string()))?;
+        State::decode(&bytes).map(Some).map_err(|e| self.bad(&e.to_string()))
+    }
+    fn begin_position(&self) -> Result<u64, ReplayError> {
+        if self.head.first <= 1 {
+            return Ok(0);
+        }
+        Ok(Export::open(&self.path)?.line::<Begin>(BEGIN)?.map_or(0, |b| b.snapshot))
     }
     /// Inputs after `position`, from where the last call ended.
     pub fn inputs(&mut self, position: u64, last: u64, limit: usize) -> Result<Vec<(u64, Input)>, ReplayError> {
@@ -104,7 +141,7 @@ impl Export {
     }
     /// Position of the last input before `at`.
     pub fn position_before(&mut self, at: i64) -> Result<u64, ReplayError> {
-        let mut before = 0;
+        let mut before = self.begin_position()?;
         while let Some(e) = self.line::<Entry>(ENTRY)?.filter(|e| e.at < at) {
             before = e.position;
         }
@@ -117,6 +154,9 @@ impl Export {
             if let Body::Configure(c) = e.body {
                 found = Some(*c);
             }
+        }
+        if found.is_none() && self.head.first > 1 {
+            found = Export::open(&self.path)?.begin()?.and_then(|s| s.configuration().cloned());
         }
         Ok(found)
     }
@@ -154,15 +194,20 @@ pub fn export(source: &Source, file: &Path, mut progress: impl FnMut(u64)) -> Re
         log: c.log.clone(),
         now: c.now,
         utc_offset: c.utc_offset,
+        first: c.first,
         position: c.position,
         sequence: c.sequence,
         span: c.span,
     };
     put(&mut out, file, &head)?;
-    let mut events = source.events(0)?;
+    let (state, _) = source.state_before(None)?;
+    if state.position() > 0 {
+        put(&mut out, file, &Begin { snapshot: state.position(), sequence: state.sequence(), state: hex::encode(state.encode()) })?;
+    }
+    let mut events = source.events(state.sequence())?;
     let mut next = events.take()?;
     let position_of = |e: &Stored| e.event().map_or(0, |e| e.position);
-    for piece in source.inputs(0, None)? {
+    for piece in source.inputs(state.position(), None)? {
         let piece = piece?;
         for (position, input) in (piece.first..).zip(&piece.inputs) {
             // What timers said before this input has the position of the one before it.

@@ -41,12 +41,12 @@ pub fn exact_text(e: &Exact, utc_offset_minutes: i32, utc_offset: i64) -> String
     let mut out = String::new();
     let inputs = e.last.saturating_sub(e.after);
     let _ = writeln!(out, "{inputs} inputs replayed, positions {} to {}, by engine {}", e.after + 1, e.last, e.engine);
-    if e.after > 0 {
+    if e.after > 0 && e.snapshots.is_empty() {
         let _ = writeln!(out, "begun with the snapshot at position {}; what is before it is not checked here", e.after);
     } else if !e.snapshots.is_empty() {
         let times: Vec<String> = e.snapshots.iter().map(|at| local_time(at.saturating_add(utc_offset), utc_offset_minutes)).collect();
-        let _ =
-            writeln!(out, "no snapshot is older than that time (only the newest are kept: {}): begun at the beginning", times.join(", "));
+        let begun = if e.after > 0 { "the oldest of them, where the log begins now" } else { "the beginning" };
+        let _ = writeln!(out, "no snapshot is older than that time (there are {}): begun at {begun}", times.join(", "));
     }
     for span in e.foreign() {
         let _ = writeln!(

@@ -61,17 +61,29 @@ impl Source {
         &self.path
     }
 
-    /// The state to begin with for what happens from engine time `from` on: that of the newest snapshot before it, else an empty one. The
-    /// second value says which snapshots there are (engine times), when none was of use.
+    /// The state to begin with for what happens from engine time `from` on: that of the newest snapshot before it, else that with which the log
+    /// begins: an empty one, or where its beginning has been removed the oldest snapshot's. The second value says which snapshots there are
+    /// (engine times), when none was early enough.
     pub fn state_before(&self, from: Option<i64>) -> Result<(State, Vec<i64>), ReplayError> {
-        let Some(from) = from.filter(|_| !self.exported) else { return Ok((State::new(), Vec::new())) };
+        let cut_short = self.cut.first > 1;
+        if self.exported {
+            let begin = if cut_short { Export::open(&self.path)?.begin()? } else { None };
+            return Ok((begin.unwrap_or_default(), Vec::new()));
+        }
+        if from.is_none() && !cut_short {
+            return Ok((State::new(), Vec::new()));
+        }
         let history = History::open(&self.path)?;
         let all = history.snapshots()?;
-        for (position, _) in all.iter().filter(|(p, at)| *at < from && *p <= self.cut.position) {
+        let early = all.iter().filter(|(_, at)| from.is_some_and(|from| *at < from));
+        // Oldest first.
+        let begin = all.iter().rev().filter(|_| cut_short);
+        for (position, at) in early.chain(begin).filter(|(p, _)| *p <= self.cut.position) {
             let Some(snapshot) = history.snapshot(*position)? else { continue };
             match State::decode(&snapshot.bytes) {
                 Ok(state) if (state.position(), state.sequence()) == (snapshot.position, snapshot.sequence) => {
-                    return Ok((state, Vec::new()));
+                    let late = from.is_some_and(|from| *at >= from);
+                    return Ok((state, if late { all.into_iter().map(|(_, at)| at).collect() } else { Vec::new() }));
                 }
                 Ok(_) => {
                     tracing::warn!("the snapshot at position {position} is not what it says; an older one or the whole log is replayed")

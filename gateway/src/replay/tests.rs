@@ -83,6 +83,34 @@ fn the_day_comes_out_bit_for_bit_from_store_snapshot_and_export() {
 }
 
 #[test]
+fn a_log_whose_beginning_was_removed_is_replayed_from_the_oldest_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let configuration = Source::open(store(dir.path())).unwrap().configuration().unwrap();
+    let db = rusqlite::Connection::open(dir.path().join(LOG_FILE)).unwrap();
+    let oldest: i64 = db.query_row("SELECT min(position) FROM snapshot", [], |r| r.get(0)).unwrap();
+    let removed = db.execute("DELETE FROM log WHERE position < ?1", [oldest]).unwrap();
+    assert!(removed > 1_000);
+    let source = Source::open(dir.path()).unwrap();
+    assert_eq!(source.cut.first, oldest.unsigned_abs());
+    let rest = exact(&source, Range::default(), &mut go).unwrap();
+    assert!(rest.is_same() && rest.after == source.cut.first && rest.stored.events > 0, "{rest:?}");
+    let early = exact(&source, Range { from: Some(DAY.0[0].at), to: None }, &mut go).unwrap();
+    assert!(early.is_same() && early.after == rest.after && !early.snapshots.is_empty());
+    assert!(report::exact_text(&early, 480, 0).contains("the oldest of them, where the log begins now"));
+    assert_eq!(source.configuration().unwrap(), configuration, "given before what is left");
+
+    let file = dir.path().join("rest.jsonl");
+    export::export(&source, &file, |_| ()).unwrap();
+    let exported = Source::open(&file).unwrap();
+    assert_eq!(exported.cut, source.cut);
+    assert_eq!(exact(&exported, Range::default(), &mut go).unwrap(), rest);
+    assert_eq!(exported.configuration().unwrap(), configuration);
+    // The store still has the entry that the oldest snapshot was made at; the export begins with the state there.
+    let before = |source: &Source| source.position_before(DAY.0[0].at).unwrap();
+    assert_eq!((before(&source), before(&exported)), (source.cut.first - 1, source.cut.first));
+}
+
+#[test]
 fn what_was_tampered_with_is_found_where_it_is() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());

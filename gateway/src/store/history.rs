@@ -3,21 +3,24 @@ use super::body::{self, Dictionary};
 use super::reader::{first_at, stored_event};
 use super::transaction::int;
 use super::{LOG_FILE, Snapshot, StoreError, StoredEvent, schema};
-use crate::engine::{Body, Input};
+use crate::engine::{Body, Input, State};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use tuoan_protocol::LogId;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// How far the log is at one moment. The tables behind it only grow, so whatever lies within a cut stays as it is while a gateway goes on
-/// writing: no transaction is held meanwhile, and its write-ahead log does not pile up.
+/// How far the log is at one moment. What lies within a cut stays as it is while a gateway goes on writing, but for its oldest entries, which
+/// may go (`retention.rs`): who reads them then is told of a gap. No transaction is held meanwhile, so that the write-ahead log of the gateway
+/// does not pile up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
     pub log: Option<LogId>,
     /// Engine time and UTC minus engine time of the last commit.
     pub now: i64,
     pub utc_offset: i64,
+    /// Position of the first entry that is kept; 0 while there is none.
+    pub first: u64,
     pub position: u64,
     pub sequence: u64,
     /// Engine time of the first and the last entry; `None` while there is none.
@@ -61,6 +64,7 @@ impl History {
                 log: log.as_deref().and_then(|l| LogId::new(l).ok()),
                 now,
                 utc_offset,
+                first: number("SELECT coalesce(min(position), 0) FROM log")?,
                 position: number("SELECT coalesce(max(position), 0) FROM log")?,
                 sequence: number("SELECT coalesce(max(sequence), 0) FROM event")?,
                 span: first.zip(last),
@@ -69,7 +73,7 @@ impl History {
         cut().map_err(read)
     }
 
-    /// The snapshots that are kept, newest first: position, and engine time of the entry there.
+    /// The snapshots that the log goes on from, newest first: position, and engine time of the entry there.
     pub fn snapshots(&self) -> Result<Vec<(u64, i64)>> {
         let sql = "SELECT s.position, l.at FROM snapshot s JOIN log l ON l.position = s.position ORDER BY s.position DESC";
         self.list(sql, [], |r| Ok((unsigned(r, 0)?, r.get(1)?)))
@@ -100,7 +104,8 @@ impl History {
 
     /// Position of the last input before engine time `at`; 0 when there is none.
     pub fn position_before(&self, at: i64) -> Result<u64> {
-        let first = first_at(&self.db, at).map_err(|e| schema::classify(&self.path, "reading", &e))?;
+        let first = || first_at(&*self.db.unchecked_transaction()?, at);
+        let first = first().map_err(|e| schema::classify(&self.path, "reading", &e))?;
         Ok(first.saturating_sub(1).unsigned_abs())
     }
 
@@ -125,7 +130,12 @@ impl History {
                 return Ok(Some(*c));
             }
         }
-        Ok(None)
+        drop(rows);
+        drop(statement);
+        // It was given before the first entry that is kept: the state there has it.
+        let newest = self.snapshots()?.into_iter().find(|(position, _)| *position <= last);
+        let Some(snapshot) = newest.map(|(position, _)| self.snapshot(position)).transpose()?.flatten() else { return Ok(None) };
+        Ok(State::decode(&snapshot.bytes).ok().and_then(|s| s.configuration().cloned()))
     }
 
     /// Names that were given a number since.

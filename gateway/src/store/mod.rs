@@ -7,6 +7,8 @@
 //! | `files.rs` | lock and reserve file |
 //! | `mailbox.rs` | the way from the pipeline to the writer: bounded, coalescing |
 //! | `transaction.rs` | what one commit writes |
+//! | `retention.rs` | how long the log is kept, how much room it has, what goes when |
+//! | `done.rs` | which records a sink is done with |
 //! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, full disk, wear mode |
 //! | `ring.rs` | the newest entries in memory |
 //! | `reader.rs` | queries, on read-only connections |
@@ -28,6 +30,7 @@ use tokio::sync::oneshot;
 use tuoan_protocol::{DeviceId, IncidentEvent};
 
 mod body;
+pub mod done;
 pub mod error;
 mod files;
 pub mod history;
@@ -36,6 +39,7 @@ pub mod notices;
 pub mod ops;
 pub mod reader;
 pub mod retained;
+pub mod retention;
 mod ring;
 pub mod rows;
 mod schema;
@@ -44,6 +48,7 @@ mod tests;
 mod transaction;
 pub mod writer;
 
+pub use done::Done;
 pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};
 pub use history::{Cut, History};
@@ -51,9 +56,10 @@ pub use mailbox::NotTaken;
 pub use notices::{NoticeRow, Told, ToldState};
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
+pub use retention::{Lanes, Retention, Room};
 pub use rows::{
-    Backlog, Counts, Entries, IncidentFilter, IncidentRow, OutboxRow, PictureRow, QuarantineRow, Receipt, Recount, Retained, SetAside,
-    Space, StoredEvent,
+    Backlog, Counts, Disk, Entries, IncidentFilter, IncidentRow, OutboxRow, PictureRow, QuarantineRow, Receipt, Recount, Retained,
+    SetAside, Space, StoredEvent,
 };
 pub use transaction::{MAX_RETAINED, QUARANTINE_BYTES, QUARANTINE_ROWS};
 pub use writer::{Deps, Fault, Moment, Recovered, Store, Timing};
@@ -65,11 +71,12 @@ pub struct Options {
     pub wear_mode: bool,
     /// Mebibytes kept free for alarms on a full disk; 0 keeps none.
     pub reserve_mb: u32,
+    pub retention: Retention,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { wear_mode: false, reserve_mb: 16 }
+        Options { wear_mode: false, reserve_mb: 16, retention: Retention::default() }
     }
 }
 

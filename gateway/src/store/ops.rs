@@ -1,6 +1,6 @@
 //! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages, what was learned.
 use super::mailbox::Mailbox;
-use super::{Lane, Receipt, Retained, SetAside, Told};
+use super::{Done, Lane, Receipt, Retained, SetAside, Told};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -23,11 +23,21 @@ pub enum OpsError {
 }
 
 impl Ops {
-    /// `sink` is done with everything up to `to`; `receipts` are its word for the alerts among them.
-    pub fn advance(&self, sink: &str, lane: Lane, to: u64, receipts: Vec<Receipt>) -> Result<(), OpsError> {
+    /// These lanes are in use: what they owe is not removed. Until this has been said once, nothing is removed at all.
+    pub fn claim(&self, lanes: impl IntoIterator<Item = (String, Lane)>) -> Result<(), OpsError> {
+        let lanes: Vec<_> = lanes.into_iter().collect();
+        self.0.add(|p| {
+            p.room(lanes.len() + 1, 0)?;
+            p.changes += lanes.len() + 1;
+            p.claims.get_or_insert_default().extend(lanes);
+            Ok(())
+        })
+    }
+    /// What `sink` is done with; `receipts` are its word for the alerts among it.
+    pub fn advance(&self, sink: &str, lane: Lane, done: Done, receipts: Vec<Receipt>) -> Result<(), OpsError> {
         self.0.add(|p| {
             p.room(receipts.len() + 1, 0)?;
-            p.cursors.insert((sink.to_owned(), lane), to);
+            p.cursors.insert((sink.to_owned(), lane), done);
             p.changes += receipts.len() + 1;
             p.receipts.extend(receipts);
             Ok(())
@@ -122,7 +132,9 @@ impl Ops {
 /// Operations that wait for the next transaction.
 #[derive(Debug, Default)]
 pub struct Pending {
-    pub cursors: BTreeMap<(String, Lane), u64>,
+    /// `None`: nothing was said of it.
+    pub claims: Option<Vec<(String, Lane)>>,
+    pub cursors: BTreeMap<(String, Lane), Done>,
     pub receipts: Vec<Receipt>,
     pub set_aside: Vec<SetAside>,
     /// By outbox number: how many, and the engine time of the last.
@@ -159,6 +171,9 @@ impl Pending {
     }
     /// Adds what was said later.
     pub fn absorb(&mut self, later: Pending) {
+        if let Some(claims) = later.claims {
+            self.claims.get_or_insert_default().extend(claims);
+        }
         self.cursors.extend(later.cursors);
         self.receipts.extend(later.receipts);
         self.set_aside.extend(later.set_aside);

@@ -5,8 +5,8 @@ use super::ring::Ring;
 use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
 use super::{
-    Backlog, Counts, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, OutboxRow, PictureRow, QuarantineRow, Quarantined,
-    Receipt, Recount, Retained, SetAside, Space, StoreError, StoredEvent, body, schema,
+    Backlog, Counts, Disk, Done, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, Lanes, OutboxRow, PictureRow, QuarantineRow,
+    Quarantined, Receipt, Recount, Retained, Retention, Room, SetAside, Snapshot, Space, StoreError, StoredEvent, body, retention, schema,
 };
 use crate::engine::Body;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -68,13 +68,40 @@ impl Reader {
     }
     /// Entries whose engine time lies in `from..to`, ascending, at most `limit`.
     pub fn entries_between(&self, from: i64, to: i64, limit: usize) -> Result<Entries> {
-        let first = self.with(|db| first_at(db, from))?;
+        let first = self.with(|db| first_at(&*db.unchecked_transaction()?, from))?;
         self.read_entries(first, i64::MAX, to, limit)
     }
     /// Where a sink stands: the last sequence or position it is done with; 0 at first.
     pub fn cursor(&self, sink: &str, lane: Lane) -> Result<u64> {
         let sql = "SELECT at FROM cursor WHERE sink = ?1 AND lane = ?2";
         Ok(self.one(sql, params![sink, lane.number()], unsigned(0))?.unwrap_or(0))
+    }
+    /// What a sink is done with, with the stretches beyond its cursor.
+    pub fn done(&self, sink: &str, lane: Lane) -> Result<Done> {
+        let sql = "SELECT at, ahead FROM cursor WHERE sink = ?1 AND lane = ?2";
+        let row = |r: &Row<'_>| Ok(Done::read(unsigned(0)(r)?, &r.get::<_, String>(1)?));
+        Ok(self.one(sql, params![sink, lane.number()], row)?.unwrap_or_default())
+    }
+    /// UTC minus engine time after that entry, milliseconds; `None` when the log does not say.
+    pub fn utc_offset_at(&self, position: u64) -> Result<Option<i64>> {
+        let sql = "SELECT utc_offset FROM clock_step WHERE position <= ?1 ORDER BY position DESC LIMIT 1";
+        self.one(sql, [int(position)], |r| r.get(0))
+    }
+    /// The newest snapshot before `position` that the log goes on from.
+    pub fn snapshot_before(&self, position: u64) -> Result<Option<Snapshot>> {
+        let sql = "SELECT position, sequence, bytes FROM snapshot s \
+                   WHERE position < ?1 AND EXISTS (SELECT 1 FROM log l WHERE l.position = s.position) ORDER BY position DESC LIMIT 1";
+        let row = |r: &Row<'_>| Ok(Snapshot { position: unsigned(0)(r)?, sequence: unsigned(1)(r)?, bytes: r.get(2)? });
+        self.one(sql, [int(position)], row)
+    }
+    /// Position of the first entry that is kept; 0 while there is none.
+    pub fn first_position(&self) -> Result<u64> {
+        Ok(self.one("SELECT coalesce(min(position), 0) FROM log", [], unsigned(0))?.unwrap_or(0))
+    }
+    /// How much room there is for these lanes.
+    pub fn room(&self, retention: &Retention, lanes: &Lanes) -> Result<Room> {
+        let disk = self.0.path.parent().and_then(Disk::of);
+        self.with(|db| retention::measure(&*db.unchecked_transaction()?, retention, disk, lanes)).map(|(room, _)| room)
     }
     pub fn backlog(&self, sink: &str, lane: Lane) -> Result<Backlog> {
         let cursor = self.cursor(sink, lane)?;
@@ -297,11 +324,13 @@ impl Reader {
     }
 }
 
-/// Position of the first entry at or after engine time `from`, by bisection: `at` grows with the position, positions have no gaps.
+/// Position of the first entry at or after engine time `from`, by bisection: `at` grows with the position, positions have no gaps from the
+/// first that is kept. To be called in a transaction, or by the writer, so that the first does not go meanwhile.
 pub(super) fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
     let last: i64 = db.query_row("SELECT coalesce(max(position), 0) FROM log", [], |r| r.get(0))?;
+    let first: i64 = db.query_row("SELECT coalesce(min(position), 1) FROM log", [], |r| r.get(0))?;
     let mut at = db.prepare_cached("SELECT at FROM log WHERE position = ?1")?;
-    let (mut low, mut high) = (1, last + 1);
+    let (mut low, mut high) = (first, last + 1);
     while low < high {
         let middle = low + (high - low) / 2;
         if at.query_row([middle], |r| r.get::<_, i64>(0))? < from {

@@ -3,6 +3,7 @@ use super::{Entry, Lane};
 use crate::engine::DeviceCommand;
 use rusqlite::Row;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use tuoan_protocol::id::NameError;
 use tuoan_protocol::{Basis, DeviceId, HazardId, IncidentEvent, IncidentId, IncidentState, Place, RuleId, Severity, ZoneId};
@@ -181,6 +182,22 @@ pub struct Space {
     pub free: u64,
     /// Taken by the store's own files.
     pub used: u64,
+}
+
+/// The partition that holds the store, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Disk {
+    pub total: u64,
+    /// Free for us, the reserve not counted.
+    pub free: u64,
+}
+
+impl Disk {
+    /// Of that directory; `None` when the file system does not say.
+    pub fn of(dir: &Path) -> Option<Disk> {
+        let s = rustix::fs::statvfs(dir).ok()?;
+        Some(Disk { total: s.f_blocks.saturating_mul(s.f_frsize), free: s.f_bavail.saturating_mul(s.f_frsize) })
+    }
 }
 
 /// What a sink still has before it.

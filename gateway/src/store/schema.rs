@@ -1,7 +1,8 @@
 //! Tables and migrations of the one SQLite file.
 //!
-//! `log` and `event` only ever grow: an incident's evidence and the replay rest on them. Everything else follows from them or can be lost
-//! without losing an alarm: `incident` is a projection of `event`, `snapshot` a short cut for the replay of `log`.
+//! `log` and `event` grow at one end and are shortened only at the other (`retention.rs`): an incident's evidence and the replay rest on them.
+//! Everything else follows from them or can be lost without losing an alarm: `incident` is a projection of `event`, `snapshot` a short cut
+//! for the replay of `log`, and where a replay of a shortened `log` begins.
 use super::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
@@ -52,6 +53,15 @@ CREATE TABLE snapshot(position INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, b
 -- What was done with cameras' pictures: a projection of `log`, so that it need not be searched for them.
 CREATE TABLE picture_deed(
     position INTEGER PRIMARY KEY, utc INTEGER NOT NULL, actor TEXT NOT NULL, what TEXT NOT NULL, camera TEXT, incident TEXT, reason TEXT NOT NULL);
+", "
+-- Stretches that a sink has taken beyond `at`: see `done.rs`.
+ALTER TABLE cursor ADD COLUMN ahead TEXT NOT NULL DEFAULT '';
+-- Since when how much has been delivered, so that events stay for a while after that: see `retention.rs`. Times are engine time.
+CREATE TABLE settled(
+    sink TEXT NOT NULL, lane INTEGER NOT NULL, at INTEGER NOT NULL, marked INTEGER NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY(sink, lane)) WITHOUT ROWID;
+-- UTC minus engine time from that entry on: a projection of `log`, for who reads it from the middle.
+CREATE TABLE clock_step(position INTEGER PRIMARY KEY, utc_offset INTEGER NOT NULL);
 ", super::notices::TABLES];
 
 /// The newest schema that this version knows.

@@ -79,7 +79,7 @@ fn full() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 fn open(dir: &Path, deps: Deps) -> (Store, Recovered) {
-    Store::open(dir, Options { wear_mode: false, reserve_mb: 1 }, deps).unwrap()
+    Store::open(dir, Options { reserve_mb: 1, ..Options::default() }, deps).unwrap()
 }
 fn positions(entries: &Entries) -> Vec<u64> {
     entries.iter().map(|e| e.position).collect()
@@ -94,7 +94,7 @@ fn one_batch_is_one_transaction_and_everything_in_it_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let deps = deps();
     let (store, recovered) = open(dir.path(), deps.clone());
-    assert!(recovered.fresh && recovered.position == 0 && recovered.snapshots.is_empty());
+    assert!(recovered.fresh && recovered.position == 0);
     let (mut b, waiting) = batch(1..=3);
     b.events = vec![event(1, 2, Transition::Opened), event(2, 3, Transition::Returned)];
     b.commands = vec![DeviceCommand { id: 1, device: "siren-1".parse().unwrap(), action: DeviceAction::SirenOn, expires: T + 60_000 }];
@@ -236,7 +236,7 @@ fn wear_mode_saves_commits_but_never_delays_what_matters() {
     let dir = tempfile::tempdir().unwrap();
     let mut deps = deps();
     deps.timing.wear = LONG * 10;
-    let (store, _) = Store::open(dir.path(), Options { wear_mode: true, reserve_mb: 0 }, deps.clone()).unwrap();
+    let (store, _) = Store::open(dir.path(), Options { wear_mode: true, reserve_mb: 0, ..Options::default() }, deps.clone()).unwrap();
     let mut all = Vec::new();
     for position in 1..=50 {
         let (b, waiting) = batch(position..=position);
@@ -260,7 +260,7 @@ fn wear_mode_waits_no_longer_than_it_says() {
     let dir = tempfile::tempdir().unwrap();
     let mut deps = deps();
     deps.timing.wear = Duration::from_millis(20);
-    let (store, _) = Store::open(dir.path(), Options { wear_mode: true, reserve_mb: 0 }, deps).unwrap();
+    let (store, _) = Store::open(dir.path(), Options { wear_mode: true, reserve_mb: 0, ..Options::default() }, deps).unwrap();
     let (b, waiting) = batch(1..=1);
     store.submit(b, LONG).unwrap();
     for ack in waiting {
@@ -283,10 +283,10 @@ async fn small_operations_share_a_commit_and_come_back() {
 
     let ops = &store.ops;
     for to in 1..=100 {
-        ops.advance("influx", Lane::Metrics, to, vec![]).unwrap();
+        ops.advance("influx", Lane::Metrics, Done::all_to(to), vec![]).unwrap();
     }
     let receipt = Receipt { sink: "platform".into(), sequence: 1, receipt: "r-1".into(), at: T };
-    ops.advance("platform", Lane::Alerts, 1, vec![receipt.clone()]).unwrap();
+    ops.advance("platform", Lane::Alerts, Done::all_to(1), vec![receipt.clone()]).unwrap();
     let aside = SetAside { sink: "influx".into(), lane: Lane::Metrics, at: 2, reason: "line too long".into(), when: T };
     ops.set_aside(aside.clone()).unwrap();
     ops.attempted(1, T + 1).unwrap();
@@ -311,7 +311,7 @@ async fn small_operations_share_a_commit_and_come_back() {
     assert_eq!(reader.retained_all().unwrap(), [kept]);
 
     // A cursor never goes back; a confirmed order is no longer open.
-    ops.advance("influx", Lane::Metrics, 7, vec![]).unwrap();
+    ops.advance("influx", Lane::Metrics, Done::all_to(7), vec![]).unwrap();
     let confirmed = |device: &str| Box::new(Batch { now: T + 9, confirmed: vec![(device.parse().unwrap(), 1)], ..Batch::default() });
     store.submit(confirmed("another"), LONG).unwrap();
     ops.settled().await.unwrap();
@@ -322,7 +322,7 @@ async fn small_operations_share_a_commit_and_come_back() {
     assert!(reader.outbox_open(T).unwrap().is_empty());
     let ops = store.ops.clone();
     store.close();
-    assert_eq!(ops.advance("influx", Lane::Metrics, 101, vec![]), Err(OpsError::Stopped));
+    assert_eq!(ops.advance("influx", Lane::Metrics, Done::all_to(101), vec![]), Err(OpsError::Stopped));
     assert_eq!(ops.settled().await, Err(OpsError::Stopped));
 }
 
@@ -373,10 +373,10 @@ async fn the_quarantine_is_bounded_in_rows_and_bytes_and_gives_back() {
 }
 
 #[test]
-fn two_snapshots_are_kept_newest_first() {
+fn two_snapshots_are_kept_and_the_first_of_each_day() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path(), deps());
-    for position in 1..=3 {
+    for position in 1..=5 {
         let (mut b, waiting) = batch(position..=position);
         b.snapshot = Some(Snapshot { position, sequence: 0, bytes: vec![position as u8] });
         store.submit(b, LONG).unwrap();
@@ -385,8 +385,26 @@ fn two_snapshots_are_kept_newest_first() {
         }
     }
     drop(store);
-    let (_, recovered) = open(dir.path(), deps());
-    assert_eq!(recovered.snapshots.iter().map(|s| s.position).collect::<Vec<_>>(), [3, 2]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let mut positions = vec![u64::MAX];
+    while let Some(s) = reader.snapshot_before(positions[positions.len() - 1]).unwrap() {
+        assert_eq!(s.bytes, [s.position as u8]);
+        positions.push(s.position);
+    }
+    assert_eq!(positions[1..], [5, 4, 1]);
+}
+
+#[test]
+fn the_offset_at_any_entry_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path(), deps());
+    let step = |position, offset_ms| Entry { position, at: T, message: false, body: Body::Clock { offset_ms, trusted: true } };
+    let entries = vec![message(1, 1), step(2, 500), message(3, 3), step(4, -9), message(5, 5)];
+    store.submit(Box::new(Batch { now: T, utc_offset: -9, entries, ..Batch::default() }), LONG).unwrap();
+    store.close();
+    let reader = Reader::open(dir.path()).unwrap();
+    let offsets: Vec<_> = (0..=5).map(|p| reader.utc_offset_at(p).unwrap()).collect();
+    assert_eq!(offsets, [None, Some(-9), Some(500), Some(500), Some(-9), Some(-9)]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 use super::body::{self, Names};
 use super::notices;
 use super::ops::Pending;
+use super::retention::{Lanes, Plan, Removed};
 use super::{Batch, Entry, Quarantined, Retained};
 use crate::engine::input::{Action, PictureDeed};
 use crate::engine::{Body, Command};
@@ -15,7 +16,9 @@ pub const QUARANTINE_ROWS: i64 = 10_000;
 pub const QUARANTINE_BYTES: i64 = 64 << 20;
 /// Topics that may hold a retained message.
 pub const MAX_RETAINED: i64 = 10_000;
-const SNAPSHOTS: u32 = 2;
+/// The newest snapshots, which a start begins with. Of those before them the first of each day stays for as long as the log after it.
+const SNAPSHOTS: i64 = 2;
+const DAY_MS: i64 = 86_400_000;
 
 /// The `progress` row, and what is counted at the start instead of being kept there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,15 +84,24 @@ impl Progress {
     }
 }
 
-/// Writes all of it and commits; `before_commit` may still refuse. On an error nothing has changed, `names` and `progress` included.
+/// What goes with a commit that is not urgent.
+#[derive(Clone, Copy)]
+pub struct Prune<'a> {
+    pub plan: Plan,
+    pub lanes: &'a Lanes,
+}
+
+/// Writes all of it and commits; `before_commit` may still refuse. On an error nothing has changed, `names` and `progress` included. What
+/// remains of the plan, when there was one, and what was removed.
 pub fn commit(
     db: &mut Connection,
     batch: Option<&Batch>,
     ops: &Pending,
     names: &mut Names,
     progress: &mut Progress,
+    prune: Option<Prune<'_>>,
     before_commit: impl FnOnce() -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<(Plan, Removed)>> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut next = *progress;
     if let Some(batch) = batch {
@@ -109,18 +121,35 @@ pub fn commit(
                 int(s.sequence),
                 s.bytes
             ])?;
-            tx.prepare_cached(
-                "DELETE FROM snapshot WHERE position NOT IN (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?1)",
-            )?
-            .execute([SNAPSHOTS])?;
+            thin(&tx)?;
         }
     }
     operations(&tx, ops, &mut next)?;
     next.save(&tx)?;
+    let pruned = match prune {
+        Some(p) => Some(p.plan.step(&tx, p.lanes, next.now)?),
+        None => None,
+    };
     before_commit()?;
     tx.commit()?;
     names.mark_saved();
     *progress = next;
+    Ok(pruned)
+}
+
+/// The snapshot that is no longer among the newest goes, unless it is the first of its day.
+fn thin(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let sql =
+        "SELECT s.position, l.at FROM snapshot s LEFT JOIN log l ON l.position = s.position ORDER BY s.position DESC LIMIT 2 OFFSET ?1";
+    let mut statement = tx.prepare_cached(sql)?;
+    let found = statement.query_map([SNAPSHOTS], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<i64>>(1)?)))?;
+    let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    let day = |at: &Option<i64>| at.map(|at| at.div_euclid(DAY_MS));
+    if let [(position, at), (_, before)] = found.as_slice()
+        && day(at) == day(before)
+    {
+        tx.prepare_cached("DELETE FROM snapshot WHERE position = ?1")?.execute([position])?;
+    }
     Ok(())
 }
 
@@ -137,6 +166,11 @@ fn log(tx: &Transaction<'_>, batch: &Batch, names: &mut Names, next: &mut Progre
     if batch.entries.is_empty() {
         return Ok(());
     }
+    if next.entries == 0
+        && let Some(first) = batch.entries.first()
+    {
+        clock_step(tx, first.position, batch.utc_offset)?;
+    }
     let mut insert = tx.prepare_cached("INSERT INTO log VALUES(?1, ?2, ?3, ?4)")?;
     for entry in &batch.entries {
         let bytes = body::encode(&entry.body, entry.at, names).map_err(unwritable)?;
@@ -144,14 +178,21 @@ fn log(tx: &Transaction<'_>, batch: &Batch, names: &mut Names, next: &mut Progre
         next.entries += 1;
         next.messages += i64::from(entry.message);
         next.body_bytes = next.body_bytes.saturating_add_unsigned(bytes.len() as u64);
-        if let Body::Command(Command { actor, action: Action::Pictures(deed), .. }) = &entry.body {
-            picture_deed(tx, entry, batch.utc_offset, actor, deed)?;
+        match &entry.body {
+            Body::Command(Command { actor, action: Action::Pictures(deed), .. }) => picture_deed(tx, entry, batch.utc_offset, actor, deed)?,
+            Body::Clock { offset_ms, .. } => clock_step(tx, entry.position, *offset_ms)?,
+            _ => {}
         }
     }
     let mut insert = tx.prepare_cached("INSERT INTO name VALUES(?1, ?2)")?;
     for (number, name) in names.unsaved() {
         insert.execute(params![int(number as u64), name])?;
     }
+    Ok(())
+}
+
+fn clock_step(tx: &Transaction<'_>, position: u64, utc_offset: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT OR REPLACE INTO clock_step VALUES(?1, ?2)")?.execute([int(position), utc_offset])?;
     Ok(())
 }
 
@@ -267,10 +308,16 @@ fn remove_quarantined(tx: &Transaction<'_>, id: i64, next: &mut Progress) -> rus
 }
 
 fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusqlite::Result<()> {
-    for ((sink, lane), at) in &ops.cursors {
+    for (sink, lane) in ops.claims.iter().flatten() {
+        tx.prepare_cached("INSERT OR IGNORE INTO cursor(sink, lane, at) VALUES(?1, ?2, 0)")?.execute(params![sink, lane.number()])?;
+    }
+    for ((sink, lane), done) in &ops.cursors {
         // A cursor never goes back: what a sink has taken it is not asked to take again.
-        tx.prepare_cached("INSERT INTO cursor VALUES(?1, ?2, ?3) ON CONFLICT(sink, lane) DO UPDATE SET at = max(at, excluded.at)")?
-            .execute(params![sink, lane.number(), int(*at)])?;
+        tx.prepare_cached(
+            "INSERT INTO cursor(sink, lane, at, ahead) VALUES(?1, ?2, ?3, ?4) \
+             ON CONFLICT(sink, lane) DO UPDATE SET at = max(at, excluded.at), ahead = excluded.ahead",
+        )?
+        .execute(params![sink, lane.number(), int(done.upto()), done.ahead_text()])?;
     }
     for r in &ops.receipts {
         tx.prepare_cached("INSERT OR IGNORE INTO receipt VALUES(?1, ?2, ?3, ?4)")?.execute(params![

@@ -7,9 +7,10 @@ use super::files::{self, LOG_FILE, Lock, Reserve};
 use super::mailbox::{Gathered, Mailbox, NotTaken, Patience, Work};
 use super::ops::Ops;
 use super::reader::Reader;
+use super::retention::{self, Lanes, Plan, Room};
 use super::ring::Ring;
-use super::transaction::{self, Progress};
-use super::{Batch, Committed, Health, Options, Snapshot, StoreError, schema};
+use super::transaction::{self, Progress, Prune};
+use super::{Batch, Committed, Disk, Health, Options, StoreError, schema};
 use crate::clock::{Clock, Stopwatch};
 use crate::engine::view::View;
 use crate::metrics::Metrics;
@@ -44,6 +45,8 @@ pub struct Timing {
     pub retry: (Duration, Duration),
     /// Pause between attempts to take the reserve again.
     pub reserve: Duration,
+    /// Between looks at the room that is left, and at what has to go.
+    pub survey: Duration,
     /// `now` is written at least this often (engine time, milliseconds) while the engine steps without anything to store.
     pub now_ms: i64,
 }
@@ -55,6 +58,7 @@ impl Default for Timing {
             wear: Duration::from_secs(2),
             retry: (Duration::from_millis(100), Duration::from_secs(2)),
             reserve: Duration::from_secs(10),
+            survey: Duration::from_secs(10),
             now_ms: 60_000,
         }
     }
@@ -84,6 +88,7 @@ pub struct Store {
     pub committed: watch::Receiver<Committed>,
     pub health: watch::Receiver<Health>,
     pub view: watch::Receiver<Arc<View>>,
+    pub room: watch::Receiver<Arc<Room>>,
 }
 
 /// Where the log stood when it was opened. Its tail is read with [`Reader::entries_after`].
@@ -97,8 +102,6 @@ pub struct Recovered {
     pub utc_offset: i64,
     pub position: u64,
     pub sequence: u64,
-    /// Newest first; the next one is for when the first cannot be read.
-    pub snapshots: Vec<Snapshot>,
 }
 
 impl Store {
@@ -123,6 +126,7 @@ impl Store {
         let (committed_tx, committed) = watch::channel(at);
         let (health_tx, health) = watch::channel(Health::Healthy);
         let (view_tx, view) = watch::channel(Arc::new(View::default()));
+        let (room_tx, room) = watch::channel(Arc::new(Room::default()));
         let reader = Reader::new(path.clone(), Some(Arc::clone(&ring)))?;
         let writer = Writer {
             path: path.clone(),
@@ -141,6 +145,10 @@ impl Store {
             committed: committed_tx,
             health: health_tx,
             view: view_tx,
+            room: room_tx,
+            lanes: None,
+            plan: None,
+            surveyed: None,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run()).map_err(|e| StoreError::Io {
             path,
@@ -148,7 +156,7 @@ impl Store {
             detail: e.to_string(),
         })?;
         let ops = Ops(Arc::clone(&mailbox));
-        Ok((Store { mailbox, thread: Some(thread), reader, ops, committed, health, view }, recovered))
+        Ok((Store { mailbox, thread: Some(thread), reader, ops, committed, health, view, room }, recovered))
     }
 
     /// As [`Mailbox::breathe`].
@@ -200,12 +208,6 @@ fn recover(db: &Connection, clock: &Clock) -> rusqlite::Result<Recovered> {
     };
     let number = |sql: &str| db.query_row(sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
     let (now, utc_offset) = db.query_row("SELECT now, utc_offset FROM progress", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    let snapshots = db
-        .prepare("SELECT position, sequence, bytes FROM snapshot ORDER BY position DESC")?
-        .query_map([], |r| {
-            Ok(Snapshot { position: r.get::<_, i64>(0)?.unsigned_abs(), sequence: r.get::<_, i64>(1)?.unsigned_abs(), bytes: r.get(2)? })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
     Ok(Recovered {
         log,
         fresh,
@@ -213,7 +215,6 @@ fn recover(db: &Connection, clock: &Clock) -> rusqlite::Result<Recovered> {
         utc_offset,
         position: number("SELECT coalesce(max(position), 0) FROM log")?,
         sequence: number("SELECT coalesce(max(sequence), 0) FROM event")?,
-        snapshots,
     })
 }
 
@@ -244,6 +245,12 @@ struct Writer {
     committed: watch::Sender<Committed>,
     health: watch::Sender<Health>,
     view: watch::Sender<Arc<View>>,
+    room: watch::Sender<Arc<Room>>,
+    /// Lanes in use, once somebody has said which.
+    lanes: Option<Lanes>,
+    /// What has to go.
+    plan: Option<Plan>,
+    surveyed: Option<Stopwatch>,
 }
 
 impl Writer {
@@ -256,9 +263,12 @@ impl Writer {
                     self.mailbox.finished(false);
                     self.publish(std::mem::take(&mut work));
                     self.mend_reserve();
+                    self.survey(false);
                 }
                 Err(e) => {
                     self.failed(&e);
+                    // The disk may have filled up since.
+                    self.survey(is_full(&e));
                     self.mailbox.finished(true);
                     work.postpone();
                 }
@@ -314,10 +324,22 @@ impl Writer {
     fn commit(&mut self, work: &Work) -> rusqlite::Result<()> {
         let begun = Stopwatch::start();
         let (fault, path) = (&self.deps.fault, &self.path);
-        transaction::commit(&mut self.db, work.batch.as_ref(), &work.ops, &mut self.names, &mut self.progress, || match fault {
+        // An alarm waits for nothing that is not its own.
+        let urgent = work.batch.as_ref().is_some_and(|b| b.urgent);
+        let prune = match (self.plan, &self.lanes) {
+            (Some(plan), Some(lanes)) if !urgent => Some(Prune { plan, lanes }),
+            _ => None,
+        };
+        let before = || match fault {
             Some(fault) => fault(Moment::BeforeCommit, path),
             None => Ok(()),
-        })?;
+        };
+        let pruned = transaction::commit(&mut self.db, work.batch.as_ref(), &work.ops, &mut self.names, &mut self.progress, prune, before)?;
+        if let Some((plan, removed)) = pruned {
+            self.plan = plan.goes_on().then_some(plan);
+            self.deps.metrics.entries_removed.inc_by(removed.entries);
+            self.deps.metrics.incidents_removed.inc_by(removed.incidents);
+        }
         if let Some(fault) = fault {
             // The commit stands, whatever is said of it now.
             let _ = fault(Moment::AfterCommit, path);
@@ -331,6 +353,10 @@ impl Writer {
     fn publish(&mut self, work: Work) {
         for waiter in work.ops.waiters {
             let _ = waiter.send(());
+        }
+        if let Some(claims) = work.ops.claims {
+            self.lanes.get_or_insert_default().extend(claims);
+            self.surveyed = None;
         }
         let Some(batch) = work.batch else { return };
         let metrics = &self.deps.metrics;
@@ -385,6 +411,27 @@ impl Writer {
             self.failures = 0;
             self.deps.metrics.disk_healthy.set(1);
             self.health.send_replace(Health::Healthy);
+        }
+    }
+
+    /// Looks at the room that is left, and plans what has to go. While the last plan is carried out there is no other.
+    fn survey(&mut self, full: bool) {
+        let Some(lanes) = &self.lanes else { return };
+        let due = self.surveyed.is_none_or(|s| s.elapsed() >= self.deps.timing.survey);
+        if !due || (self.plan.is_some_and(|p| p.goes_on()) && !full) {
+            return;
+        }
+        self.surveyed = Some(Stopwatch::start());
+        let disk = self.path.parent().and_then(Disk::of);
+        match retention::measure(&self.db, &self.options.retention, disk, lanes) {
+            Ok((room, plan)) => {
+                let metrics = &self.deps.metrics;
+                metrics.store_bytes.set(i64::try_from(room.used).unwrap_or(i64::MAX));
+                metrics.store_allowed.set(i64::try_from(room.allowed).unwrap_or(i64::MAX));
+                self.room.send_replace(Arc::new(room));
+                self.plan = Some(plan);
+            }
+            Err(e) => tracing::warn!("how much room the store has is not known: {}", schema::classify(&self.path, "reading", &e)),
         }
     }
 

@@ -17,7 +17,8 @@ pub async fn health(State(web): State<Shared>) -> Response {
         _ if web.stopped() => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"healthy": false, "reason": "the engine has stopped"}))).into_response()
         }
-        Health::Healthy => Json(json!({"healthy": true})).into_response(),
+        // How long the receivers may be cut off before something is lost: null while that is not known.
+        Health::Healthy => Json(json!({"healthy": true, "hours_left": web.deps.deliveries.hours_left()})).into_response(),
         Health::Degraded { since, .. } => {
             // The reason names paths; who has no session gets none.
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"healthy": false, "reason": "the disk does not take commits", "since": since})))

@@ -153,7 +153,7 @@ async fn gateway_at(site: &str) -> Box_ {
         mappings: Vec::new(),
         clock: clock.clone(),
         trust: Trust::Always,
-        store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
+        store: crate::store::Options { reserve_mb: 0, ..crate::store::Options::default() },
         model: None,
     };
     let pipeline = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
@@ -488,7 +488,7 @@ async fn a_rule_is_tried_on_the_history_before_it_is_switched_on() {
         clock,
         model: None,
         trust: Trust::Always,
-        store: crate::store::Options { wear_mode: false, reserve_mb: 0 },
+        store: crate::store::Options { reserve_mb: 0, ..crate::store::Options::default() },
     };
     let again = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
     let mut view = again.handle.view.clone();

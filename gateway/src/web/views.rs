@@ -243,6 +243,9 @@ pub fn sinks(lanes: &[DeliveryStatus]) -> Vec<page::Sink> {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
+        sink.overtaken = sink.overtaken.saturating_add(lane.overtaken);
+        sink.lost = sink.lost.saturating_add(lane.lost);
+        sink.short |= lane.is_short();
         if lane.state != LaneState::Flowing && sink.failing.is_none() {
             sink.failing = Some(lane.last_error.clone().unwrap_or_default());
         }

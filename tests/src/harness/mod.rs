@@ -8,6 +8,7 @@ pub mod process;
 pub mod proxy;
 pub mod servers;
 pub mod shim;
+pub mod stored;
 pub mod traffic;
 
 use std::net::TcpListener;

@@ -13,6 +13,7 @@ use tuoan_tests::harness::{free_port, wait_for};
 
 mod cameras;
 mod floor;
+mod forward;
 mod load;
 mod receiver;
 mod replayed;
@@ -70,6 +71,8 @@ enum Command {
         #[arg(long)]
         store: Option<std::path::PathBuf>,
     },
+    /// Three days cut off: what they take on the disk, how fast what they have left arrives, and a new alert meanwhile.
+    Forward(forward::Options),
     /// Cameras beside a load of sensors: what frames cost, and what they do to alarms.
     Cameras(cameras::Options),
     /// The floor itself, as a process (the other commands start it).
@@ -96,6 +99,7 @@ fn main() {
         }
         Command::Alerts { rate, count, runs, outside } => alerts(rate, count, runs, outside),
         Command::Year { days, single, store } => replayed::year(days, single, store.as_deref()),
+        Command::Forward(options) => forward::run(&options),
         Command::Cameras(options) => cameras::run(&options),
         Command::Floor { port, dir } => floor::run(port, &dir),
     }
@@ -128,6 +132,10 @@ impl Row {
 fn median(mut list: Vec<f64>) -> f64 {
     list.sort_by(f64::total_cmp);
     list.get(list.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn runtime_of(threads: usize) -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime")
 }
 
 fn runtime() -> tokio::runtime::Runtime {

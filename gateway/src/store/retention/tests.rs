@@ -1,0 +1,290 @@
+//! The real writer with days that pass in no time. Every commit surveys the room, and every commit that is not urgent removes a little.
+use super::*;
+use crate::clock::Clock;
+use crate::engine::input::{Item, Message};
+use crate::engine::{Body, State};
+use crate::metrics::Metrics;
+use crate::store::{Batch, Deps, Done, Entry, Options, Reader, Receipt, Recovered, Reply, Snapshot, Store};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tuoan_protocol::{Basis, Fixed, IncidentEvent, IncidentState, InstitutionType, Place, Quantity, Severity, SupervisingBody, Transition};
+
+const T: i64 = 1_790_000_000_000;
+const LONG: Duration = Duration::from_secs(20);
+
+struct Rig {
+    store: Store,
+    metrics: Arc<Metrics>,
+    position: u64,
+    now: i64,
+    sequence: u64,
+}
+
+impl Rig {
+    fn open(dir: &Path, retention: Retention) -> (Rig, Recovered) {
+        let metrics = Arc::new(Metrics::new());
+        let mut deps = Deps::new(Clock::manual(T), Arc::clone(&metrics));
+        (deps.timing.survey, deps.timing.ops) = (Duration::ZERO, Duration::ZERO);
+        let (store, recovered) = Store::open(dir, Options { reserve_mb: 0, retention, ..Options::default() }, deps).unwrap();
+        (Rig { store, metrics, position: recovered.position, now: recovered.now.max(T), sequence: recovered.sequence }, recovered)
+    }
+    fn claim(&self, lanes: &[(&str, Lane)]) {
+        self.store.ops.claim(lanes.iter().map(|(s, l)| ((*s).to_owned(), *l))).unwrap();
+    }
+    /// Commits it and waits until it is on disk.
+    fn commit(&self, batch: Batch) {
+        let (reply, replied) = oneshot::channel();
+        let batch = Batch { now: self.now, replies: vec![Reply::Done(reply)], ..batch };
+        self.store.submit(Box::new(batch), LONG).unwrap();
+        replied.blocking_recv().unwrap();
+    }
+    /// `n` messages, evenly over the next `ms`, as one commit; with a snapshot at the end.
+    fn hear(&mut self, n: u64, ms: i64) {
+        let begin = self.now;
+        let entries = (1..=n).map(|i| {
+            let items = vec![Item::Reading { quantity: Quantity::Co2, channel: 0, value: Fixed(812) }];
+            let position = self.position + i;
+            let device = "env-1".parse().unwrap();
+            let message = Message { device, boot: Some(1), seq: Some(position), sampled_at: None, retained: false, items };
+            Entry { position, at: begin + ms * i as i64 / n as i64, message: true, body: Body::Message(message) }
+        });
+        let entries = entries.collect();
+        (self.position, self.now) = (self.position + n, begin + ms);
+        let snapshot = Some(Snapshot { position: self.position, sequence: self.sequence, bytes: State::new().encode() });
+        self.commit(Batch { entries, snapshot, ..Batch::default() });
+    }
+    fn event(&mut self, incident: u64, transition: Transition) -> IncidentEvent {
+        self.sequence += 1;
+        let closed = transition == Transition::Closed;
+        IncidentEvent {
+            site: "xingyuan".parse().unwrap(),
+            institution: InstitutionType::Public,
+            supervisor: SupervisingBody::Health,
+            log: "01JD0000000000000000000000".parse().unwrap(),
+            sequence: self.sequence,
+            position: self.position,
+            id: format!("01JE{:022}", self.sequence).parse().unwrap(),
+            incident: format!("01JF{incident:022}").parse().unwrap(),
+            at: self.now,
+            clock_trusted: true,
+            transition,
+            state: IncidentState { active: !closed, acknowledged: closed, closed },
+            hazard: "fire.smoke".parse().unwrap(),
+            place: Place { zone: "nap-1".parse().unwrap(), device: None },
+            severity: Severity::Emergency,
+            basis: Basis::Confirmed,
+            rule: "fire.smoke".parse().unwrap(),
+            trigger: None,
+            activations: 1,
+            found_on_connect: false,
+            actor: None,
+            note: None,
+            engine: "1.0".try_into().unwrap(),
+            rules: [7; 32],
+            overridden_by: None,
+        }
+    }
+    /// Commits that say nothing new, until nothing is removed any more.
+    fn idle(&mut self) {
+        let removed = |m: &Metrics| (m.entries_removed.get(), m.incidents_removed.get());
+        let mut quiet = 0;
+        while quiet < 3 {
+            let before = removed(&self.metrics);
+            self.now += 60_000;
+            self.commit(Batch::default());
+            quiet = if removed(&self.metrics) == before { quiet + 1 } else { 0 };
+        }
+    }
+    fn first(&self) -> u64 {
+        self.store.reader.first_position().unwrap()
+    }
+}
+
+/// From its first entry on without a gap, and a replay can begin somewhere in it.
+fn whole(dir: &Path) {
+    let reader = Reader::open(dir).unwrap();
+    let db = rusqlite::Connection::open(dir.join(crate::store::LOG_FILE)).unwrap();
+    let (n, first, last): (i64, i64, i64) =
+        db.query_row("SELECT count(*), min(position), max(position) FROM log", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
+    assert_eq!(n, last - first + 1);
+    assert!(
+        first == 1 || reader.snapshot_before(u64::MAX).unwrap().is_some_and(|s| s.position >= first.unsigned_abs()),
+        "begins at {first}"
+    );
+    let verdict: String = db.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
+
+#[test]
+fn what_is_old_goes_in_small_steps_that_a_crash_may_cut_off_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, ..Retention::default() });
+    for _ in 0..40 {
+        rig.hear(1_000, DAY_MS);
+    }
+    assert_eq!(rig.first(), 1, "until the lanes are known nothing is removed");
+    rig.claim(&[]);
+    let mut cuts = 0;
+    loop {
+        rig.now += 60_000;
+        rig.commit(Batch::default());
+        let first = rig.first();
+        // As if the process had been killed here.
+        drop(rig);
+        whole(dir.path());
+        let (again, recovered) = Rig::open(dir.path(), Retention { keep_days: 30, ..Retention::default() });
+        assert_eq!((recovered.position, again.first()), (40_000, first));
+        rig = again;
+        rig.claim(&[]);
+        cuts += 1;
+        if first == 10_000 {
+            break;
+        }
+        assert!(cuts < 200, "stands at {first}");
+    }
+    assert!(cuts > 5, "more than a step or two at once: {cuts}");
+    rig.idle();
+    assert_eq!(rig.first(), 10_000, "cut at the snapshot of the day that is just old enough");
+    assert_eq!(rig.store.reader.entries_between(0, i64::MAX, 2).unwrap().iter().next().unwrap().position, 10_000);
+    let history = crate::store::History::open(dir.path()).unwrap();
+    assert_eq!(history.snapshots().unwrap().last().unwrap().0, 10_000);
+    assert_eq!(history.position_before(T + 10 * DAY_MS).unwrap(), 9_999);
+}
+
+#[test]
+fn an_alarm_removes_nothing_on_its_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, ..Retention::default() });
+    for _ in 0..40 {
+        rig.hear(1_000, DAY_MS);
+    }
+    rig.claim(&[]);
+    rig.now += 1;
+    rig.commit(Batch { urgent: true, ..Batch::default() });
+    let before = rig.first();
+    for _ in 0..5 {
+        rig.now += 60_000;
+        let events = vec![rig.event(1, Transition::Opened)];
+        rig.commit(Batch { urgent: true, events, ..Batch::default() });
+    }
+    assert_eq!(rig.first(), before);
+    rig.now += 60_000;
+    rig.commit(Batch::default());
+    assert_eq!(rig.first(), before + STEP_ROWS);
+}
+
+#[test]
+fn a_short_budget_takes_the_oldest_entries_then_delivered_ones_and_never_alerts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { budget_mb: Some(1), ..Retention::default() });
+    rig.claim(&[("influx", Lane::Metrics), ("platform", Lane::Alerts)]);
+    let opened = rig.event(1, Transition::Opened);
+    rig.commit(Batch { events: vec![opened], ..Batch::default() });
+    for _ in 0..20 {
+        rig.hear(5_000, DAY_MS);
+        rig.idle();
+    }
+    // 100,000 entries are some 5 MB; of what Influx still owes nothing of the last week has gone.
+    assert_eq!(rig.first(), 65_000);
+    let room = rig.store.room.borrow().clone();
+    assert!(room.short && room.used > room.allowed, "{room:?}");
+    assert_eq!(room.hours_left("influx", Lane::Metrics), Some(0.0));
+    // With them delivered there is room again.
+    let done = Done::all_to(92_000);
+    rig.store.ops.advance("influx", Lane::Metrics, done, vec![]).unwrap();
+    rig.idle();
+    let room = rig.store.room.borrow().clone();
+    assert!(rig.first() > 65_000 && rig.first() <= 92_001 && room.used <= room.allowed && !room.short, "{} {room:?}", rig.first());
+    assert_eq!(rig.store.reader.events_after(0, 9).unwrap().len(), 1, "alerts stay");
+    whole(dir.path());
+}
+
+#[test]
+fn an_open_incident_keeps_what_was_measured_around_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, ..Retention::default() });
+    rig.claim(&[]);
+    for _ in 0..3 {
+        rig.hear(100, DAY_MS);
+    }
+    let opened = rig.event(1, Transition::Opened);
+    rig.commit(Batch { events: vec![opened], ..Batch::default() });
+    for _ in 0..60 {
+        rig.hear(100, DAY_MS);
+    }
+    rig.idle();
+    assert_eq!(rig.first(), 200, "the day before it began");
+    let closed = rig.event(1, Transition::Closed);
+    rig.commit(Batch { events: vec![closed], ..Batch::default() });
+    rig.idle();
+    assert!(rig.first() > 3_000);
+}
+
+#[test]
+fn events_go_when_they_are_old_and_were_delivered_long_ago() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, keep_events_days: 60, budget_mb: None });
+    rig.claim(&[("platform", Lane::Alerts)]);
+    for incident in 1..=3 {
+        rig.hear(10, DAY_MS);
+        let events = vec![rig.event(incident, Transition::Opened), rig.event(incident, Transition::Closed)];
+        rig.commit(Batch { events, ..Batch::default() });
+    }
+    for _ in 0..100 {
+        rig.hear(10, DAY_MS);
+    }
+    rig.idle();
+    assert_eq!(rig.store.reader.events_after(0, 99).unwrap().len(), 6, "not delivered: however old, they stay");
+    let receipts = (1..=4).map(|sequence| Receipt { sink: "platform".into(), sequence, receipt: format!("r-{sequence}"), at: 5 }).collect();
+    rig.store.ops.advance("platform", Lane::Alerts, Done::all_to(4), receipts).unwrap();
+    for _ in 0..25 {
+        rig.hear(10, DAY_MS);
+        rig.idle();
+    }
+    assert_eq!(rig.store.reader.events_after(0, 99).unwrap().len(), 6, "delivered less than thirty days ago");
+    for _ in 0..40 {
+        rig.hear(10, DAY_MS);
+        rig.idle();
+    }
+    let left: Vec<u64> = rig.store.reader.events_after(0, 99).unwrap().iter().map(|e| e.sequence).collect();
+    assert_eq!(left, [5, 6]);
+    assert!(rig.store.reader.receipts_of(&format!("01JF{:022}", 1)).unwrap().is_empty());
+    assert!(rig.store.reader.incident(&format!("01JF{:022}", 1)).unwrap().is_none());
+    // The newest stays even when it is delivered: the numbers go on from it.
+    rig.store.ops.advance("platform", Lane::Alerts, Done::all_to(6), vec![]).unwrap();
+    for _ in 0..70 {
+        rig.hear(10, DAY_MS);
+        rig.idle();
+    }
+    drop(rig);
+    let (_, recovered) = Rig::open(dir.path(), Retention::default());
+    assert_eq!(recovered.sequence, 6);
+}
+
+#[test]
+fn hours_left_shrink_with_the_age_of_what_is_owed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, budget_mb: Some(512), ..Retention::default() });
+    rig.claim(&[("influx", Lane::Metrics), ("platform", Lane::Alerts)]);
+    for _ in 0..5 {
+        rig.hear(1_000, DAY_MS);
+    }
+    rig.idle();
+    let hours = |rig: &Rig| rig.store.room.borrow().hours_left("influx", Lane::Metrics).unwrap();
+    // Nothing was ever delivered: 30 days less the five that have passed.
+    assert!((hours(&rig) - 25.0 * 24.0).abs() < 0.5, "{}", hours(&rig));
+    assert_eq!(rig.store.room.borrow().hours_left("platform", Lane::Alerts), None, "no event yet: no rate");
+    rig.store.ops.advance("influx", Lane::Metrics, Done::all_to(5_000), vec![]).unwrap();
+    rig.idle();
+    assert!((hours(&rig) - 30.0 * 24.0).abs() < 0.5);
+    let events = vec![rig.event(1, Transition::Opened)];
+    rig.commit(Batch { events, ..Batch::default() });
+    rig.idle();
+    assert!(rig.store.room.borrow().hours_left("platform", Lane::Alerts).is_some_and(|h| h > 10_000.0));
+    // The same by a reader beside it, as `doctor` asks.
+    let lanes = [("influx".to_owned(), Lane::Metrics)].into();
+    let room = rig.store.reader.room(&Retention { keep_days: 30, budget_mb: Some(512), ..Retention::default() }, &lanes).unwrap();
+    assert!((room.hours_left("influx", Lane::Metrics).unwrap() - 30.0 * 24.0).abs() < 0.5);
+}
