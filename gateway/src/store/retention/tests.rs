@@ -70,7 +70,7 @@ impl Rig {
             at: self.now,
             clock_trusted: true,
             transition,
-            state: IncidentState { active: !closed, acknowledged: closed, closed },
+            state: IncidentState { active: !closed, acknowledged: closed, closed, inhibited: None },
             hazard: "fire.smoke".parse().unwrap(),
             place: Place { zone: "nap-1".parse().unwrap(), device: None },
             severity: Severity::Emergency,
@@ -84,6 +84,13 @@ impl Rig {
             engine: "1.0".try_into().unwrap(),
             rules: [7; 32],
             overridden_by: None,
+            via: None,
+            cause: None,
+            until: None,
+            assignee: None,
+            other: None,
+            rung: None,
+            exercise: None,
         }
     }
     /// Commits that say nothing new, until nothing is removed any more.
