@@ -271,8 +271,9 @@ impl LaneTask {
             };
             match self.deliver(&batch, &records, &mut outcome).await {
                 Ok(true) => {}
-                // Nothing of it went out. By now something newer may be there.
+                // Nothing of it went out. By now something newer may be there; and clock steps in it are still to come.
                 Ok(false) => {
+                    self.read = None;
                     if !saved {
                         self.save(Outcome::default()).await?;
                         saved = true;
