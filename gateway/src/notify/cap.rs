@@ -402,7 +402,8 @@ mod tests {
         ) {
             let limits = Limits { per_minute: Some(limit), per_person_day: day, drops_identical_for_s: None, digests };
             let mut cap = Cap::new(limits, 480);
-            let (mut now, mut queue, mut sent): (i64, Vec<Pending>, Vec<(i64, Option<String>)>) = (T0, Vec::new(), Vec::new());
+            let (mut now, mut queue) = (T0, Vec::<Pending>::new());
+            let mut sent = Vec::<(i64, Option<String>)>::new();
             let (mut told, mut waiting) = (0usize, arrivals.clone().into_iter().peekable());
             let mut steps = 0;
             while waiting.peek().is_some() || !queue.is_empty() {

@@ -233,7 +233,12 @@ pub fn sentences(text: &str, max: usize) -> String {
         return text.to_owned();
     }
     let head: String = text.chars().take(max).collect();
-    let end = head.char_indices().filter(|(_, c)| "。！？；.!?;".contains(*c)).last().map(|(i, c)| i.saturating_add(c.len_utf8()));
+    // A point inside a number or an address ends nothing.
+    let ends = |i: usize, c: char| {
+        let next = text.get(i.saturating_add(c.len_utf8())..).and_then(|rest| rest.chars().next());
+        "。！？；".contains(c) || (".!?;".contains(c) && next.is_none_or(char::is_whitespace))
+    };
+    let end = head.char_indices().rfind(|(i, c)| ends(*i, *c)).map(|(i, c)| i.saturating_add(c.len_utf8()));
     match end.and_then(|end| head.get(..end)) {
         Some(whole) if length(whole).saturating_mul(2) >= max => whole.to_owned(),
         _ => cut(text, max),

@@ -1,11 +1,11 @@
 //! Channels that send to one person after the other: what became of all is one answer, and who has got a message is not sent it again.
 use super::{Address, Receipt, SendError};
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Messages times persons that are remembered.
-const REMEMBERED: usize = 2048;
+const REMEMBERED: usize = 1024;
 
 /// Why one person did not get it.
 pub enum Miss {
@@ -26,22 +26,17 @@ impl From<SendError> for Miss {
 /// Who has got which telling ([`crate::notify::Message::telling`]), so that trying again after a part has failed bothers only those who have not. Gone after a restart: then a message
 /// may come twice, and says so.
 #[derive(Default)]
-pub struct Done(Mutex<(HashSet<(String, String)>, VecDeque<(String, String)>)>);
+pub struct Done(Mutex<VecDeque<(String, String)>>);
 
 impl Done {
     fn has(&self, id: &str, person: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.contains(&(id.to_owned(), person.to_owned()))
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|(i, p)| i == id && p == person)
     }
     fn add(&self, id: &str, person: &str) {
         let mut done = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (id.to_owned(), person.to_owned());
-        if done.0.insert(key.clone()) {
-            done.1.push_back(key);
-        }
-        while done.1.len() > REMEMBERED {
-            if let Some(old) = done.1.pop_front() {
-                done.0.remove(&old);
-            }
+        done.push_back((id.to_owned(), person.to_owned()));
+        if done.len() > REMEMBERED {
+            done.pop_front();
         }
     }
 

@@ -125,6 +125,7 @@ fn a_short_message_keeps_its_number_whatever_is_cut() {
     m.advice.zh = "立即开窗通风，把孩子带到隔壁房间，并且通知保健医生到场查看每一个孩子的情况。随后记录。".into();
     assert!(short(&m, Lang::Zh, 60).contains("…编号CDEFGH"));
     assert_eq!(sentences("先开窗。再带孩子离开。", 8), "先开窗。");
+    assert_eq!(sentences("It is 27.5 °C here now", 10), "It is 27.…");
     assert_eq!(sentences("先。再带孩子离开这里", 8), "先。再带孩子离…");
 }
 
