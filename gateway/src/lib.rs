@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod models;
 pub mod pipeline;
 pub mod replay;
+pub mod say;
 pub use tuoan_vision::runtime;
 pub mod store;
 pub mod vision_files;
