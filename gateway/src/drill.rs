@@ -64,7 +64,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     };
     let ui = Ui { utc_offset_minutes: args.utc_offset_minutes, ..Ui::plain(lang, begun) };
     let say = |key: &str| lang.say(key, &[]);
-    println!("{}  {}", ui.clock_seconds(begun), say("drill-begun"));
+    crate::say!("{}  {}", ui.clock_seconds(begun), say("drill-begun"));
     let reader = Reader::open(&args.data).into_diagnostic()?;
     let (mut shown, mut over) = (0, false);
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
@@ -76,7 +76,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         }
         let steps = steps(&reader, before, begun, lang).into_diagnostic()?;
         for s in steps.iter().skip(shown) {
-            println!("{}  +{:>6.1} s  {}  {}", ui.clock_seconds(s.at), seconds(begun, s.at), s.what, s.who);
+            crate::say!("{}  +{:>6.1} s  {}  {}", ui.clock_seconds(s.at), seconds(begun, s.at), s.what, s.who);
         }
         shown = shown.max(steps.len());
         over = closed(&reader, before).into_diagnostic()? || Clock::System.utc_ms() >= end;
@@ -88,7 +88,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let name = args.report.unwrap_or_else(|| PathBuf::from(format!("drill-{}.html", begun / 1000)));
     let html = report(&args.what, &args.zone, &args.by, begun, &steps, &ui);
     std::fs::write(&name, html).into_diagnostic()?;
-    println!("{}  {}", say("drill-report-written"), name.display());
+    crate::say!("{}  {}", say("drill-report-written"), name.display());
     // A drill that reached nobody has failed, whatever else went well.
     Ok(if steps.iter().any(|s| s.what == say("drill-detected")) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -21,6 +21,7 @@ pub mod models;
 pub mod notify;
 pub mod pipeline;
 pub mod replay;
+pub mod say;
 pub use tuoan_vision::runtime;
 pub mod store;
 pub mod vision_files;
