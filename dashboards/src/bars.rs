@@ -43,6 +43,10 @@ pub struct Bars {
 }
 
 impl Bars {
+    /// Some bars have a foot of urgent alarms, which wants a legend.
+    pub fn has_urgent(&self) -> bool {
+        self.bars.iter().any(|b| b.urgent > 0.0)
+    }
     pub fn foot(&self) -> f64 {
         HEIGHT - BOTTOM
     }
@@ -94,11 +98,8 @@ fn bars(ui: &Ui, title: String, items: &[Item]) -> Bars {
 
 /// Alarms by day.
 pub fn by_day(ui: &Ui, q: &Quality) -> Bars {
-    let items: Vec<Item> = q
-        .days
-        .iter()
-        .map(|d| Item { count: d.alarms, urgent: d.urgent, name: ui.short_date(&d.date), full: ui.date(&d.date) })
-        .collect();
+    let items: Vec<Item> =
+        q.days.iter().map(|d| Item { count: d.alarms, urgent: d.urgent, name: ui.short_date(&d.date), full: ui.date(&d.date) }).collect();
     bars(ui, ui.t("quality-by-day"), &items)
 }
 

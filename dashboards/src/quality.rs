@@ -113,9 +113,23 @@ impl Ui {
         vec![
             key("quality-key-alarms", count(now.alarms), rates, alarms.0, alarms.1, false),
             key("quality-key-floods", count(now.floods), flooded, floods.0, floods.1, now.floods > 0),
-            key("quality-key-false", share(now), judged, before.map(share), shares.and_then(|(a, b)| a.partial_cmp(&b)), now.false_share() > Some(MANY_FALSE)),
+            key(
+                "quality-key-false",
+                share(now),
+                judged,
+                before.map(share),
+                shares.and_then(|(a, b)| a.partial_cmp(&b)),
+                now.false_share() > Some(MANY_FALSE),
+            ),
             key("quality-key-late", count(now.late), self.n("quality-asked", now.asked), late.0, late.1, now.late > 0),
-            key("quality-key-chattering", count(now.chattering), self.t("quality-chattering-note"), chattering.0, chattering.1, now.chattering > 0),
+            key(
+                "quality-key-chattering",
+                count(now.chattering),
+                self.t("quality-chattering-note"),
+                chattering.0,
+                chattering.1,
+                now.chattering > 0,
+            ),
             key("quality-key-stale", count(now.stale), self.t("quality-stale-note"), stale.0, stale.1, now.stale > 0),
         ]
     }
@@ -131,8 +145,7 @@ impl Ui {
 
     /// "32 次，占全部的 37%，抖动 3 阵，已判定 4 件中 3 件误报".
     pub fn actor_facts(&self, a: &Actor) -> String {
-        let mut parts =
-            vec![self.args("quality-actor-alarms", vec![("n", a.alarms.into()), ("share", self.percent(a.share).into())])];
+        let mut parts = vec![self.args("quality-actor-alarms", vec![("n", a.alarms.into()), ("share", self.percent(a.share).into())])];
         if a.chatter > 0 {
             parts.push(self.args("quality-actor-chatter", vec![("n", a.chatter.into()), ("held", a.held_back.into())]));
         }
@@ -195,8 +208,12 @@ impl Ui {
             Trial::Failed(why) => self.t1("quality-trial-failed", "why", why.as_str()),
         }
     }
+    /// The same with its doubts.
+    pub fn trial_whole(&self, trial: &Trial) -> String {
+        self.sentences(&[self.trial_says(trial), self.trial_doubt(trial)])
+    }
     /// A note on a trial with few days.
-    pub fn trial_doubt(&self, trial: &Trial) -> String {
+    fn trial_doubt(&self, trial: &Trial) -> String {
         if matches!(trial, Trial::Done { short: true, .. }) { self.t("quality-trial-doubt") } else { String::new() }
     }
     /// "3 (75%)": how many of the judged were false.
@@ -238,16 +255,20 @@ impl Ui {
         let number = week.split_once("-W").map_or(week, |(_, w)| w.trim_start_matches('0'));
         self.args("quality-week", vec![("n", number.to_owned().into()), ("from", self.date(first).into()), ("to", self.date(last).into())])
     }
+    /// Suggestion and trial on one line.
+    pub fn suggestion_whole(&self, a: &Actor) -> String {
+        self.sentences(&[self.suggestion(&a.advice), self.stop(&a.advice), self.trial_whole(&a.trial)])
+    }
     /// A key figure on a line of its own.
     pub fn key_line(&self, name: &str, value: &str, note: &str) -> String {
         self.args("quality-line-note", vec![("name", name.into()), ("value", value.into()), ("note", note.into())])
     }
     /// What ends a suggestion when a sentence follows: those that are sentences themselves have their own.
-    pub fn stop(&self, advice: &Advice) -> String {
+    fn stop(&self, advice: &Advice) -> String {
         if matches!(advice, Advice::Adjust(_)) { self.t("quality-stop") } else { String::new() }
     }
     /// Languages write a list of sentences with or without a space between.
-    pub fn sentences(&self, list: &[String]) -> String {
+    fn sentences(&self, list: &[String]) -> String {
         let space = if self.lang == Lang::Zh { "" } else { " " };
         let stop = self.t("quality-stop");
         list.iter().filter(|s| !s.is_empty()).fold(String::new(), |mut out, s| {

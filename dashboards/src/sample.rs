@@ -805,16 +805,29 @@ pub fn quality() -> quality::Quality {
             since: NOW - 190_000_000,
             until: None,
         }],
-        rules: vec![share("air.co2", 12, 4, 3), share("fire.smoke", 2, 1, 1), share("door.held_open", 30, 4, 0), share("sensor.silent", 3, 0, 0)],
+        rules: vec![
+            share("air.co2", 12, 4, 3),
+            share("fire.smoke", 2, 1, 1),
+            share("door.held_open", 30, 4, 0),
+            share("sensor.silent", 3, 0, 0),
+        ],
         times,
         late: vec![
             late("01KAPT0000000000000000003", Severity::Emergency, "厨房", "fire.smoke", false, true, 95_000, 60_000),
             late("01KAPT0000000000000000004", Severity::Serious, "大门", "exit.child_unattended", false, true, 540_000, 300_000),
             late("01KAPT0000000000000000005", Severity::Serious, "午睡室", "nap.prone", false, false, 2_400_000, 300_000),
         ],
-        apart: quality::Apart { drills: 1, canaries: 7, shelved: 2, unannounced: 3, held_back: 21, gathered: 4, merged: 1, ..Default::default() },
+        apart: quality::Apart {
+            drills: 1,
+            canaries: 7,
+            shelved: 2,
+            unannounced: 3,
+            held_back: 21,
+            gathered: 4,
+            merged: 1,
+            ..Default::default()
+        },
         trying: false,
-        failed: None,
         incomplete: false,
         clock_doubt: 0,
     }

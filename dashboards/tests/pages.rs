@@ -78,7 +78,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     for a in &mut q.actors {
         (a.rule, a.place, a.device, a.title) = (EVIL.into(), EVIL.into(), Some(EVIL.into()), tuoan_dashboards::lang::Text::new(EVIL, EVIL));
     }
-    (q.actors[1].trial, q.failed) = (tuoan_dashboards::view::quality::Trial::Failed(EVIL.into()), Some(EVIL.into()));
+    q.actors[1].trial = tuoan_dashboards::view::quality::Trial::Failed(EVIL.into());
     q.late.iter_mut().for_each(|l| (l.place, l.incident) = (EVIL.into(), EVIL.into()));
     q.stale.iter_mut().for_each(|s| (s.place, s.incident) = (EVIL.into(), EVIL.into()));
     q.days.iter_mut().for_each(|d| d.date = EVIL.into());
@@ -188,7 +188,8 @@ fn no_message_is_missing() {
         sources.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     for source in &sources {
-        for call in ["self.args(\"", "ui.t(\"", "ui.t1(\"", "ui.n(\"", "ui.pattern(\"", "ui.t2(\"", "self.t(\"", "self.t1(\"", "self.n(\""] {
+        for call in ["self.args(\"", "ui.t(\"", "ui.t1(\"", "ui.n(\"", "ui.pattern(\"", "ui.t2(\"", "self.t(\"", "self.t1(\"", "self.n(\""]
+        {
             keys.extend(source.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
     }

@@ -31,7 +31,7 @@ quality-judged = { $n } of { $all } judged, { $rest } not
 quality-no-incident = no new incident in this period
 quality-asked = of { $n } answers that were due
 quality-chattering-note = places that alarm again and again
-quality-stale-note = active for more than 24 hours
+quality-stale-note = incidents active for more than 24 hours
 quality-before-more = ↑ before: { $before }
 quality-before-less = ↓ before: { $before }
 quality-before-same = before: { $before }
@@ -73,11 +73,10 @@ quality-trial-failed = It could not be tried: { $why }
 quality-trial-doubt = The records are shorter than a week: these figures are uncertain.
 quality-try = Try this change
 quality-see-rule = See the rule
-quality-failed = No suggestions could be made: { $why }
 
 quality-by-day = Alarms by day
 quality-by-hour = By hour of the day
-quality-urgent = dark: emergencies and serious
+quality-urgent = foot: emergency and serious
 quality-chart-most = most on { $name }: { $n }
 
 quality-times = Time to respond and to handle

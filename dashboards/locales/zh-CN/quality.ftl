@@ -26,8 +26,8 @@ quality-flood-share = 占 { $share } 的时间
 quality-judged = 判定了 { $n }/{ $all } 件，还有 { $rest } 件没有判定
 quality-no-incident = 这段时间没有新事件
 quality-asked = 应按时接手和处理 { $n } 次
-quality-chattering-note = 处地方反复报警
-quality-stale-note = 件持续超过 24 小时
+quality-chattering-note = 反复报警的地方
+quality-stale-note = 持续超过 24 小时的事件
 quality-before-more = ↑ 上期 { $before }
 quality-before-less = ↓ 上期 { $before }
 quality-before-same = 上期 { $before }
@@ -38,7 +38,7 @@ quality-actors-none = 没有需要改进的地方。
 quality-actor-alarms = { $n } 次，占 { $share }
 quality-actor-chatter = 抖动 { $n } 阵{ $held ->
     [0] {""}
-   *[other] {" "}（另有 { $held } 次没有再提醒）
+   *[other] （另有 { $held } 次没有再提醒）
 }
 quality-actor-stale = { $n } 件超过 24 小时
 quality-actor-unjudged = 还没有判定是否误报
@@ -63,11 +63,10 @@ quality-trial-failed = 试算没有完成：{ $why }
 quality-trial-doubt = 记录不满一周，这些数字不确定。
 quality-try = 去试算这项调整
 quality-see-rule = 查看规则
-quality-failed = 没有算出建议：{ $why }
 
 quality-by-day = 每天的报警
 quality-by-hour = 一天中的时段
-quality-urgent = 深色：紧急和严重
+quality-urgent = 底部：紧急和严重
 quality-chart-most = 最多的是 { $name }，{ $n } 次
 
 quality-times = 接手与处理用时
@@ -76,8 +75,8 @@ quality-times-none = 没有需要接手的事件。
 quality-severity = 等级
 quality-acknowledge = 接手
 quality-handle = 处理
-quality-median = 一半在
-quality-p90 = 九成在
+quality-median = 一半不超过
+quality-p90 = 九成不超过
 quality-kept = 按时
 quality-target = 目标
 quality-target-none = 不设目标

@@ -28,8 +28,6 @@ pub struct Quality {
     pub apart: Apart,
     /// Suggestions are being tried.
     pub trying: bool,
-    /// Suggestions could not be made.
-    pub failed: Option<String>,
     /// More happened than is shown.
     pub incomplete: bool,
     pub clock_doubt: u64,

@@ -7,7 +7,7 @@ use super::times::Times;
 use super::{present, read, report, trial};
 use crate::clock::Stopwatch;
 use crate::config;
-use crate::engine::rules::Catalogue;
+use crate::engine::rules::{self, Catalogue};
 use crate::engine::schedule::date_of;
 use crate::replay::Source;
 use crate::replay::backtest::Pace;
@@ -60,6 +60,22 @@ fn spoken() -> Lang {
 /// # Errors
 /// The log cannot be read, or the answer not be written. A reader that has seen enough (`| head`) is no error.
 pub fn stats(args: &Args) -> Result<()> {
+    let answer = answer(args)?;
+    match tell(&answer, &mut std::io::stdout().lock()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.into_diagnostic(),
+    }
+}
+
+fn tell(answer: &str, out: &mut impl Write) -> std::io::Result<()> {
+    out.write_all(answer.as_bytes()).and_then(|()| out.flush())
+}
+
+/// What the command says.
+///
+/// # Errors
+/// The log or the configuration cannot be read.
+pub fn answer(args: &Args) -> Result<String> {
     let config = args.config.as_ref().map(|file| config::load(file, args.data.as_deref())).transpose()?;
     let data = args.data.clone().or_else(|| config.as_ref().map(|c| c.data.clone()));
     let source = Source::open(&data.ok_or_else(|| miette!("name the gateway's data folder with --data"))?)?;
@@ -74,21 +90,17 @@ pub fn stats(args: &Args) -> Result<()> {
 
     let watch = Stopwatch::start();
     let mut go = || watch.elapsed() < Duration::from_secs(args.budget.into());
-    let suggestions = suggest::suggest(&figures, &in_force, period.day(now), &mut |set| {
+    let all = rules::compile(&in_force.rules).map_err(|e| miette!("{e}"))?;
+    let suggestions = suggest::suggest(&figures, &all, &in_force.site.overrides, period.day(now), &mut |set| {
         trial::attempt(&source, &in_force, set, Pace::Fast, &mut go)
     });
-    let answer = if args.json {
-        format!("{}\n", serde_json::to_string_pretty(&as_json(&figures, previous.as_ref(), &suggestions, &names)).into_diagnostic()?)
-    } else {
-        let mut ui = Ui::plain(args.language.unwrap_or_else(spoken), now);
-        ui.utc_offset_minutes = in_force.site.utc_offset_minutes;
-        text(&ui, &present::quality(&figures, previous.as_ref(), &suggestions, &names), &names.site)
-    };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(answer.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.into_diagnostic(),
+    if args.json {
+        let json = as_json(&figures, previous.as_ref(), &suggestions, &names);
+        return Ok(format!("{}\n", serde_json::to_string_pretty(&json).into_diagnostic()?));
     }
+    let mut ui = Ui::plain(args.language.unwrap_or_else(spoken), now);
+    ui.utc_offset_minutes = in_force.site.utc_offset_minutes;
+    Ok(text(&ui, &present::quality(&figures, previous.as_ref(), &suggestions, &names), &names.site))
 }
 
 /// Columns that a terminal gives a text: Chinese takes two each.
@@ -135,20 +147,18 @@ pub fn text(ui: &Ui, q: &Quality, site: &str) -> String {
     say(&heading("quality-key"));
     let keys = ui.key_figures(&q.figures, q.previous.as_ref());
     for k in &keys {
-        let name = format!("{}{}", k.name, " ".repeat(keys.iter().map(|k| width(&k.name)).max().unwrap_or(0).saturating_sub(width(&k.name))));
+        let name =
+            format!("{}{}", k.name, " ".repeat(keys.iter().map(|k| width(&k.name)).max().unwrap_or(0).saturating_sub(width(&k.name))));
         say(format!("  {name}  {:>5}  {}  {}", k.value, k.note, ui.change(k)).trim_end());
     }
     say(&heading("quality-actors"));
-    if let Some(why) = &q.failed {
-        say(&ui.t1("quality-failed", "why", why.as_str()));
-    }
     if q.actors.is_empty() {
         say(&format!("  {}", ui.t("quality-actors-none")));
     }
     for (n, a) in q.actors.iter().enumerate() {
         say(&format!("{:>3}. [{}] {}  {}", n + 1, ui.severity(a.severity), report::at_place(ui, a), a.rule));
         say(&format!("     {}", ui.actor_facts(a)));
-        say(&format!("     → {}", ui.sentences(&[ui.suggestion(&a.advice), ui.stop(&a.advice), ui.trial_says(&a.trial), ui.trial_doubt(&a.trial)])));
+        say(&format!("     → {}", ui.suggestion_whole(a)));
     }
     say(&heading("quality-by-day"));
     say(table(&q.days.iter().map(|d| vec![d.date.clone(), d.alarms.to_string()]).collect::<Vec<_>>()).trim_end_matches('\n'));
@@ -171,9 +181,8 @@ pub fn text(ui: &Ui, q: &Quality, site: &str) -> String {
     if !q.rules.is_empty() {
         say(&heading("quality-false"));
         let head = ["quality-rule", "quality-incidents", "quality-column-judged", "quality-column-false"].map(|k| ui.t(k)).to_vec();
-        let rows = q.rules.iter().map(|r| {
-            vec![ui.named(&r.title, &r.hazard), r.incidents.to_string(), r.judged.to_string(), ui.false_says(r)]
-        });
+        let rows =
+            q.rules.iter().map(|r| vec![ui.named(&r.title, &r.hazard), r.incidents.to_string(), r.judged.to_string(), ui.false_says(r)]);
         say(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).trim_end_matches('\n'));
     }
     if !q.floods.is_empty() {
@@ -198,8 +207,7 @@ pub fn text(ui: &Ui, q: &Quality, site: &str) -> String {
 }
 
 /// Of the figures, with names that do not change.
-pub fn as_json(f: &Figures, previous: Option<&Figures>, suggestions: &std::result::Result<Vec<Suggestion>, String>, names: &Names) -> Value {
-    let list = suggestions.as_ref().ok();
+pub fn as_json(f: &Figures, previous: Option<&Figures>, suggestions: &[Suggestion], names: &Names) -> Value {
     let of = |q: &super::figures::Source| {
         json!({"rule": q.rule, "zone": q.zone, "zone_name": names.zone(&q.zone), "device": q.device,
             "device_name": q.device.as_ref().map(|d| names.device(d))})
@@ -226,7 +234,7 @@ pub fn as_json(f: &Figures, previous: Option<&Figures>, suggestions: &std::resul
             &a.source,
             json!({"hazard": a.hazard, "severity": a.severity, "alarms": a.alarms, "share": a.share, "chatter_spells": a.chatter,
                 "held_back": a.held_back, "stale": a.stale, "verdicts": verdicts(&a.verdicts),
-                "suggestion": list.and_then(|l| l.get(n)).map(suggestion)}),
+                "suggestion": suggestions.get(n).map(suggestion)}),
         )
     });
     let brief = |f: &Figures| {
@@ -244,7 +252,6 @@ pub fn as_json(f: &Figures, previous: Option<&Figures>, suggestions: &std::resul
         "stale": f.stale.iter().map(|s| with(&s.source, json!({"incident": s.incident, "hazard": s.hazard, "severity": s.severity,
             "since": s.since, "until": s.until}))).collect::<Vec<_>>(),
         "bad_actors": actors.collect::<Vec<_>>(), "bad_actors_share": f.actors_share,
-        "suggestions_failed": suggestions.as_ref().err(),
         "rules": rules, "verdicts": verdicts(&f.verdicts),
         "acknowledge": times(&f.acknowledge), "handle": times(&f.handle),
         "late": f.late.iter().map(|l| with(&l.source, json!({"incident": l.incident, "hazard": l.hazard, "severity": l.severity,
@@ -276,7 +283,9 @@ fn suggestion(s: &Suggestion) -> Value {
     let trial = match &s.trial {
         Trial::None => Value::Null,
         Trial::Pending => json!({"state": "pending"}),
-        Trial::Done(e) => json!({"state": "done", "per_week_before": e.before, "per_week_after": e.after, "days": e.days, "short": e.short}),
+        Trial::Done(e) => {
+            json!({"state": "done", "per_week_before": e.before, "per_week_after": e.after, "days": e.days, "short": e.short})
+        }
         Trial::Not(Why::TooShort(days)) => json!({"state": "too_short", "days": days}),
         Trial::Not(Why::OutOfTime) => json!({"state": "out_of_time"}),
         Trial::Not(Why::Failed(why)) => json!({"state": "failed", "why": why}),

@@ -18,11 +18,11 @@ pub struct Period {
 }
 
 impl Period {
-    /// So many calendar days (1 to [`MAX_DAYS`]) up to `now`; the last one is today, as far as it has come.
+    /// So many calendar days (1 to [`MAX_DAYS`]) up to and including `now`; the last one is today, as far as it has come.
     pub fn last_days(days: u32, now: i64, utc_offset_minutes: i32) -> Period {
         let days = i64::from(days.clamp(1, MAX_DAYS));
         let today = local_day(now, utc_offset_minutes);
-        Period { from: midnight(today.saturating_sub(days - 1), utc_offset_minutes), to: now, utc_offset_minutes }
+        Period { from: midnight(today.saturating_sub(days - 1), utc_offset_minutes), to: now.saturating_add(1), utc_offset_minutes }
     }
     pub fn contains(&self, at: i64) -> bool {
         (self.from..self.to).contains(&at)
@@ -147,7 +147,7 @@ mod tests {
         // 00:30 in China is still yesterday in UTC.
         let now = at("2026-11-22") + HOUR_MS / 2;
         let p = Period::last_days(7, now, 480);
-        assert_eq!((p.from, p.to, p.hour(now)), (at("2026-11-16"), now, 0));
+        assert_eq!((p.from, p.to, p.hour(now)), (at("2026-11-16"), now + 1, 0));
         assert_eq!(p.days().map(date_of).collect::<Vec<_>>().last().unwrap(), "2026-11-22");
         assert_eq!(p.days().count(), 7);
         assert_eq!("2026-W47".parse::<Week>().unwrap().period(480).days().count(), 7);

@@ -11,16 +11,10 @@ use tuoan_protocol::Severity;
 const LISTED: usize = 20;
 const SEVERITIES: [Severity; 4] = [Severity::Emergency, Severity::Serious, Severity::General, Severity::Advisory];
 
-/// `suggestions`: in the order of [`Figures::actors`]; where there are none, the reason.
-pub fn quality(
-    figures: &Figures,
-    previous: Option<&Figures>,
-    suggestions: &Result<Vec<Suggestion>, String>,
-    names: &Names,
-) -> page::Quality {
-    let list = suggestions.as_ref().ok();
+/// `suggestions`: in the order of [`Figures::actors`].
+pub fn quality(figures: &Figures, previous: Option<&Figures>, suggestions: &[Suggestion], names: &Names) -> page::Quality {
     let actors = figures.actors.iter().enumerate().map(|(n, a)| {
-        let suggestion = list.and_then(|l| l.get(n));
+        let suggestion = suggestions.get(n);
         let (place, device) = place(&a.source, names);
         page::Actor {
             rule: a.source.rule.as_str().to_owned(),
@@ -81,8 +75,7 @@ pub fn quality(
         times: times(figures),
         late: figures.late.iter().take(LISTED).map(|l| late(l, names)).collect(),
         apart: apart(figures),
-        trying: list.is_some_and(|l| l.iter().any(|s| s.trial == Trial::Pending)),
-        failed: suggestions.as_ref().err().cloned(),
+        trying: suggestions.iter().any(|s| s.trial == Trial::Pending),
         incomplete: figures.incomplete,
         clock_doubt: figures.clock_doubt,
     }

@@ -38,7 +38,7 @@ pub fn weekly(ui: &Ui, q: &Quality, week: Week, site: &str) -> Report {
         lines.extend([String::new(), ui.t("quality-actors")]);
         for (n, a) in actors.into_iter().enumerate() {
             lines.push(format!("{}. {} · {}", n + 1, at_place(ui, a), ui.actor_facts(a)));
-            lines.push(format!("   {}", ui.sentences(&[ui.suggestion(&a.advice), ui.stop(&a.advice), ui.trial_says(&a.trial), ui.trial_doubt(&a.trial)])));
+            lines.push(format!("   {}", ui.suggestion_whole(a)));
         }
     }
     lines.extend([String::new(), ui.t("quality-late")]);
@@ -99,7 +99,7 @@ mod tests {
         for says in [
             "报警 86 次",
             "报警次数：86 ↓ 上期 112（",
-            "1. 大门 · 门长时间开着 (大门门磁) · 32 次，占 37%，抖动 3 阵",
+            "1. 大门 · 门长时间未关 (大门门磁) · 32 次，占 37%，抖动 3 阵",
             "“持续多久才算”从 1 分钟改为 2 分钟。按本园 26.5 天的记录",
             "40 分钟没有人接手（目标 5 分钟）",
         ] {

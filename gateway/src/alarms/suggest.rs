@@ -3,8 +3,7 @@
 //! A rule of severity 1 is never proposed to be changed, and neither is one that mostly tells the truth: there the sensor, or the cause, is to be
 //! looked at. Whatever is proposed, an override of the site may say ([`Override::apply`]).
 use super::figures::{Actor, Figures};
-use crate::engine::Configuration;
-use crate::engine::rules::{self, Kind, Override, Rule};
+use crate::engine::rules::{Kind, Override, Rule};
 use crate::engine::schedule::date_of;
 use std::collections::BTreeMap;
 use tuoan_protocol::{Fixed, Quantity, RuleId, Severity};
@@ -136,25 +135,25 @@ struct Plan {
     best: Option<(Adjustment, Effect)>,
 }
 
-/// A suggestion for each of [`Figures::actors`], in their order. `today`: local day since 1970-01-01.
-///
-/// # Errors
-/// The rules in force do not go together: every problem, one a line.
-pub fn suggest(figures: &Figures, in_force: &Configuration, today: i64, attempt: Attempt<'_>) -> Result<Vec<Suggestion>, String> {
-    let all = rules::compile(&in_force.rules)?;
+/// A suggestion for each of [`Figures::actors`], in their order. `all`: the rules as their packs have them, `overrides` what the site changes about
+/// them; `today`: local day since 1970-01-01.
+pub fn suggest(figures: &Figures, all: &[Rule], overrides: &[Override], today: i64, attempt: Attempt<'_>) -> Vec<Suggestion> {
     let mut plans: BTreeMap<RuleId, Plan> = BTreeMap::new();
     let firsts: Vec<Advice> = figures
         .actors
         .iter()
         .map(|actor| {
             let Some(rule) = all.iter().find(|r| r.id == actor.source.rule) else { return Advice::Sensor(Care::Place) };
-            let first = first(actor, rule, in_force, today);
+            let first = first(actor, rule, overrides, today);
             if let Ok(candidates) = &first
                 && !plans.contains_key(&rule.id)
             {
                 plans.insert(rule.id.clone(), Plan { candidates: candidates.clone(), best: None });
             }
-            first.map_or_else(|other| other, |list| list.into_iter().next().map_or(Advice::Sensor(care(rule)), |a| Advice::Adjust(Box::new(a))))
+            first.map_or_else(
+                |other| other,
+                |list| list.into_iter().next().map_or(Advice::Sensor(care(rule)), |a| Advice::Adjust(Box::new(a))),
+            )
         })
         .collect();
     let failed = try_all(&mut plans, attempt);
@@ -170,27 +169,23 @@ pub fn suggest(figures: &Figures, in_force: &Configuration, today: i64, attempt:
             }
         }
     });
-    Ok(done.collect())
+    done.collect()
 }
 
-/// The same without a trial: what the page shows while one is under way.
-///
-/// # Errors
-/// As [`suggest`].
-pub fn untried(figures: &Figures, in_force: &Configuration, today: i64, trial: &Trial) -> Result<Vec<Suggestion>, String> {
-    let mut list = suggest(figures, in_force, today, &mut |_| Err(Why::OutOfTime))?;
+/// The same while a trial is under way.
+pub fn untried(figures: &Figures, all: &[Rule], overrides: &[Override], today: i64) -> Vec<Suggestion> {
+    let mut list = suggest(figures, all, overrides, today, &mut |_| Err(Why::OutOfTime));
     for s in list.iter_mut().filter(|s| s.trial != Trial::None) {
-        s.trial = trial.clone();
+        s.trial = Trial::Pending;
     }
-    Ok(list)
+    list
 }
 
 /// One change of each rule in each round, until it helps enough. What stopped it, if anything did.
 fn try_all(plans: &mut BTreeMap<RuleId, Plan>, attempt: Attempt<'_>) -> Option<Why> {
     for round in 0..ATTEMPTS {
         let wanting = |p: &Plan| p.best.as_ref().is_none_or(|(_, e)| e.spared() < ENOUGH);
-        let set: Vec<Override> =
-            plans.values().filter(|p| wanting(p)).filter_map(|p| Some(p.candidates.get(round)?.set.clone())).collect();
+        let set: Vec<Override> = plans.values().filter(|p| wanting(p)).filter_map(|p| Some(p.candidates.get(round)?.set.clone())).collect();
         if set.is_empty() {
             return None;
         }
@@ -210,7 +205,7 @@ fn try_all(plans: &mut BTreeMap<RuleId, Plan>, attempt: Attempt<'_>) -> Option<W
 }
 
 /// The changes worth trying, or what else is to be done.
-fn first(actor: &Actor, rule: &Rule, in_force: &Configuration, today: i64) -> Result<Vec<Adjustment>, Advice> {
+fn first(actor: &Actor, rule: &Rule, overrides: &[Override], today: i64) -> Result<Vec<Adjustment>, Advice> {
     let troubles = actor.chatter > 0 || actor.held_back > 0 || actor.is_mostly_false();
     if actor.alarms < FEW && !troubles {
         return Err(Advice::Nothing);
@@ -224,7 +219,7 @@ fn first(actor: &Actor, rule: &Rule, in_force: &Configuration, today: i64) -> Re
     if rule.severity == Severity::Emergency || actor.severity == Severity::Emergency || rule.is_latched() {
         return Err(Advice::Sensor(care(rule)));
     }
-    let candidates = candidates(rule, in_force, today, actor.is_mostly_false());
+    let candidates = candidates(rule, overrides, today, actor.is_mostly_false());
     if candidates.is_empty() { Err(Advice::Sensor(care(rule))) } else { Ok(candidates) }
 }
 
@@ -240,8 +235,8 @@ fn care(rule: &Rule) -> Care {
 }
 
 /// Longer holds, and bounds further out; what is mostly false gets the bounds first.
-fn candidates(rule: &Rule, in_force: &Configuration, today: i64, bounds_first: bool) -> Vec<Adjustment> {
-    let standing = in_force.site.overrides.iter().find(|o| o.rule == rule.id && o.holds_on(today));
+fn candidates(rule: &Rule, overrides: &[Override], today: i64, bounds_first: bool) -> Vec<Adjustment> {
+    let standing = overrides.iter().find(|o| o.rule == rule.id && o.holds_on(today));
     let base = Override {
         from: date_of(today),
         expires: date_of(today.saturating_add(DAYS)),

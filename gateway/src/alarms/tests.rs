@@ -5,7 +5,7 @@ use super::suggest::{Advice, Care, Effect, Step, Suggestion, Trial, Why, suggest
 use super::times::Targets;
 use super::*;
 use crate::clock::Clock;
-use crate::engine::rules::{Override, builtin};
+use crate::engine::rules::{Override, builtin, compile};
 use crate::engine::site::Site;
 use crate::engine::{Body, Configuration, Input, Item, Message, State, step};
 use crate::metrics::Metrics;
@@ -18,8 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tuoan_protocol::{
-    Basis, CauseCode, DeviceId, Exercise, Fixed, IncidentEvent, IncidentState, Inhibition, InstitutionType, Place, Quantity, RuleId, Severity,
-    SupervisingBody, Transition, Transition as T,
+    Basis, CauseCode, DeviceId, Exercise, Fixed, IncidentEvent, IncidentState, Inhibition, InstitutionType, Place, Quantity, RuleId,
+    Severity, SupervisingBody, Transition, Transition as T,
 };
 
 const SECOND: i64 = 1000;
@@ -110,7 +110,11 @@ fn what_calls_people_anew_is_an_alarm_and_the_rest_stands_apart() {
     assert_eq!(f.apart, expected);
     assert_eq!(f.verdicts.incidents, 3);
     assert_eq!(f.per_day, 3.0 / 7.0);
-    assert_eq!(figures(&[event(1, 6 * DAY_MS, T::Opened)], week(), MONDAY + 6 * DAY_MS, &Targets::default()).per_day, 1.0, "of the recorded day");
+    assert_eq!(
+        figures(&[event(1, 6 * DAY_MS, T::Opened)], week(), MONDAY + 6 * DAY_MS, &Targets::default()).per_day,
+        1.0,
+        "of the recorded day"
+    );
 }
 
 #[test]
@@ -138,7 +142,8 @@ fn chatter_is_counted_in_spells_and_what_it_held_back_apart() {
     let f = of(&[event(1, 0, T::Opened), event(1, 0, T::Chattering)]);
     assert_eq!((f.alarms, f.chattering), (1, 1));
     // Three within a minute, by single incidents; two are none; and after a quiet it is another spell.
-    let burst = |at: i64, n: u32| (0..n).map(move |i| event(10 * n + i + (at / MINUTE) as u32 * 100, at + i64::from(i) * 29 * SECOND, T::Opened));
+    let burst =
+        |at: i64, n: u32| (0..n).map(move |i| event(10 * n + i + (at / MINUTE) as u32 * 100, at + i64::from(i) * 29 * SECOND, T::Opened));
     assert_eq!(of(&burst(0, 2).collect::<Vec<_>>()).chattering, 0);
     let f = of(&burst(0, 3).chain(burst(30 * MINUTE, 3)).collect::<Vec<_>>());
     assert_eq!((f.chattering, f.actors[0].chatter), (1, 2));
@@ -156,7 +161,12 @@ fn stale_is_longer_than_a_day_without_a_break() {
     let f = of(&[event(1, -3 * DAY_MS, T::Opened)]);
     assert_eq!((f.stale.len(), f.stale[0].until, f.alarms), (1, None, 0));
     // A break in between.
-    let broken = [event(1, 0, T::Opened), event(1, 20 * HOUR_MS, T::Returned), event(1, 21 * HOUR_MS, T::Reactivated), event(1, 40 * HOUR_MS, T::Returned)];
+    let broken = [
+        event(1, 0, T::Opened),
+        event(1, 20 * HOUR_MS, T::Returned),
+        event(1, 21 * HOUR_MS, T::Reactivated),
+        event(1, 40 * HOUR_MS, T::Returned),
+    ];
     assert_eq!(of(&broken).stale, []);
     // Over before the week began.
     assert_eq!(of(&[event(1, -3 * DAY_MS, T::Opened), event(1, -1, T::Returned)]).stale, []);
@@ -199,7 +209,11 @@ fn answers_are_measured_from_the_opening_to_the_first_of_them() {
 #[test]
 fn the_false_share_is_of_what_was_judged() {
     let mut events: Vec<_> = (0..5).map(|n| event(n, i64::from(n) * HOUR_MS, T::Opened)).collect();
-    events.extend([judged(0, 6 * HOUR_MS, CauseCode::False), judged(1, 6 * HOUR_MS, CauseCode::Real), judged(2, 6 * HOUR_MS, CauseCode::Test)]);
+    events.extend([
+        judged(0, 6 * HOUR_MS, CauseCode::False),
+        judged(1, 6 * HOUR_MS, CauseCode::Real),
+        judged(2, 6 * HOUR_MS, CauseCode::Test),
+    ]);
     let f = of(&events);
     assert_eq!((f.verdicts.judged(), f.verdicts.unjudged(), f.verdicts.false_share()), (3, 2, Some(1.0 / 3.0)));
     assert_eq!(f.rules[&"air.co2.mean".parse::<RuleId>().unwrap()], f.verdicts);
@@ -254,8 +268,9 @@ proptest! {
         for t in f.acknowledge.iter().chain(&f.handle) {
             prop_assert!(t.within <= t.answered && t.within <= t.judged && t.median <= t.p90);
         }
-        // Days on their own have the alarms of the week, where no event follows the closing of its incident.
-        let events: Vec<_> = events.into_iter().filter(|e| !e.state.closed).collect();
+        // Days on their own have the alarms of the week, where time goes forward and no event follows the closing of its incident.
+        let mut events: Vec<_> = events.into_iter().filter(|e| !e.state.closed).collect();
+        events.sort_by_key(|e| e.at);
         let f = of(&events);
         let day = |n: i64| Period { from: MONDAY + n * DAY_MS, to: MONDAY + (n + 1) * DAY_MS, utc_offset_minutes: 480 };
         let one_by_one: u64 = (0..7).map(|n| figures(&events, day(n), 0, &Targets::default()).alarms).sum();
@@ -318,7 +333,7 @@ fn today() -> i64 {
     week().day(MONDAY)
 }
 fn suggested(events: &[IncidentEvent], attempt: suggest::Attempt<'_>) -> Suggestion {
-    suggest(&of(events), &built_in(), today(), attempt).unwrap().remove(0)
+    suggest(&of(events), &compile(&built_in().rules).unwrap(), &[], today(), attempt).remove(0)
 }
 fn alarms(rule: &str, severity: Severity, cause: Option<CauseCode>) -> Vec<IncidentEvent> {
     let one = |n: u32| {
@@ -377,7 +392,7 @@ fn the_change_that_helps_most_is_proposed_with_what_it_would_have_done() {
     // Without a trial the change is still named, and that it is untried is said.
     let s = suggested(&events, &mut |_| Err(Why::TooShort(0.4)));
     assert!(matches!(s.advice, Advice::Adjust(_)) && s.trial == Trial::Not(Why::TooShort(0.4)));
-    let pending = untried(&of(&events), &built_in(), today(), &Trial::Pending).unwrap();
+    let pending = untried(&of(&events), &compile(&built_in().rules).unwrap(), &[], today());
     assert_eq!(pending[0].trial, Trial::Pending);
     let few = suggested(&events[..2], &mut |_| Err(Why::OutOfTime));
     assert_eq!(few.advice, Advice::Nothing);
@@ -430,20 +445,42 @@ fn a_change_is_tried_on_the_sites_own_history() {
     assert_eq!(nothing[0].alarms, 0);
 
     let c = log.configuration().unwrap();
-    let s = suggest(&of_log, &c, period.day(now), &mut |set| trial::attempt(&log, &c, set, Pace::Gentle, &mut || true)).unwrap();
+    let all = compile(&c.rules).unwrap();
+    let s = suggest(&of_log, &all, &[], period.day(now), &mut |set| trial::attempt(&log, &c, set, Pace::Gentle, &mut || true));
     let Trial::Done(e) = &s[0].trial else { panic!("{s:?}") };
     let Advice::Adjust(a) = &s[0].advice else { panic!("{s:?}") };
     // What lasts a minute goes; what lasts forty stays.
     assert!(e.before > 100.0 && e.after < 10.0 && e.short && (3.9..4.1).contains(&e.days), "{e:?} {a:?}");
-    let stopped = suggest(&of_log, &c, period.day(now), &mut |set| trial::attempt(&log, &c, set, Pace::Gentle, &mut || false)).unwrap();
+    let stopped = suggest(&of_log, &all, &[], period.day(now), &mut |set| trial::attempt(&log, &c, set, Pace::Gentle, &mut || false));
     assert_eq!(stopped[0].trial, Trial::Not(Why::OutOfTime));
+    // The command: by its own options, on the same store.
+    let command = |more: &[&str]| {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: cli::Args,
+        }
+        let data = dir.path().to_str().unwrap();
+        let line = <Line as clap::Parser>::try_parse_from(["stats", "--data", data].iter().chain(more)).map_err(|e| e.to_string())?;
+        cli::answer(&line.args).map_err(|e| e.to_string())
+    };
+    let zh = command(&["--language", "zh", "--budget", "0"]).unwrap();
+    assert!(zh.contains("杏园托育 · 报警质量") && zh.contains("先改这几处") && zh.contains("没有在限定时间内完成"), "{zh}");
+    assert!(command(&["--language", "en", "--days", "1"]).unwrap().contains("Improve these first"));
+    let json: serde_json::Value = serde_json::from_str(&command(&["--json", "--days", "28"]).unwrap()).unwrap();
+    assert_eq!((json["alarms"].as_u64(), json["days"].as_array().unwrap().len()), (Some(of_log.alarms), 28));
+    assert_eq!(json["bad_actors"][0]["suggestion"]["trial"]["state"], "done");
+    for (wrong, says) in [(&["--days", "0"][..], "days"), (&["--language", "fr"], "zh or en"), (&["--config", "/nowhere.toml"], "nowhere")]
+    {
+        assert!(command(wrong).unwrap_err().contains(says), "{wrong:?}");
+    }
     // A page and a command are made of it.
     let names = names::Names::of_site(&c.site, &crate::engine::rules::Catalogue::new(&c.rules));
-    let q = present::quality(&of_log, None, &Ok(s.clone()), &names);
+    let q = present::quality(&of_log, None, &s, &names);
     let ui = tuoan_dashboards::Ui::plain(tuoan_dashboards::Lang::Zh, now);
     let text = cli::text(&ui, &q, &names.site);
     assert!(text.contains("托小班2 · 二氧化碳偏高 (空气盒子)") && text.contains("记录不满一周"), "{text}");
-    let json = cli::as_json(&of_log, None, &Ok(s), &names);
+    let json = cli::as_json(&of_log, None, &s, &names);
     assert_eq!(json["alarms"], of_log.alarms);
     assert_eq!(json["bad_actors"][0]["suggestion"]["trial"]["state"], "done");
     assert_eq!(json["bad_actors"][0]["zone_name"], "托小班2");

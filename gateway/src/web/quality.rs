@@ -6,23 +6,22 @@ use super::pages::{missing, sorry, ui};
 use super::{QueryError, Shared};
 use crate::alarms::figures::Source;
 use crate::alarms::names::Names;
-use crate::alarms::suggest::{Suggestion, Trial, suggest, untried};
+use crate::alarms::suggest::{Suggestion, Trial, Why, suggest, untried};
 use crate::alarms::{Figures, Period, Week, present, read, trial};
 use crate::clock::Stopwatch;
+use crate::engine::rules::{Override, Rule};
 use crate::engine::view::View;
 use crate::replay::Source as Log;
 use crate::replay::backtest::Pace;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::Visitor;
 use tuoan_dashboards::page as render;
-use tuoan_dashboards::view::quality::{QualityPage, ReportPage};
+use tuoan_dashboards::view::quality::{Quality, QualityPage, ReportPage};
 
 /// Days that can be chosen: this week's worth, and four.
 const CHOICES: [u64; 2] = [7, 28];
@@ -35,7 +34,6 @@ const KEPT: usize = 4;
 
 /// Suggestions of a period: its beginning and the local day on which they were made.
 type Of = (i64, i64);
-type Answer = Result<Vec<Suggestion>, String>;
 
 /// Suggestions, as far as they have been worked out.
 #[derive(Debug, Default)]
@@ -48,27 +46,24 @@ pub struct Studies {
 #[derive(Debug)]
 struct Study {
     of: Of,
-    sources: Vec<Source>,
-    answer: Answer,
+    list: Vec<(Source, Suggestion)>,
 }
 
 impl Studies {
-    /// Those of the actors of `figures`, if they have been made.
-    fn of(&self, of: Of, figures: &Figures) -> Option<Answer> {
+    /// Those of the actors of `figures`, if they have been made; other actors may have come to the front since.
+    fn of(&self, of: Of, figures: &Figures) -> Option<Vec<Suggestion>> {
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let study = done.iter().find(|s| s.of == of)?;
-        let Ok(list) = &study.answer else { return Some(study.answer.clone()) };
-        // Other actors may have come to the front since.
-        let found = |source| study.sources.iter().position(|s| s == source).and_then(|n| list.get(n)).cloned();
-        figures.actors.iter().map(|a| found(&a.source)).collect::<Option<Vec<_>>>().map(Ok)
+        let made = |source: &Source| study.list.iter().find(|(s, _)| s == source).map(|(_, made)| made.clone());
+        figures.actors.iter().map(|a| made(&a.source)).collect()
     }
-    fn keep(&self, of: Of, figures: &Figures, answer: Answer) {
+    fn keep(&self, study: Study) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.retain(|s| s.of != of);
+        done.retain(|s| s.of != study.of);
         while done.len() >= KEPT {
             done.pop_front();
         }
-        done.push_back(Study { of, sources: figures.actors.iter().map(|a| a.source.clone()).collect(), answer });
+        done.push_back(study);
     }
 }
 
@@ -82,56 +77,45 @@ impl Drop for Turn {
 }
 
 /// Suggestions for the period: those made today, else untried ones, with a thread at work that tries them.
-async fn suggestions(web: &Shared, figures: &Figures) -> Result<Answer, QueryError> {
+fn suggestions(web: &Shared, figures: &Figures, view: &View) -> Vec<Suggestion> {
     let today = figures.period.day(web.deps.clock.utc_ms());
     let of = (figures.period.from, today);
-    if figures.actors.is_empty() {
-        return Ok(Ok(Vec::new()));
+    if let Some(made) = web.studies.of(of, figures) {
+        return made;
     }
-    if let Some(answer) = web.studies.of(of, figures) {
-        return Ok(answer);
+    let rules: Vec<Rule> = web.deps.rulebook.iter().map(|(rule, _)| rule.clone()).collect();
+    let overrides: Vec<Override> = view.overrides.iter().map(|o| o.set.clone()).collect();
+    let untried = untried(figures, &rules, &overrides, today);
+    if untried.iter().all(|s| s.trial == Trial::None) || web.studies.busy.swap(true, Ordering::AcqRel) {
+        return untried;
     }
-    let begun = !web.studies.busy.swap(true, Ordering::AcqRel);
-    if begun {
-        let (turn, figures) = (Turn(web.clone()), figures.clone());
-        let work = move || {
-            let _ = rustix::process::nice(NICE);
-            let web = &turn.0;
-            let answer = study(web.deps.handle.reader.path(), &figures, today, &web.deps.shutdown);
-            web.studies.keep(of, &figures, answer);
+    let (turn, figures) = (Turn(web.clone()), figures.clone());
+    let work = move || {
+        let _ = rustix::process::nice(NICE);
+        let (deps, watch) = (&turn.0.deps, Stopwatch::start());
+        let mut go = || watch.elapsed() < BUDGET && !deps.shutdown.is_cancelled();
+        let log = Log::open(deps.handle.reader.path()).and_then(|log| Ok((log.configuration()?, log)));
+        let mut attempt = |set| match &log {
+            Ok((in_force, log)) => trial::attempt(log, in_force, set, Pace::Gentle, &mut go),
+            Err(e) => Err(Why::Failed(e.to_string())),
         };
-        if let Err(e) = std::thread::Builder::new().name("alarm-study".to_owned()).spawn(work) {
-            tracing::warn!("no thread for suggestions: {e}");
-        }
+        let made = suggest(&figures, &rules, &overrides, today, &mut attempt);
+        turn.0.studies.keep(Study { of, list: figures.actors.iter().map(|a| a.source.clone()).zip(made).collect() });
+    };
+    if let Err(e) = std::thread::Builder::new().name("alarm-study".to_owned()).spawn(work) {
+        tracing::warn!("no thread for suggestions: {e}");
     }
-    let figures = figures.clone();
-    web.query(move |reader| {
-        let in_force = Log::open(reader.path()).and_then(|s| s.configuration());
-        Ok(in_force.map_err(|e| e.to_string()).and_then(|c| untried(&figures, &c, today, &Trial::Pending)))
-    })
-    .await
-}
-
-fn study(path: &Path, figures: &Figures, today: i64, shutdown: &CancellationToken) -> Answer {
-    let watch = Stopwatch::start();
-    let source = Log::open(path).map_err(|e| e.to_string())?;
-    let in_force = source.configuration().map_err(|e| e.to_string())?;
-    let mut go = || watch.elapsed() < BUDGET && !shutdown.is_cancelled();
-    suggest(figures, &in_force, today, &mut |set| trial::attempt(&source, &in_force, set, Pace::Gentle, &mut go))
+    untried
 }
 
 /// That period and the one before it, and what to change.
-async fn quality(
-    web: &Shared,
-    period: Period,
-    earlier: Period,
-) -> Result<tuoan_dashboards::view::quality::Quality, QueryError> {
+async fn quality(web: &Shared, period: Period, earlier: Period) -> Result<Quality, QueryError> {
     let both = web.query(move |reader| read::of_reader(reader, &[period, earlier])).await?;
     let [figures, previous] = both.as_slice() else { return Err(QueryError::Busy) };
-    let answer = suggestions(web, figures).await?;
     let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    let suggestions = suggestions(web, figures, &view);
     let names = Names::of_view(&web.config.site_name, &view, &web.deps.catalogue);
-    Ok(present::quality(figures, Some(previous), &answer, &names))
+    Ok(present::quality(figures, Some(previous), &suggestions, &names))
 }
 
 #[derive(serde::Deserialize, Default)]
@@ -170,7 +154,7 @@ pub(super) async fn report(State(web): State<Shared>, visitor: Visitor, Query(wh
         Some(_) => return missing(&ui),
     };
     let mut period = week.period(offset);
-    period.to = period.to.min(now);
+    period.to = period.to.min(now.saturating_add(1));
     match quality(&web, period, week.before().period(offset)).await {
         Ok(quality) => {
             let (first, last) = week.dates();
