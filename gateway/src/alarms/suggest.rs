@@ -1,7 +1,7 @@
 //! What to do about each bad actor. Pure: a change of a rule is chosen by trying several, and the trial is handed in.
 //!
 //! A rule of severity 1 is never proposed to be changed, and neither is one that mostly tells the truth: there the sensor, or the cause, is to be
-//! looked at. Whatever is proposed, an override of the site may say ([`Override::apply`]).
+//! looked at. A bound, which may be a standard's, is moved only where people have said that the alarms are false; otherwise they may just be many. Whatever is proposed, an override of the site may say ([`Override::apply`]).
 use super::figures::{Actor, Figures};
 use crate::engine::rules::{Kind, Override, Rule};
 use crate::engine::schedule::date_of;
@@ -234,8 +234,8 @@ fn care(rule: &Rule) -> Care {
     }
 }
 
-/// Longer holds, and bounds further out; what is mostly false gets the bounds first.
-fn candidates(rule: &Rule, overrides: &[Override], today: i64, bounds_first: bool) -> Vec<Adjustment> {
+/// Longer holds; for what is mostly false bounds further out, and those first.
+fn candidates(rule: &Rule, overrides: &[Override], today: i64, mostly_false: bool) -> Vec<Adjustment> {
     let standing = overrides.iter().find(|o| o.rule == rule.id && o.holds_on(today));
     let base = Override {
         from: date_of(today),
@@ -246,14 +246,16 @@ fn candidates(rule: &Rule, overrides: &[Override], today: i64, bounds_first: boo
     let Ok(Some(now)) = Override { severity: None, ..base.clone() }.apply(rule).or_else(|_| Ok::<_, ()>(Some(rule.clone()))) else {
         return Vec::new();
     };
-    let (holds, bounds) = (holds(&now, &base), bounds(rule, &now, &base));
-    let (one, other) = if bounds_first { (bounds, holds) } else { (holds, bounds) };
-    let mut list: Vec<Adjustment> = Vec::new();
-    // In turn, so that both are tried.
-    let mut iters = [one.into_iter(), other.into_iter()];
-    while let Some(next) = iters[0].next().or_else(|| iters[1].next()) {
-        list.push(next);
-        list.extend(iters[1].next());
+    let further = if mostly_false { bounds(rule, &now, &base) } else { Vec::new() };
+    let (mut bounds, mut holds) = (further.into_iter(), holds(&now, &base).into_iter());
+    let mut list = Vec::new();
+    loop {
+        // In turn, so that both are tried.
+        let pair = [bounds.next(), holds.next()];
+        if pair.iter().all(Option::is_none) {
+            break;
+        }
+        list.extend(pair.into_iter().flatten());
     }
     list.retain(|a| a.set.apply(rule).is_ok());
     list.truncate(ATTEMPTS);
@@ -265,16 +267,11 @@ fn holds(now: &Rule, base: &Override) -> Vec<Adjustment> {
         return Vec::new();
     }
     let most = LONGEST_HOLD.get(super::times::slot(now.severity)).copied().unwrap_or(0);
-    [2, 4].iter().map(|n| now.hold.saturating_mul(*n).max(SHORTEST_HOLD * n / 2).min(most)).filter(|to| *to > now.hold).fold(
-        Vec::<Adjustment>::new(),
-        |mut list, to| {
-            let set = Override { hold: Some(span(to)), ..base.clone() };
-            if list.last().is_none_or(|last| last.set != set) {
-                list.push(Adjustment { set, steps: vec![Step::Hold { from: now.hold, to }] });
-            }
-            list
-        },
-    )
+    let longer = |n: i64| now.hold.saturating_mul(n).max(SHORTEST_HOLD * n / 2).min(most);
+    let mut lengths: Vec<i64> = [2, 4, 8].into_iter().map(longer).filter(|to| *to > now.hold).collect();
+    lengths.dedup();
+    let adjust = |to| Adjustment { set: Override { hold: Some(span(to)), ..base.clone() }, steps: vec![Step::Hold { from: now.hold, to }] };
+    lengths.into_iter().map(adjust).collect()
 }
 
 fn bounds(rule: &Rule, now: &Rule, base: &Override) -> Vec<Adjustment> {
