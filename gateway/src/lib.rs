@@ -1,5 +1,6 @@
 //! The Tuoan gateway: one process on one small box in each nursery. `ARCHITECTURE.md` has the picture.
 
+pub mod alarms;
 pub mod anomaly;
 pub mod app;
 pub mod bridge;

@@ -10,7 +10,7 @@ use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, bridge, config, demo, detect_files, doctor, drill, models, notify, replay, say, vision_files};
+use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, models, notify, replay, say, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -68,6 +68,8 @@ enum Command {
     },
     /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
     Replay(replay::cli::ReplayArgs),
+    /// How good the alarms are: rates, floods, chattering and stale alarms, false shares, answers against targets, and what to change.
+    Stats(alarms::cli::Args),
     /// Rule packs.
     #[command(subcommand)]
     Rules(Rules),
@@ -235,6 +237,10 @@ fn execute(command: Command) -> Result<ExitCode> {
             vision(&options)
         }
         Command::Replay(args) => replay::cli::replay(&args),
+        Command::Stats(args) => {
+            alarms::cli::stats(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::CameraBridge(args) => bridge::cli::main(args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
         Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),

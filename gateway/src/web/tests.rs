@@ -1,5 +1,6 @@
 //! The routes over a real pipeline and store, by a clock that is set.
 mod cameras;
+mod quality;
 
 use super::*;
 use crate::ingest::{Ack, Inbound, Stored};
