@@ -1,6 +1,7 @@
 //! The gateway put together: config -> build -> run -> drain.
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
+use crate::alarms::weekly::Weekly;
 use crate::bridge;
 use crate::cameras::keeper::Keeper;
 use crate::cameras::worker::Open;
@@ -200,6 +201,16 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     };
     let chain_view = chain.view.clone();
     tasks.spawn(chain.run());
+    let weekly = Weekly {
+        handle: handle.clone(),
+        site: config.site.clone(),
+        catalogue: catalogue.clone(),
+        rules: crate::engine::rules::compile(&config.rules.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap_or_default(),
+        channels: channels.iter().cloned().zip(config.notify.channels.iter().cloned()).collect(),
+        link: config.notify.link.clone(),
+        clock: clock.clone(),
+    };
+    tasks.spawn(weekly.run(shutdown.clone()));
     let channels = post.start(&channels, &config.notify.channels, notices, &mut tasks);
     tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
     let keeper = Keeper { pictures: pictures.clone(), handle: handle.clone(), clock: clock.clone() };

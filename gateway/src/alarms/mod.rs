@@ -12,6 +12,7 @@
 //! | [`names`] | names of rules, zones and devices |
 //! | [`present`] | figures -> what the page, the command and the report show |
 //! | [`report`] | the weekly report, and when it is due |
+//! | [`weekly`] | sends it |
 //! | [`cli`] | `tuoan stats` |
 //!
 //! What must hold: drills and canaries are never alarms; what was suppressed is counted apart; a rule of severity 1 is never proposed to be
@@ -29,6 +30,7 @@ pub mod suggest;
 mod tests;
 pub mod times;
 pub mod trial;
+pub mod weekly;
 
 pub use figures::{Figures, Fold, figures};
 pub use period::{Period, Week};

@@ -139,11 +139,8 @@ pub fn read(ui: &Ui, rule: &Rule, typed: &Typed, today: i64) -> Result<Override,
         expires: typed.expires.trim().to_owned(),
         ..Form::default()
     };
-    let mut set = Override {
-        from: date_of(today),
-        expires: form.expires.clone(),
-        ..Override::new(rule.id.clone(), &form.reason, &form.author)
-    };
+    let mut set =
+        Override { from: date_of(today), expires: form.expires.clone(), ..Override::new(rule.id.clone(), &form.reason, &form.author) };
     let mut looser = false;
     for (name, own, sign) in bounds(rule) {
         let Some(q) = &rule.quantity else { continue };
