@@ -4,7 +4,9 @@ use super::play;
 use super::scenario::Wire;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Broker, BrokerUser, ClockTrust, Config, Influx, Ingest, Platform, Runtime, Secret, Store, Vision, Web};
+use crate::config::notify::Notify;
 use crate::engine::rules;
+use crate::notify::channels::{ChannelConfig, Via, mqtt};
 use crate::store::Retention;
 use miette::{Result, miette};
 use sha2::{Digest, Sha256};
@@ -13,6 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tuoan_dashboards::Lang;
 use tuoan_platform::{ReceiptHook, SiteSeed};
 
 pub const ORG: &str = "tuoan";
@@ -62,6 +65,20 @@ pub fn platform_config(
     }
 }
 
+/// One channel that needs nobody's account: what a speaker in the corridor would say, on a topic of the broker.
+fn notify(headless: bool) -> Notify {
+    let speaker = ChannelConfig {
+        name: "走廊音箱".to_owned(),
+        language: Lang::Zh,
+        to: Vec::new(),
+        everyone: true,
+        per_minute: None,
+        via: Via::Mqtt(mqtt::Settings { topic: "tuoan/voice/corridor".to_owned() }),
+    };
+    let link = (!headless).then(|| format!("http://127.0.0.1:{GATEWAY_PORT}"));
+    Notify { channels: vec![speaker], link, ..Notify::default() }
+}
+
 pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platform: &str, headless: bool) -> Config {
     let users = secrets.devices.iter().map(|(name, password)| BrokerUser {
         name: name.clone(),
@@ -95,7 +112,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         vision: Vision { look_anyway_s: 600, idle: false, workers: Some(2), ..Vision::default() },
         hikvision: Vec::new(),
         cameras: Vec::new(),
-        notify: crate::config::notify::Notify::default(),
+        notify: notify(headless),
     }
 }
 

@@ -184,7 +184,7 @@ fn a_new_configuration_keeps_what_still_stands() {
     let mut other = site();
     other.devices.retain(|d| d.id.as_str() != "door");
     other.zones.reverse();
-    g.at("10:02", Body::Configure(Box::new(configuration(other))));
+    g.at("10:01:30", Body::Configure(Box::new(configuration(other))));
     assert_eq!(g.transitions(), [tuoan_protocol::Transition::Returned], "the door is no more, the smoke is: {:?}", g.log);
     assert!(g.state.view(g.state.now()).incidents.iter().any(|i| i.hazard.as_str() == "fire.smoke" && i.state.active));
     g.says("10:03", "smoke", Quantity::Smoke, 0.0).until("10:05");
