@@ -129,6 +129,7 @@ pub const WORDS: [(&str, &[&str]); 17] = [
             "lock",
             "power",
             "siren",
+            "beacon",
             "gas_valve",
             "camera",
             "meter",

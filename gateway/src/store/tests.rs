@@ -502,7 +502,8 @@ fn hot_queries_use_their_index() {
         "SELECT sequence, at, bytes FROM event WHERE sequence > 1 ORDER BY sequence LIMIT 10",
         "SELECT position FROM log WHERE position BETWEEN 5 AND 9 ORDER BY position LIMIT 10",
         "SELECT sequence FROM event WHERE incident = 'x' ORDER BY sequence",
-        "SELECT id FROM outbox WHERE confirmed IS NULL AND expires > 1 ORDER BY id",
+        "SELECT id FROM outbox o WHERE confirmed IS NULL AND expires > 1 \
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE id > o.id AND device = o.device) ORDER BY id",
         "SELECT coalesce(max(position), 0) FROM log",
     ] {
         let plan: String = db.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), [], |r| r.get(3)).unwrap();

@@ -17,6 +17,8 @@ fn behind(via: Option<&str>, n: usize, prefix: &str) -> Site {
             role: Role::Climate,
             period_s: Some(60),
             via: via.map(|v| v.parse().unwrap()),
+            topic: None,
+            channel: None,
         });
     }
     s
@@ -117,6 +119,8 @@ fn by_what_a_bridge_announces_and_by_the_prefix_of_a_convention() {
     let info = (1..=4).map(|i| DeviceInfo {
         device: Some(format!("n{i}").parse().unwrap()),
         via: Some("z2m.bridge".parse().unwrap()),
+        topic: None,
+        channel: None,
         ..DeviceInfo::default()
     });
     g.at("08:59", Body::Inventory(info.collect()));
@@ -142,6 +146,8 @@ fn a_switch_behind_a_switch_is_told_by_the_farther_one() {
         role: Role::Other,
         period_s: Some(60),
         via: Some("far".parse().unwrap()),
+        topic: None,
+        channel: None,
     });
     let mut g = Gateway::new(s);
     speak(&mut g, "09:00", "n", 1..=4);
