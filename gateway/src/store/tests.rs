@@ -320,6 +320,18 @@ async fn small_operations_share_a_commit_and_come_back() {
     ops.settled().await.unwrap();
     assert_eq!(reader.cursor("influx", Lane::Metrics).unwrap(), 100);
     assert!(reader.outbox_open(T).unwrap().is_empty());
+
+    // What is ordered later takes the place of what was ordered before, and does not give it back.
+    let told = |id, action| DeviceCommand { id, device: "siren-1".parse().unwrap(), action, expires: T + 60_000 };
+    let commands = vec![told(2, DeviceAction::SirenOn), told(3, DeviceAction::SirenOff)];
+    store.submit(Box::new(Batch { now: T + 10, commands, ..Batch::default() }), LONG).unwrap();
+    ops.settled().await.unwrap();
+    let open = reader.outbox_open(T).unwrap();
+    assert_eq!(open.iter().map(|o| o.command.id).collect::<Vec<_>>(), [3]);
+    let done = vec![("siren-1".parse().unwrap(), 3)];
+    store.submit(Box::new(Batch { now: T + 11, confirmed: done, ..Batch::default() }), LONG).unwrap();
+    ops.settled().await.unwrap();
+    assert!(reader.outbox_open(T).unwrap().is_empty(), "the siren would sound again");
     let ops = store.ops.clone();
     store.close();
     assert_eq!(ops.advance("influx", Lane::Metrics, Done::all_to(101), vec![]), Err(OpsError::Stopped));
