@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tuoan_protocol::SiteId;
 
 /// A running delivery; stops when dropped.
 struct Rig {

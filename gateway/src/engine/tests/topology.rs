@@ -119,8 +119,6 @@ fn by_what_a_bridge_announces_and_by_the_prefix_of_a_convention() {
     let info = (1..=4).map(|i| DeviceInfo {
         device: Some(format!("n{i}").parse().unwrap()),
         via: Some("z2m.bridge".parse().unwrap()),
-        topic: None,
-        channel: None,
         ..DeviceInfo::default()
     });
     g.at("08:59", Body::Inventory(info.collect()));
