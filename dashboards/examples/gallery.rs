@@ -1,5 +1,5 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
-//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, live, platform-incident, claim, login, name, error.
+//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -41,6 +41,8 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "camera-watched" => page::camera(&ui, &sample::camera_page(true)),
         "pictures" => page::pictures(&ui, &sample::pictures_page(false)),
         "pictures-open" => page::pictures(&ui, &sample::pictures_page(true)),
+        "quality" => page::quality(&ui, &sample::quality_page()),
+        "quality-report" => page::quality_report(&ui, &sample::quality_report()),
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
         "claim" => page::claim(

@@ -50,7 +50,7 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 6] {
+    pub(crate) fn sources(self) -> [&'static str; 8] {
         match self {
             Lang::Zh => [
                 include_str!("../locales/zh-CN/pages.ftl"),
@@ -58,7 +58,9 @@ impl Lang {
                 include_str!("../locales/zh-CN/hazards.ftl"),
                 include_str!("../locales/zh-CN/rules.ftl"),
                 include_str!("../locales/zh-CN/cameras.ftl"),
+                include_str!("../locales/zh-CN/drill.ftl"),
                 include_str!("../locales/zh-CN/notify.ftl"),
+                include_str!("../locales/zh-CN/quality.ftl"),
             ],
             Lang::En => [
                 include_str!("../locales/en/pages.ftl"),
@@ -66,7 +68,9 @@ impl Lang {
                 include_str!("../locales/en/hazards.ftl"),
                 include_str!("../locales/en/rules.ftl"),
                 include_str!("../locales/en/cameras.ftl"),
+                include_str!("../locales/en/drill.ftl"),
                 include_str!("../locales/en/notify.ftl"),
+                include_str!("../locales/en/quality.ftl"),
             ],
         }
     }

@@ -8,19 +8,23 @@
 //! | [`words`] | names of hazards, quantities, severities ... and how numbers and times are written |
 //! | [`view`] | what pages show: plain structs of gateway and platform |
 //! | [`chart`] | a quantity over time as SVG geometry |
+//! | [`bars`] | counts as bars |
 //! | [`page`] | the pages themselves |
 //! | [`rules`] | rules in sentences |
+//! | [`quality`] | alarm quality in words |
 //! | [`assets`] | style, script and icon, with their hashes |
 //! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
 //! | [`listen`] | how many connections, and how long they may be silent |
 
 pub mod assets;
+pub mod bars;
 pub mod chart;
 pub mod door;
 pub mod icon;
 pub mod lang;
 pub mod listen;
 pub mod page;
+pub mod quality;
 pub mod rules;
 #[doc(hidden)]
 pub mod sample;

@@ -1,10 +1,13 @@
 //! The pages. Each function takes what the page shows and gives its HTML; everything that came from outside is escaped by the templates.
+use crate::bars::{self, Bars};
 use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
+use crate::quality::Key;
 use crate::view::Notice;
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
+use crate::view::quality::{Advice, QualityPage, ReportPage};
 use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
 use crate::{assets, icon};
 use askama::Template;
@@ -158,6 +161,36 @@ struct TrialOf<'a> {
 /// An adjustment tried on the site's own history.
 pub fn trial(ui: &Ui, v: &TrialPage) -> String {
     finish(TrialOf { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "quality.html")]
+struct QualityOf<'a> {
+    ui: &'a Ui,
+    v: &'a QualityPage,
+    keys: Vec<Key>,
+    charts: [Bars; 2],
+}
+/// How good the alarms are, and what to do about it.
+pub fn quality(ui: &Ui, v: &QualityPage) -> String {
+    let q = &v.quality;
+    let keys = ui.key_figures(&q.figures, q.previous.as_ref());
+    finish(QualityOf { ui, v, keys, charts: [bars::by_day(ui, q), bars::by_hour(ui, q)] })
+}
+
+#[derive(Template)]
+#[template(path = "quality_report.html")]
+struct QualityReport<'a> {
+    ui: &'a Ui,
+    v: &'a ReportPage,
+    keys: Vec<Key>,
+    charts: [Bars; 1],
+}
+/// The weekly report, for paper.
+pub fn quality_report(ui: &Ui, v: &ReportPage) -> String {
+    let q = &v.quality;
+    let keys = ui.key_figures(&q.figures, q.previous.as_ref());
+    finish(QualityReport { ui, v, keys, charts: [bars::by_day(ui, q)] })
 }
 
 #[derive(Template)]
@@ -336,6 +369,10 @@ impl Ui {
         }
         let count = self.n("camera-people-count", u64::from(likely));
         if low == high { count } else { format!("{count} ({low}–{high})") }
+    }
+    /// The page of the rule with the suggested figures in its form.
+    fn try_link(&self, rule: &str, advice: &Advice) -> String {
+        crate::quality::try_link(rule, advice)
     }
     fn minutes_left(&self, ms: impl Borrow<i64>) -> u64 {
         u64::try_from((*ms.borrow()).max(0) / 60_000).unwrap_or(0)

@@ -62,7 +62,10 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 17] = [
+pub const WORDS: [(&str, &[&str]); 20] = [
+    ("quality", &["acknowledge", "handle"]),
+    ("quality-care", &["place", "link", "battery", "value", "test"]),
+    ("quality-def", &["alarm", "flood", "chatter", "stale", "false", "targets"]),
     ("watch-reason", &crate::view::cameras::REASONS),
     ("area", &crate::view::cameras::AREAS),
     ("deed", &["watch", "watch_ended", "open", "hold", "release", "delete", "set_up"]),
@@ -139,6 +142,7 @@ pub const WORDS: [(&str, &[&str]); 17] = [
             "thermometer",
             "recorder",
             "estimate",
+            "gateway",
             "other",
         ],
     ),
@@ -284,6 +288,11 @@ impl Ui {
     pub fn clock_seconds(&self, ms: impl Borrow<i64>) -> String {
         let ms = *ms.borrow();
         self.local(ms).map_or_else(|| "–".into(), |t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()))
+    }
+    /// "14:32", whatever the day.
+    pub fn clock_minutes(&self, ms: impl Borrow<i64>) -> String {
+        let ms = *ms.borrow();
+        self.local(ms).map_or_else(|| "–".into(), |t| format!("{:02}:{:02}", t.hour(), t.minute()))
     }
     /// "11月22日 14:32" or "22 Nov 14:32".
     pub fn date_time(&self, ms: impl Borrow<i64>) -> String {

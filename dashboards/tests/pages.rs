@@ -73,8 +73,42 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         kept: tuoan_dashboards::view::cameras::Kept::Damaged(EVIL.into()),
         ..sample::pictures_page(false)
     };
+    let mut quality = sample::quality_page();
+    let q = &mut quality.quality;
+    for a in &mut q.actors {
+        (a.rule, a.place, a.device, a.title) = (EVIL.into(), EVIL.into(), Some(EVIL.into()), tuoan_dashboards::lang::Text::new(EVIL, EVIL));
+    }
+    q.actors[1].trial = tuoan_dashboards::view::quality::Trial::Failed(EVIL.into());
+    q.late.iter_mut().for_each(|l| (l.place, l.incident) = (EVIL.into(), EVIL.into()));
+    q.stale.iter_mut().for_each(|s| (s.place, s.incident) = (EVIL.into(), EVIL.into()));
+    q.days.iter_mut().for_each(|d| d.date = EVIL.into());
+    quality.week = EVIL.into();
+    let mut report = sample::quality_report();
+    (report.quality, report.site, report.week, report.first) = (quality.quality.clone(), EVIL.into(), EVIL.into(), EVIL.into());
+    let mut quiet = sample::quality_page();
+    quiet.quality = tuoan_dashboards::view::quality::Quality {
+        figures: Default::default(),
+        previous: None,
+        actors: Vec::new(),
+        days: Vec::new(),
+        hours: [0; 24],
+        floods: Vec::new(),
+        stale: Vec::new(),
+        rules: Vec::new(),
+        times: Vec::new(),
+        late: Vec::new(),
+        apart: Default::default(),
+        recorded_from: Some(sample::NOW),
+        trying: true,
+        incomplete: true,
+        clock_doubt: 2,
+        ..sample::quality()
+    };
     let other = |state| page::trial(&ui, &tuoan_dashboards::view::rules::TrialPage { state, ..sample::trial_page() });
     vec![
+        ("quality", page::quality(&ui, &quality)),
+        ("quality quiet", page::quality(&ui, &quiet)),
+        ("quality report", page::quality_report(&ui, &report)),
         ("cameras", page::cameras(&ui, &cameras)),
         ("cameras fragment", page::cameras_fragment(&ui, &cameras)),
         ("camera", page::camera(&ui, &asked)),
@@ -143,7 +177,9 @@ fn no_message_is_missing() {
     sources.push(include_str!("../src/door/guard.rs").into());
     sources.push(include_str!("../src/chart.rs").into());
     sources.push(include_str!("../src/rules.rs").into());
-    for server in ["gateway/src/web", "gateway/src/web/rules", "platform/src/web"] {
+    sources.push(include_str!("../src/bars.rs").into());
+    sources.push(include_str!("../src/quality.rs").into());
+    for server in ["gateway/src/web", "gateway/src/web/rules", "gateway/src/alarms", "platform/src/web"] {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../").to_owned() + server;
         let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file());
         sources.extend(files.map(|p| std::fs::read_to_string(p).unwrap()));
@@ -152,7 +188,8 @@ fn no_message_is_missing() {
         sources.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     for source in &sources {
-        for call in ["ui.t(\"", "ui.t1(\"", "ui.n(\"", "ui.pattern(\"", "ui.t2(\"", "self.t(\"", "self.t1(\"", "self.n(\""] {
+        for call in ["self.args(\"", "ui.t(\"", "ui.t1(\"", "ui.n(\"", "ui.pattern(\"", "ui.t2(\"", "self.t(\"", "self.t1(\"", "self.n(\""]
+        {
             keys.extend(source.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
     }
@@ -199,6 +236,32 @@ fn chinese_pages_speak_chinese_and_english_ones_english() {
     let en = page::home(&Ui::plain(Lang::En, sample::NOW), &sample::busy());
     for says in ["Act now", "Smoke alarm", "1 min 20 s", "Confirmed", "Inferred", "Silent · since", "12 s ago", "I will see to it"] {
         assert!(en.contains(says), "{says}");
+    }
+}
+
+#[test]
+fn the_page_of_alarm_quality_begins_with_what_to_do() {
+    let zh = page::quality(&Ui::plain(Lang::Zh, sample::NOW), &sample::quality_page());
+    for says in [
+        "先改这几处",
+        "“持续多久才算”从 1 分钟改为 2 分钟",
+        "每周报警约 32 次 → 9.4 次",
+        "记录不满一周",
+        "检修传感器",
+        "/rules/door.held_open?hold=2&#38;hold_unit=m",
+        "/rules/air.co2.mean?above=1050",
+        "还有 52 件没有判定",
+        "1/2 (50%)",
+        "不设目标",
+        "↓ 上期 112",
+        "演练",
+    ] {
+        assert!(zh.contains(says), "{says}: {zh}");
+    }
+    assert!(zh.find("先改这几处") < zh.find("接手与处理用时"));
+    let en = page::quality_report(&Ui::plain(Lang::En, sample::NOW), &sample::quality_report());
+    for says in ["Weekly alarm report", "week 47 (16 Nov 2026 to 22 Nov 2026)", "nobody took note for 40 min (target 5 min)", "112"] {
+        assert!(en.contains(says), "{says}: {en}");
     }
 }
 

@@ -10,7 +10,7 @@ use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, bridge, config, demo, detect_files, doctor, models, notify, replay, vision_files};
+use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, models, notify, replay, say, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -68,6 +68,8 @@ enum Command {
     },
     /// Replays a log: the same rules must give the same incidents, bit for bit; other rules (--rules) show what would have been otherwise.
     Replay(replay::cli::ReplayArgs),
+    /// How good the alarms are: rates, floods, chattering and stale alarms, false shares, answers against targets, and what to change.
+    Stats(alarms::cli::Args),
     /// Rule packs.
     #[command(subcommand)]
     Rules(Rules),
@@ -91,6 +93,8 @@ enum Command {
     /// Messages that nobody understood.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Stages a hazard in earnest but for the mark that it is a drill, times every step and writes the report.
+    Drill(drill::Args),
     /// Incidents in the database.
     #[command(subcommand)]
     Incidents(Incidents),
@@ -187,6 +191,7 @@ fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
     match execute(cli.command) {
+        Ok(_) if say::lost() => ExitCode::FAILURE,
         Ok(code) => code,
         Err(report) => {
             eprintln!("{report:?}");
@@ -219,12 +224,12 @@ fn execute(command: Command) -> Result<ExitCode> {
         }
         Command::Doctor { config, data } => {
             let findings = runtime()?.block_on(doctor::examine(&config, data.as_deref()));
-            findings.iter().for_each(|f| println!("{f}"));
+            findings.iter().for_each(|f| say!("{f}"));
             Ok(code(!findings.iter().any(|f| f.state == doctor::State::Wrong)))
         }
         Command::Detect { input, output } => {
             let done = detect_files::run(&input, &output).map_err(|e| miette!("{e}"))?;
-            println!("{} series, {} samples, {} alarms", done.series, done.samples, done.alarms);
+            say!("{} series, {} samples, {} alarms", done.series, done.samples, done.alarms);
             Ok(ExitCode::SUCCESS)
         }
         Command::Vision { paths, json, fps, overlay, onnxruntime } => {
@@ -232,6 +237,10 @@ fn execute(command: Command) -> Result<ExitCode> {
             vision(&options)
         }
         Command::Replay(args) => replay::cli::replay(&args),
+        Command::Stats(args) => {
+            alarms::cli::stats(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::CameraBridge(args) => bridge::cli::main(args),
         Command::Rules(Rules::Check { files }) => check_rules(&files),
         Command::Rules(Rules::Backtest(args)) => replay::cli::rules_backtest(&args),
@@ -242,7 +251,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Quarantine(Quarantine::List { data, limit }) => {
             for row in reader(&data)?.quarantine(limit).into_diagnostic()? {
                 let m = &row.message;
-                println!("{}\t{}\t{}\t{} bytes\t{}", row.id, time(m.at), printable(&m.topic), m.payload.len(), m.reason);
+                say!("{}\t{}\t{}\t{} bytes\t{}", row.id, time(m.at), printable(&m.topic), m.payload.len(), m.reason);
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -250,7 +259,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             let row =
                 reader(&data)?.quarantined(id).into_diagnostic()?.ok_or_else(|| miette!("there is no message {id} in the quarantine"))?;
             let m = &row.message;
-            println!(
+            say!(
                 "topic    {}\ntime     {}\nretained {}\ndecoder  {}\nreason   {}",
                 printable(&m.topic),
                 time(m.at),
@@ -259,15 +268,15 @@ fn execute(command: Command) -> Result<ExitCode> {
                 m.reason
             );
             match std::str::from_utf8(&m.payload) {
-                Ok(text) => println!("payload  {}", printable(text)),
-                Err(_) => println!("payload  {} (hex)", hex::encode(&m.payload)),
+                Ok(text) => say!("payload  {}", printable(text)),
+                Err(_) => say!("payload  {} (hex)", hex::encode(&m.payload)),
             }
             Ok(ExitCode::SUCCESS)
         }
         Command::Quarantine(Quarantine::Replay { ids, config, data }) => {
             let config = config::load(&config, data.as_deref())?;
             let replayed = runtime()?.block_on(app::replay_quarantine(config, ids))?;
-            println!(
+            say!(
                 "{} of {} understood and stored; {} are still in the quarantine",
                 replayed.understood,
                 replayed.tried,
@@ -280,7 +289,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             let list = reader(&data)?.incidents(&filter, limit).into_diagnostic()?;
             if json {
                 let list: Vec<_> = list.iter().map(app::incident_json).collect();
-                println!("{}", serde_json::to_string_pretty(&list).into_diagnostic()?);
+                say!("{}", serde_json::to_string_pretty(&list).into_diagnostic()?);
             } else {
                 for i in list {
                     let s = u8::from(i.severity);
@@ -291,7 +300,7 @@ fn execute(command: Command) -> Result<ExitCode> {
                     } else {
                         "returned"
                     };
-                    println!("{}\t{}\t{s}\t{}\t{}\t{state}", i.id, time(i.opened_at), i.hazard, i.place.zone);
+                    say!("{}\t{}\t{s}\t{}\t{}\t{state}", i.id, time(i.opened_at), i.hazard, i.place.zone);
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -300,12 +309,13 @@ fn execute(command: Command) -> Result<ExitCode> {
             let id = tuoan_protocol::DeviceId::new(&name).map_err(|e| miette!("{name:?} is no device name: {e}"))?;
             let password = hex::encode(rand::random::<[u8; 16]>());
             let hash = <sha2::Sha256 as sha2::Digest>::digest(password.as_bytes());
-            println!(
+            say!(
                 "# Password of {id}, shown only now: {password}\n[[broker.user]]\nname = \"{id}\"\npassword_sha256 = \"{}\"\ndevices = [\"{id}\"]",
                 hex::encode(hash)
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Drill(args) => runtime()?.block_on(drill::run(args)),
         Command::Notify(command) => runtime()?.block_on(notify::command::run(command)),
         Command::Model(Model::Check(args)) => models::check::run(args),
         Command::Runtime(args) => models::report::run(&args),
@@ -389,13 +399,13 @@ fn check_rules(files: &[PathBuf]) -> Result<ExitCode> {
     for (name, text) in &packs {
         let report = rules::check(text);
         for p in &report.problems {
-            println!("{name}: {p}");
+            say!("{name}: {p}");
         }
         ok &= report.problems.is_empty();
         cases += report.cases_run;
         count += report.rules;
     }
-    println!("{} packs, {count} rules, {cases} test cases: {}", packs.len(), if ok { "all right" } else { "with problems" });
+    say!("{} packs, {count} rules, {cases} test cases: {}", packs.len(), if ok { "all right" } else { "with problems" });
     Ok(code(ok))
 }
 

@@ -2,6 +2,7 @@
 pub mod cameras;
 pub mod gateway;
 pub mod platform;
+pub mod quality;
 pub mod rules;
 
 use crate::lang::Text;

@@ -8,6 +8,7 @@ use super::supervise::{Seen, Session, resolve};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{self, Secret};
 use crate::metrics::Metrics;
+use crate::say;
 use miette::{IntoDiagnostic, Result, miette};
 use std::io::Read;
 use std::net::IpAddr;
@@ -126,7 +127,7 @@ async fn probe(from: IpAddr, wait: Duration) -> Result<ExitCode> {
     let found = discovery::probe(discovery::GROUP, from, wait).await;
     let found = found.map_err(|e| miette!("cameras cannot be asked: {e}; name the box's own address on their network with --from"))?;
     for c in &found {
-        println!("{}\t{}\t{}\t{}", c.address, c.name, c.hardware, c.service);
+        say!("{}\t{}\t{}\t{}", c.address, c.name, c.hardware, c.service);
     }
     eprintln!("{} camera(s) answered; `tuoan camera-bridge check HOST --user U --password-file F` looks at one", found.len());
     if found.is_empty() {
@@ -176,16 +177,16 @@ async fn check(camera: Camera) -> Result<ExitCode> {
     let ffmpeg = match Ffmpeg::find(Path::new(super::FFMPEG)).await {
         Ok(f) => f,
         Err(e) => {
-            println!("BAD   {e}");
+            say!("BAD   {e}");
             return Ok(ExitCode::FAILURE);
         }
     };
-    println!("ffmpeg   {}", ffmpeg.version);
+    say!("ffmpeg   {}", ffmpeg.version);
     if let Source::Onvif { host } = &camera.source {
         match profiles(host, &camera).await {
             Ok(()) => {}
             Err(e) => {
-                println!("BAD      {e}");
+                say!("BAD      {e}");
                 return Ok(ExitCode::FAILURE);
             }
         }
@@ -193,11 +194,11 @@ async fn check(camera: Camera) -> Result<ExitCode> {
     let url = match resolve(&camera).await {
         Ok((url, _)) => url,
         Err(e) => {
-            println!("BAD      {e}");
+            say!("BAD      {e}");
             return Ok(ExitCode::FAILURE);
         }
     };
-    println!("stream   {url}");
+    say!("stream   {url}");
     let launcher = Launcher::confined();
     let mut tried = Vec::new();
     let mut codec: Option<String> = None;
@@ -213,7 +214,7 @@ async fn check(camera: Camera) -> Result<ExitCode> {
         };
         let works = looked.ended.is_none() && !looked.seen.no_hardware;
         if way != Decode::Software && !works {
-            println!("hardware {} does not work here", way.as_str());
+            say!("hardware {} does not work here", way.as_str());
             tried.push(way);
         } else if !(better && works) {
             result = match looked.ended {
@@ -227,25 +228,31 @@ async fn check(camera: Camera) -> Result<ExitCode> {
         Ok((looked, way)) => {
             let stream = looked.seen.stream.unwrap_or_default();
             let fps = stream.fps.map_or_else(|| "unknown".to_owned(), |f| format!("{f}"));
-            println!(
+            say!(
                 "codec    {}\nsize     {}x{}\nrate     {fps} frames/s, by the stream's own word",
-                stream.codec, stream.width, stream.height
+                stream.codec,
+                stream.width,
+                stream.height
             );
-            println!("decoded  by {}", way.as_str());
-            println!(
+            say!("decoded  by {}", way.as_str());
+            say!(
                 "frames   {} in {:.1} s, the first after {:.1} s; sent {}x{}",
-                looked.seen.frames, looked.took, looked.first, looked.sent.0, looked.sent.1
+                looked.seen.frames,
+                looked.took,
+                looked.first,
+                looked.sent.0,
+                looked.sent.1
             );
             if looked.seen.damaged + looked.seen.broken > 0 {
-                println!("note     {} damaged: is the network good enough?", looked.seen.damaged + looked.seen.broken);
+                say!("note     {} damaged: is the network good enough?", looked.seen.damaged + looked.seen.broken);
             }
             if stream.width > u32::from(camera.width) * 3 {
-                println!("note     much wider than the {} pixels that are wanted: name the sub-stream", camera.width);
+                say!("note     much wider than the {} pixels that are wanted: name the sub-stream", camera.width);
             }
             ExitCode::SUCCESS
         }
         Err(cause) => {
-            println!("BAD      {cause}");
+            say!("BAD      {cause}");
             // A refused login must not be repeated.
             if matches!(cause, Cause::Refused) {
                 return Ok(ExitCode::FAILURE);
@@ -256,8 +263,8 @@ async fn check(camera: Camera) -> Result<ExitCode> {
     for other in siblings(&url).into_iter().filter(|o| *o != url) {
         let looked = look(&launcher, &ffmpeg, &camera, &other, Decode::Software, None).await;
         match (looked.seen.stream, looked.ended) {
-            (Some(s), _) => println!("beside   {other}: {} {}x{}", s.codec, s.width, s.height),
-            (None, Some(cause)) => println!("beside   {other}: {}", cause.key()),
+            (Some(s), _) => say!("beside   {other}: {} {}x{}", s.codec, s.width, s.height),
+            (None, Some(cause)) => say!("beside   {other}: {}", cause.key()),
             (None, None) => {}
         }
     }
@@ -300,13 +307,13 @@ async fn profiles(host: &str, camera: &Camera) -> Result<(), Cause> {
     let device = onvif::Device::connect(host, camera.login.as_ref()).await?;
     if let Ok(about) = device.about().await {
         let text = |t: Option<String>| t.unwrap_or_default();
-        println!("camera   {} {} {}", text(about.make), text(about.model), text(about.firmware));
+        say!("camera   {} {} {}", text(about.make), text(about.model), text(about.firmware));
     }
     let list = device.profiles().await?;
     let chosen = onvif::choose(&list, &camera.profile, camera.width)?.token.clone();
     for p in &list {
         let fps = p.fps.map(|f| format!(", {f} frames/s")).unwrap_or_default();
-        println!(
+        say!(
             "profile  {} {} {} {}x{}{fps}{}",
             p.token,
             p.name,

@@ -1,6 +1,7 @@
 //! What a person reads while the day plays: a progress bar, and one plain line for what happens, in Chinese and English.
 use super::nursery::Nursery;
 use super::scenario::TimeOfDay;
+use crate::say;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -58,7 +59,7 @@ impl Narrator {
     }
     /// One line above the bar.
     pub fn line(&self, text: &str) {
-        self.bar.suspend(|| println!("{text}"));
+        self.bar.suspend(|| say!("{text}"));
     }
 
     fn sentence(&self, e: &IncidentEvent) -> String {

@@ -11,6 +11,7 @@ use crate::deliver::sinks;
 use crate::engine::Body;
 use crate::engine::rules::Catalogue;
 use crate::pipeline::Handle;
+use crate::say;
 use crate::store::Lane;
 use miette::{IntoDiagnostic, Result, miette};
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
             }
             summarise(&played.report, &played.reasons, show.stage.watch.elapsed());
             if !options.headless {
-                println!("\n页面继续开放，按 Ctrl-C 结束。/ The pages stay open; Ctrl-C ends the demo.");
+                say!("\n页面继续开放，按 Ctrl-C 结束。/ The pages stay open; Ctrl-C ends the demo.");
                 tokio::signal::ctrl_c().await.into_diagnostic()?;
             }
             played.connections.close().await;
@@ -140,13 +141,13 @@ impl Show {
 
     fn greet(&self, nursery: &Nursery) {
         let (site, devices) = (&nursery.site, nursery.devices.len());
-        println!("托安演示：{}（{}{}），{devices} 个设备，一天约三分钟。", site.name, site.district, site.street);
-        println!("Tuoan demo: one day of a nursery in about three minutes, {devices} simulated devices, recorded air.\n");
-        println!("  机构页面 / institution   http://{}{}", self.gateway.web.address, self.gateway.web.door.one_time_link());
-        println!("  区平台 / district        {}", self.platform.login_link());
-        println!("  看画面的口令 / for pictures {}", self.viewing);
-        println!("  MQTT                     mqtt://{}", self.stage.broker);
-        println!("  每个链接只能打开一次。/ Each link signs in once.\n");
+        say!("托安演示：{}（{}{}），{devices} 个设备，一天约三分钟。", site.name, site.district, site.street);
+        say!("Tuoan demo: one day of a nursery in about three minutes, {devices} simulated devices, recorded air.\n");
+        say!("  机构页面 / institution   http://{}{}", self.gateway.web.address, self.gateway.web.door.one_time_link());
+        say!("  区平台 / district        {}", self.platform.login_link());
+        say!("  看画面的口令 / for pictures {}", self.viewing);
+        say!("  MQTT                     mqtt://{}", self.stage.broker);
+        say!("  每个链接只能打开一次。/ Each link signs in once.\n");
     }
 }
 
@@ -251,7 +252,7 @@ fn titles() -> Titles {
 }
 
 fn summarise(r: &Report, reasons: &[String], took: Duration) {
-    println!(
+    say!(
         "{} messages published, {} acknowledged, {} stored, {} lost, {} duplicated, {} in quarantine; {} camera frames; {} s",
         r.published,
         r.acknowledged,
@@ -262,7 +263,7 @@ fn summarise(r: &Report, reasons: &[String], took: Duration) {
         r.frames,
         took.as_secs()
     );
-    println!(
+    say!(
         "{} staged and {} natural hazards; {} unexpected incidents; {} alerts sent, {} at the platform; {} metric points",
         r.staged.len(),
         r.natural.len(),
@@ -271,9 +272,9 @@ fn summarise(r: &Report, reasons: &[String], took: Duration) {
         r.alerts_received,
         r.metrics_points
     );
-    println!("alert latency p50 {} ms, p99 {} ms, max {} ms", r.alert_latency_ms.p50, r.alert_latency_ms.p99, r.alert_latency_ms.max);
+    say!("alert latency p50 {} ms, p99 {} ms, max {} ms", r.alert_latency_ms.p50, r.alert_latency_ms.p99, r.alert_latency_ms.max);
     for reason in reasons {
-        println!("NOT AS PROMISED: {reason}");
+        say!("NOT AS PROMISED: {reason}");
     }
 }
 

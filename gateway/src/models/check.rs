@@ -3,6 +3,7 @@ use crate::clock::Stopwatch;
 use crate::estimate;
 use crate::estimate::model::{CONTRACT, ClimateModel};
 use crate::runtime::{self, Choice, Runtime};
+use crate::say;
 use miette::{IntoDiagnostic, Result, miette};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +62,7 @@ fn climate(source: &Source, choice: &Choice) -> Result<()> {
     let mut model = ClimateModel::load(source, choice).into_diagnostic()?;
     let golden = model.golden().into_diagnostic()?;
     let seen = estimate::check::check(&mut model, &golden).map_err(|e| miette!("{} on {}: {e}", model.name(), model.runtime))?;
-    println!(
+    say!(
         "{} on {}: {} minutes fed, {} answers compared, largest deviation {:.1e}, {:.1} µs a pass",
         model.name(),
         model.runtime,
@@ -77,7 +78,7 @@ fn eye(part: Part, source: &Source, runtime: &Runtime) -> Result<()> {
     let file = part.kind().open(source).into_diagnostic()?;
     let begun = Stopwatch::start();
     let seen = check::check(runtime, part, &file).map_err(|e| miette!("{} on {}: {e}", file.name(), runtime.backend))?;
-    println!(
+    say!(
         "{} on {}: {} pictures seen, {} answers compared, largest deviation {:.1e}, {} ms with loading",
         file.name(),
         runtime.backend,

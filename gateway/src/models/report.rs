@@ -6,6 +6,7 @@ use crate::config;
 use crate::estimate::features::FEATURES;
 use crate::estimate::model::{ClimateModel, Source};
 use crate::runtime::{self, Backend, Choice, PLACES};
+use crate::say;
 use miette::{IntoDiagnostic, Result, miette};
 use serde::Serialize;
 use std::fmt::Write;
@@ -92,9 +93,9 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     let threads = workers.map_or_else(default_workers, usize::from);
     let report = measure(&settings.room_climate, &settings.eyes, &choice, args.passes, threads)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).into_diagnostic()?);
+        say!("{}", serde_json::to_string_pretty(&report).into_diagnostic()?);
     } else {
-        print!("{}", report.text());
+        say!("{}", report.text().trim_end());
     }
     // Asked for by name and not used is a failure.
     let refused = matches!(choice, Choice::Library(_)) && report.library.is_none();

@@ -8,6 +8,7 @@ use super::what_if::Run;
 use super::{Change, Range, ReplayError, exact, report};
 use crate::engine::Configuration;
 use crate::engine::schedule::parse_date;
+use crate::say;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, miette};
 use std::path::{Path, PathBuf};
@@ -118,7 +119,7 @@ pub fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     if let Some(file) = &args.export {
         export(&source, file, |p| progress.set_position(p))?;
         progress.finish_and_clear();
-        println!("{} inputs and {} incident events written to {}", source.cut.position, source.cut.sequence, file.display());
+        say!("{} inputs and {} incident events written to {}", source.cut.position, source.cut.sequence, file.display());
         return Ok(ExitCode::SUCCESS);
     }
     let configuration = source.configuration()?;
@@ -130,7 +131,7 @@ pub fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         if args.json {
             print_json(&report::differences_json(&differences, forgotten))?;
         } else {
-            print!("{}", report::differences_text(&differences, forgotten, configuration.site.utc_offset_minutes));
+            say!("{}", report::differences_text(&differences, forgotten, configuration.site.utc_offset_minutes).trim_end());
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -147,7 +148,7 @@ pub fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         }
         print_json(&value)?;
     } else {
-        print!("{}", report::exact_text(&exact, configuration.site.utc_offset_minutes, source.cut.utc_offset));
+        say!("{}", report::exact_text(&exact, configuration.site.utc_offset_minutes, source.cut.utc_offset).trim_end());
     }
     Ok(if exact.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -206,13 +207,13 @@ pub fn rules_backtest(args: &BacktestArgs) -> Result<ExitCode> {
     if args.json {
         print_json(&report::backtest_json(&result))?;
     } else {
-        print!("{}", report::backtest_text(&result));
+        say!("{}", report::backtest_text(&result).trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_json(value: &serde_json::Value) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).into_diagnostic()?);
+    say!("{}", serde_json::to_string_pretty(value).into_diagnostic()?);
     Ok(())
 }
 

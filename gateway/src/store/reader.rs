@@ -135,6 +135,15 @@ impl Reader {
     pub fn events_of(&self, incident: &str) -> Result<Vec<StoredEvent>> {
         self.list("SELECT sequence, at, bytes FROM event WHERE incident = ?1 ORDER BY sequence", [incident], stored_event)
     }
+    /// Events with a higher sequence, ascending, of the incidents that are open or have changed at or after `since` (UTC milliseconds).
+    pub fn events_touching(&self, since: i64, sequence: u64, limit: usize) -> Result<Vec<StoredEvent>> {
+        self.list(
+            "SELECT sequence, at, bytes FROM event WHERE sequence > ?1 \
+             AND incident IN (SELECT id FROM incident WHERE closed = 0 OR changed_at >= ?2) ORDER BY sequence LIMIT ?3",
+            params![int(sequence), since, int(limit as u64)],
+            stored_event,
+        )
+    }
     /// What the sinks have said of the events of one incident, in the order of the events.
     pub fn receipts_of(&self, incident: &str) -> Result<Vec<Receipt>> {
         let sql = "SELECT r.sink, r.sequence, r.receipt, r.utc FROM event e JOIN receipt r USING(sequence) WHERE e.incident = ?1 \

@@ -22,8 +22,9 @@ use tuoan_dashboards::view::Notice;
 use tuoan_dashboards::view::cameras::{self as page, Ask, Kept, Watch};
 use tuoan_dashboards::{Ui, page as render};
 use tuoan_protocol::{DeviceId, IncidentId};
+use tuoan_vision::fault::Fault;
 use tuoan_vision::scene::floor::Floor;
-use tuoan_vision::setup;
+use tuoan_vision::setup::{self, Problem};
 
 /// Longest note with a reason, in bytes.
 const NOTE: usize = 180;
@@ -425,12 +426,31 @@ async fn set_up(
 /// What of a set-up cannot be used, by itself or at this site.
 fn problems(ui: &Ui, setup: &setup::Camera, view: &View) -> Option<String> {
     if let Err(e) = setup.check() {
-        return Some(e.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        return Some(e.problems.iter().map(|p| problem(ui, p)).collect::<Vec<_>>().join(&ui.t("fault-and")));
     }
     let zone = |id: &str| view.zones.iter().find(|v| v.id.as_str() == id);
     let mut named = setup.areas.iter().filter_map(|a| a.zone.as_deref());
     let refused = named.find(|&id| zone(id).is_none_or(|z| z.kind.is_private()))?;
     Some(ui.t1("area-zone-refused", "zone", zone(refused).map_or(refused, |z| z.name.as_str())))
+}
+
+fn problem(ui: &Ui, problem: &Problem) -> String {
+    match problem {
+        Problem::Area { number, kind, what } => {
+            let kind = serde_json::to_value(kind).ok().and_then(|k| Some(ui.t(&format!("area-{}", k.as_str()?)))).unwrap_or_default();
+            format!("{}{}", ui.t2("fault-area", ("n", (*number).into()), ("kind", kind.into())), fault(ui, *what))
+        }
+        Problem::Floor(what) | Problem::Camera(what) => fault(ui, *what),
+    }
+}
+
+/// In the reader's language; in English for logs and files.
+fn fault(ui: &Ui, what: Fault) -> String {
+    match what.numbers().as_slice() {
+        [] => ui.t(what.key()),
+        [(name, n)] => ui.t1(what.key(), name, *n),
+        [(a, n), (b, m), ..] => ui.t2(what.key(), (a, (*n).into()), (b, (*m).into())),
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -454,7 +474,7 @@ pub async fn try_floor(State(web): State<Shared>, visitor: Visitor, Path(id): Pa
     let fitted = tokio::task::spawn_blocking(move || Floor::fit(&tried.floor, tried.ratio).map(|f| measured(&tried.floor, &f))).await;
     match fitted {
         Ok(Ok(answer)) => Json(answer).into_response(),
-        Ok(Err(what)) => Json(json!({"wrong": ui.t("error-floor"), "what": what})).into_response(),
+        Ok(Err(what)) => Json(json!({"wrong": ui.t("error-floor"), "what": fault(&ui, what)})).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -667,5 +687,50 @@ pub async fn original(State(web): State<Shared>, visitor: Visitor, Path((id, fil
             (StatusCode::UNPROCESSABLE_ENTITY, Html(render::error(&ui, &ui.t("error-picture-damaged"), &what))).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tuoan_dashboards::Lang;
+
+    #[test]
+    fn every_fault_of_a_set_up_is_said_in_the_readers_language_with_its_numbers() {
+        let faults = [
+            Fault::Rate { rate: 7 },
+            Fault::Areas { n: 77 },
+            Fault::Corners { n: 7 },
+            Fault::CornerOutside { corner: 7 },
+            Fault::SamePoint { first: 7, second: 8 },
+            Fault::Crosses { first: 7, second: 8 },
+            Fault::Small,
+            Fault::Tall { cm: 7 },
+            Fault::Places { n: 7 },
+            Fault::PlaceOutside { place: 7 },
+            Fault::HeadBelowFeet { place: 7 },
+            Fault::InLine,
+            Fault::Sides { width_cm: 7, depth_cm: 8 },
+            Fault::Hangs { cm: 7 },
+            Fault::NoCamera,
+            Fault::Misses { permille: 7, most_percent: 8 },
+            Fault::Absurd { cm: 7, degrees: 8 },
+        ];
+        for lang in Lang::ALL {
+            let ui = Ui::plain(lang, 0);
+            for what in faults {
+                let said = fault(&ui, what);
+                assert_ne!(said, what.key(), "{} lacks it", lang.tag());
+                for (_, n) in what.numbers() {
+                    assert!(said.contains(&n.to_string()), "{said}");
+                }
+            }
+        }
+        let drawn = Problem::Area { number: 2, kind: setup::AreaKind::Bed, what: Fault::Small };
+        assert_eq!(problem(&Ui::plain(Lang::Zh, 0), &drawn), "第 2 个区域（床位）：太小，不到画面的千分之一，请画大一些或删除。");
+        assert_eq!(
+            problem(&Ui::plain(Lang::En, 0), &drawn),
+            "Area 2 (Bed): It is smaller than a thousandth of the picture: draw it larger or remove it."
+        );
     }
 }

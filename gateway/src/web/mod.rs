@@ -9,6 +9,7 @@
 //! | `check` | the morning check |
 //! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
+//! | `quality` | alarm quality: figures, suggestions, the weekly report |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
 //!
@@ -20,6 +21,7 @@ mod check;
 mod live;
 mod outside;
 mod pages;
+mod quality;
 pub mod rules;
 pub mod story;
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub mod views;
 use crate::cameras::Pictures;
 use crate::clock::Clock;
 use crate::deliver::Deliveries;
+use crate::deliver::chain::ChainView;
 use crate::engine::rules::Catalogue;
 use crate::engine::rules::parse::parse;
 use crate::notify::link::LinkKey;
@@ -39,7 +42,7 @@ use axum::routing::{get, post};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -89,6 +92,8 @@ pub struct WebDeps {
     pub deliveries: Deliveries,
     /// How the channels to people do.
     pub channels: Channels,
+    /// Whether an alarm would arrive.
+    pub chain: Arc<Mutex<ChainView>>,
     /// Opens the links in messages.
     pub link_key: LinkKey,
     /// Figures of cameras, and their pictures for who may see them.
@@ -115,6 +120,7 @@ pub(crate) struct Web {
     streams: Arc<Semaphore>,
     queries: Semaphore,
     trials: rules::Trials,
+    studies: quality::Studies,
 }
 
 type Shared = Arc<Web>;
@@ -128,6 +134,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         streams: Arc::new(Semaphore::new(STREAMS)),
         queries: Semaphore::new(QUERIES),
         trials: rules::Trials::default(),
+        studies: quality::Studies::default(),
     });
     let inside = Router::new()
         .route("/", get(pages::home))
@@ -160,6 +167,8 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/rules/{id}/trial/stop", post(rules::stop))
         .route("/rules/{id}/set", post(rules::set))
         .route("/rules/{id}/end", post(rules::end))
+        .route("/quality", get(quality::page))
+        .route("/quality/report", get(quality::report))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))

@@ -16,8 +16,10 @@
 //! | [`sight`] | what one frame shows: people, poses, faces, things |
 //! | [`scene`] | people over time: tracks, heights, counts, and a detector a hazard |
 //! | [`setup`] | what an installer says of a camera: areas, floor, duty |
+//! | [`fault`] | what is wrong with that, for files and for pages |
 pub mod blur;
 pub mod eye;
+pub mod fault;
 pub mod files;
 pub mod integrity;
 pub mod modelfile;

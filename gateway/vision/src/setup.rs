@@ -1,6 +1,8 @@
 //! What an installer says of a camera, as it stands in the site file. Integers only: it is part of the log's configuration.
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Fault;
+
 /// A corner, in thousandths of the picture's width and height from its upper left corner.
 pub type Corner = [u16; 2];
 
@@ -78,11 +80,11 @@ fn ten() -> u16 {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     #[error("area {number} ({kind:?}): {what}")]
-    Area { number: usize, kind: AreaKind, what: String },
+    Area { number: usize, kind: AreaKind, what: Fault },
     #[error("floor: {0}")]
-    Floor(String),
+    Floor(Fault),
     #[error("{0}")]
-    Camera(String),
+    Camera(Fault),
 }
 
 /// All that is wrong with a camera's set-up, at once.
@@ -111,15 +113,10 @@ impl Camera {
     pub fn check(&self) -> Result<(), SetupError> {
         let mut problems = Vec::new();
         if !RATE.contains(&self.rate) {
-            problems.push(Problem::Camera(format!(
-                "frames_per_10s is {}: give a number from {} to {}",
-                self.rate,
-                RATE.start(),
-                RATE.end()
-            )));
+            problems.push(Problem::Camera(Fault::Rate { rate: self.rate }));
         }
         if self.areas.len() > AREAS {
-            problems.push(Problem::Camera(format!("{} areas are drawn: draw at most {AREAS}", self.areas.len())));
+            problems.push(Problem::Camera(Fault::Areas { n: self.areas.len() }));
         }
         for (index, area) in self.areas.iter().enumerate() {
             if let Some(what) = crate::scene::area::check(area) {

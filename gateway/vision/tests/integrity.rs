@@ -7,7 +7,7 @@ mod runs;
 
 use std::path::Path;
 
-use runs::{Attack, Day, Warm};
+use runs::{Attack, Day, Outcome, Warm};
 
 fn stock() -> rooms::Stock {
     rooms::Stock::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo-data/cameras")).expect("the frames of the demo")
@@ -26,8 +26,8 @@ fn tampering_is_noticed_within_half_a_minute() {
             if matches!(attack, Attack::Play(_)) {
                 continue;
             }
-            let (expected, any, measured) = warm.attacked(&stock, attack);
-            assert!(any.is_some_and(|s| s <= 30.0), "{} ({attack:?}) was not noticed: {measured:?}", attack.name());
+            let Outcome { named: expected, any, after, measures } = warm.attacked(&stock, attack);
+            assert!(any.is_some_and(|s| s <= 30.0), "{} ({attack:?}) was not noticed in {after:.0} s: {measures:?}", attack.name());
             all += 1;
             named += usize::from(expected.is_some_and(|s| s <= 30.0));
         }

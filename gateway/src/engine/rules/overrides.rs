@@ -37,6 +37,11 @@ macro_rules! overrides {
             $($(#[$doc])* #[serde(default, skip_serializing_if = "Option::is_none")] pub $name: Option<$type>,)*
         }
         impl Override {
+            /// One that changes nothing yet, and holds on no day.
+            pub fn new(rule: RuleId, reason: &str, author: &str) -> Override {
+                let (reason, author) = (reason.to_owned(), author.to_owned());
+                Override { rule, reason, author, from: String::new(), expires: String::new(), $($name: None,)* }
+            }
             /// Names of the fields that it changes.
             pub fn fields(&self) -> Vec<&'static str> {
                 [$(self.$name.is_some().then_some(stringify!($name)),)*].into_iter().flatten().collect()

@@ -98,6 +98,21 @@ pub fn filled(rule: &Rule, set: Option<&Override>, actor: &str, today: i64) -> F
     }
 }
 
+/// Puts figures that a link suggests into the form; they are judged when it is sent.
+pub fn suggest(form: &mut Form, typed: &Typed) {
+    /// Longer is no figure.
+    const DIGITS: usize = 16;
+    for b in &mut form.bounds {
+        if let Some(value) = typed.bound(b.name).filter(|v| v.len() <= DIGITS) {
+            b.value.clone_from(value);
+        }
+    }
+    let unit = ["s", "m", "h"].into_iter().find(|u| *u == typed.hold_unit);
+    if let (Some(field), Some(value), Some(unit)) = (&mut form.hold, typed.hold.as_ref().filter(|v| v.len() <= DIGITS), unit) {
+        (field.value, field.unit) = (value.clone(), unit.to_owned());
+    }
+}
+
 /// Digits as a Chinese keyboard may give them.
 fn plain(text: &str) -> String {
     let ascii = |c: char| match c {
@@ -124,14 +139,8 @@ pub fn read(ui: &Ui, rule: &Rule, typed: &Typed, today: i64) -> Result<Override,
         expires: typed.expires.trim().to_owned(),
         ..Form::default()
     };
-    let mut set = Override {
-        rule: rule.id.clone(),
-        reason: form.reason.clone(),
-        author: form.author.clone(),
-        from: date_of(today),
-        expires: form.expires.clone(),
-        ..empty(rule)
-    };
+    let mut set =
+        Override { from: date_of(today), expires: form.expires.clone(), ..Override::new(rule.id.clone(), &form.reason, &form.author) };
     let mut looser = false;
     for (name, own, sign) in bounds(rule) {
         let Some(q) = &rule.quantity else { continue };
@@ -211,42 +220,6 @@ pub fn read(ui: &Ui, rule: &Rule, typed: &Typed, today: i64) -> Result<Override,
         form.error = Some(ui.t1("error-rule-refused", "why", problems.join("; ")));
     }
     if form.error.is_some() { Err(Box::new(form)) } else { Ok(set) }
-}
-
-/// One that changes nothing.
-fn empty(rule: &Rule) -> Override {
-    Override {
-        rule: rule.id.clone(),
-        reason: String::new(),
-        author: String::new(),
-        from: String::new(),
-        expires: String::new(),
-        enabled: None,
-        above: None,
-        at_least: None,
-        below: None,
-        at_most: None,
-        rise: None,
-        hysteresis: None,
-        unit: None,
-        window: None,
-        coverage: None,
-        hold: None,
-        clear_hold: None,
-        missed: None,
-        cap: None,
-        max_period: None,
-        every: None,
-        debounce: None,
-        grace: None,
-        within: None,
-        regather: None,
-        phases: None,
-        months: None,
-        occupied: None,
-        severity: None,
-        siren: None,
-    }
 }
 
 #[cfg(test)]

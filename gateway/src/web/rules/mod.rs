@@ -155,7 +155,13 @@ fn today(web: &Shared) -> i64 {
     local.div_euclid(86_400_000)
 }
 
-pub(super) async fn one(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(done): Query<Done>) -> Response {
+pub(super) async fn one(
+    State(web): State<Shared>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(done): Query<Done>,
+    Query(suggested): Query<form::Typed>,
+) -> Response {
     let ui = ui(&web, &visitor);
     let Some(found) = find(&web, &id) else { return missing(&ui) };
     let view = web.deps.handle.view.borrow().clone();
@@ -163,7 +169,8 @@ pub(super) async fn one(State(web): State<Shared>, visitor: Visitor, Path(id): P
     // A trial that was made here is what its maker comes back to change.
     let tried = web.trials.of(&found.0.id).map(|t| t.set.clone());
     let known = visitor.actor.clone().unwrap_or_default();
-    let form = form::filled(&found.0, tried.as_ref().or(in_force.map(|o| &o.set)), &known, today(&web));
+    let mut form = form::filled(&found.0, tried.as_ref().or(in_force.map(|o| &o.set)), &known, today(&web));
+    form::suggest(&mut form, &suggested);
     Html(rule_page(&web, &ui, found, form, done.notice(&ui))).into_response()
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use runs::{Attack, Day, Warm};
+use runs::{Attack, Day, Outcome, Warm};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<u64> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
@@ -31,9 +31,12 @@ fn attacks(stock: &rooms::Stock, seed: u64, rooms: u64, period_ms: i64) {
             eprintln!("room {n} is believed blind before anything is done to it: {:?}", warm.blind());
         }
         for attack in Attack::draw(&mut rooms::Dice(seed * 7_000_003 + n), period_ms) {
-            let (named, any, last) = warm.attacked(stock, attack);
+            let Outcome { named, any, after, measures } = warm.attacked(stock, attack);
+            if let (Attack::Play(frames), Some(_)) = (attack, named) {
+                eprintln!("video of {} s at {period_ms} ms a frame: named {after:.0} s after it began", frames as f32 / 10.0);
+            }
             if std::env::var_os("MISSES").is_some() && named.is_none_or(|d| d > 30.0) {
-                eprintln!("missed at {period_ms} ms a frame: room {n} {attack:?}, any kind after {any:?} s; {last:?}");
+                eprintln!("missed at {period_ms} ms a frame: room {n} {attack:?}, any kind after {any:?} s; {measures:?}");
             }
             results.entry((format!("{:?}", attack.expects()), attack.name())).or_default().push((named, any));
         }
@@ -78,12 +81,14 @@ fn quiet(stock: &rooms::Stock, seed: u64, days: u64) {
         let n = days.div_ceil(share);
         for day in 0..n {
             let seed = seed * 9_000_011 + day * 31 + part as u64;
+            let before = raised.len();
             for (kind, at, measured) in (Day { seed, period_ms, video, from_h, to_h }).run(stock) {
                 if std::env::var_os("MISSES").is_some() {
                     eprintln!("false: {kind:?} at {at} s, seed {seed}: {measured:?}");
                 }
                 raised.push(format!("{kind:?} at {:02}:{:02} (seed {seed})", at as u32 / 3600, at as u32 / 60 % 60));
             }
+            eprintln!("part {part}: {} of {n}, {} false alarms", day + 1, raised.len() - before);
         }
         let (rate, coding) = (1000.0 / period_ms as f32, if video { "H.264" } else { "JPEG" });
         let length = (to_h - from_h) * n as f32;

@@ -288,7 +288,7 @@ pub enum Attack {
     StandWithClock,
     /// So many frames, as they were sent, are sent again; the quality of a second compression, if any.
     Loop(usize, Option<u8>),
-    /// So many frames of video (ten a second) are played again before the camera or the bridge takes its frames, at times that are not those of the first.
+    /// So many frames of video (ten a second) are played again before the camera or the bridge takes its frames, a tenth of a second sooner or later.
     Play(usize),
     Silence,
     Slow,
@@ -390,6 +390,18 @@ pub struct Warm {
     dice: Dice,
 }
 
+/// How long until something was believed, in seconds from the first frame that is wrong, which for a loop is the first that was shown before. `None`: not in
+/// time.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The expected kind.
+    pub named: Option<f32>,
+    pub any: Option<f32>,
+    /// Seconds from the beginning until it was named or given up.
+    pub after: f32,
+    pub measures: Measures,
+}
+
 /// Pictures that it has seen before something is done to it.
 const WARM: usize = 150;
 /// In care hours; nobody naps.
@@ -442,9 +454,8 @@ impl Warm {
         self.integrity.blind()
     }
 
-    /// How long until the expected kind is believed, and until any is; `None`: not in time. Seconds from the first frame that is wrong, which for a loop is the
-    /// first that was shown before.
-    pub fn attacked(&self, stock: &Stock, attack: Attack) -> (Option<f32>, Option<f32>, Measures) {
+    /// What became of it: [`Outcome`].
+    pub fn attacked(&self, stock: &Stock, attack: Attack) -> Outcome {
         let mut w = self.clone();
         let start_ms = w.now_ms();
         let dt = w.period_ms as f32 / 1000.0;
@@ -464,7 +475,7 @@ impl Warm {
                 });
             }
             wrong_from_ms = i64::MAX;
-            watch_ms = 300_000;
+            watch_ms = 700_000;
         }
         let mut shown = BTreeSet::new();
         let seed = w.dice.next();
@@ -474,7 +485,7 @@ impl Warm {
             n += 1;
             let now_ms = start_ms + n * w.period_ms;
             if now_ms - start_ms > watch_ms {
-                return (None, any, w.integrity.measures().clone());
+                return Outcome { named: None, any, after: (now_ms - start_ms) as f32 / 1000.0, measures: w.integrity.measures().clone() };
             }
             let (picture, hash) = match attack {
                 Attack::Stand => held.clone(),
@@ -484,9 +495,9 @@ impl Warm {
                     jpeg(&picture, w.room.quality())
                 }
                 Attack::Loop(..) | Attack::Play(_) => {
-                    // Frames are taken when they are taken: a few hundredths of a second sooner or later.
+                    // Frames are taken when they are taken: one of the video or the next.
                     let frame = match attack {
-                        Attack::Play(_) => ((now_ms - start_ms) as f32 / 100.0 + w.dice.between(0.0, 1.0)) as usize,
+                        Attack::Play(_) => ((now_ms - start_ms) as f32 / 100.0 + w.dice.between(0.5, 1.5)) as usize,
                         _ => n as usize - 1,
                     } % tape.len();
                     if !shown.insert(frame) {
@@ -526,7 +537,8 @@ impl Warm {
                 any.get_or_insert(delay);
             }
             if w.integrity.blind().contains_key(&attack.expects()) {
-                return (Some(delay), any, w.integrity.measures().clone());
+                let after = (now_ms - start_ms) as f32 / 1000.0;
+                return Outcome { named: Some(delay), any, after, measures: w.integrity.measures().clone() };
             }
         }
     }

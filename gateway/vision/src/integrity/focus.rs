@@ -18,6 +18,10 @@ const FREE_LIGHT: f32 = 0.8;
 const FULL: f32 = 1.5;
 /// Heavy blur leaves no edges to compare.
 const LOST: f32 = 0.6;
+/// Wiped: what runs one way is blurred more than the rest, and with less contrast, while all is where it was.
+const WIPED: f32 = 0.66;
+const LESS: f32 = 0.7;
+const WIPED_LIGHT: f32 = 0.95;
 /// Grease veils: all is where it was, coarse and bright as before, with few of its edges. In a picture darker than this noise has eaten them.
 const VEILED: f32 = 0.33;
 const VEILED_SHAPES: f32 = 0.7;
@@ -35,5 +39,7 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     let heavily = m.lost >= LOST && m.replaced < FEW && same_light && shapes;
     let alike = m.coarse_agreement > VEILED_SHAPES && m.light > VEILED_LIGHT;
     let veiled = m.texture_share < VEILED && m.mean > BRIGHT && alike;
-    (m.known && m.range > CONTRAST && (blurred || heavily || veiled)).then_some(Blindness::Defocused)
+    let still_there = m.coarse_agreement > VEILED_SHAPES && m.light > WIPED_LIGHT && m.mean > BRIGHT;
+    let wiped = m.smeared < WIPED && m.crispness < CRISP && m.texture_share < LESS && still_there;
+    (m.known && m.range > CONTRAST && (blurred || heavily || veiled || wiped)).then_some(Blindness::Defocused)
 }

@@ -1,5 +1,6 @@
 //! The same picture though time passes. A live sensor has noise: even in a dark, still room some sample differs from second to second. A picture that stands
 //! has none, but the clock that the camera writes along its upper or lower border may go on.
+use super::Context;
 use super::hold::Look;
 use super::luma::Rgb;
 
@@ -14,6 +15,10 @@ const TEXT_SAMPLES: usize = 400;
 const STANDS_MS: i64 = 24_000;
 /// in so many pictures.
 const PICTURES: u32 = 4;
+/// Outside care hours, in the dark, so long: what little noise such a picture has is the first that video leaves out.
+const AT_NIGHT_MS: i64 = 300_000;
+/// Dark is a picture without colour (infrared), or one of less mean brightness than this: the exposure brings what is lit to about 100.
+const DARK: f32 = 64.0;
 /// Video of a still scene may repeat itself for a while (skipped blocks): who was seen to do that gets this many times as long, in percent,
 const TIMES_PERCENT: i64 = 150;
 /// up to this.
@@ -27,32 +32,40 @@ pub struct Frozen {
     anchor: Vec<u8>,
     since_ms: i64,
     pictures: u32,
-    /// The longest stand that ended by itself and was short enough to be the coding's, reported or not: the first ones of a camera are reported.
-    natural_ms: i64,
+    /// The anchor is dark.
+    dark: bool,
+    /// The longest stand that ended by itself and was short enough to be the coding's, reported or not: the first ones of a camera are reported. In the light,
+    /// and in the dark: what is habit at night excuses nothing by day.
+    natural_ms: [i64; 2],
 }
 
 impl Frozen {
-    pub fn look(&mut self, at_ms: i64, picture: Rgb) -> Look {
+    pub fn look(&mut self, at_ms: i64, picture: Rgb, context: Context) -> Look {
         let now = samples(picture);
+        let stood = at_ms.saturating_sub(self.since_ms);
         if same(&self.anchor, &now) {
             self.pictures = self.pictures.saturating_add(1);
-            return if self.pictures >= PICTURES && at_ms.saturating_sub(self.since_ms) >= self.patience_ms() {
-                Look::Blind
-            } else {
-                Look::CannotTell
-            };
+            return if self.pictures >= PICTURES && stood >= self.patience_ms(context) { Look::Blind } else { Look::CannotTell };
         }
-        let stood = at_ms.saturating_sub(self.since_ms);
         if self.pictures > 1 && stood < HABIT_MS {
-            self.natural_ms = self.natural_ms.max(stood);
+            let natural = &mut self.natural_ms[usize::from(self.dark)];
+            *natural = stood.max(*natural);
         }
-        *self = Frozen { anchor: now, since_ms: at_ms, pictures: 1, natural_ms: self.natural_ms };
+        let dark = !picture.coloured() || mean(&now) < DARK;
+        *self = Frozen { anchor: now, since_ms: at_ms, pictures: 1, dark, natural_ms: self.natural_ms };
         Look::Sees
     }
 
-    fn patience_ms(&self) -> i64 {
-        (self.natural_ms.saturating_mul(TIMES_PERCENT) / 100).clamp(STANDS_MS, LONGEST_MS)
+    fn patience_ms(&self, context: Context) -> i64 {
+        if self.dark && !context.care_hours {
+            return AT_NIGHT_MS;
+        }
+        (self.natural_ms[usize::from(self.dark)].saturating_mul(TIMES_PERCENT) / 100).clamp(STANDS_MS, LONGEST_MS)
     }
+}
+
+fn mean(samples: &[u8]) -> f32 {
+    samples.iter().map(|v| f32::from(*v)).sum::<f32>() / samples.len().max(1) as f32
 }
 
 fn samples(picture: Rgb) -> Vec<u8> {
@@ -83,6 +96,8 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const CARE: Context = Context { care_hours: true, nap: false };
+
     fn picture(f: impl Fn(u32, u32) -> u8) -> Vec<u8> {
         (0..180).flat_map(|y| (0..320).map(move |x| (x, y))).flat_map(|(x, y)| [f(x, y); 3]).collect()
     }
@@ -101,7 +116,7 @@ mod tests {
                     bytes.extend([f(t, x, y); 3]);
                 }
             }
-            look = frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &bytes });
+            look = frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &bytes }, CARE);
         }
         look
     }
@@ -132,7 +147,7 @@ mod tests {
         // Blocks of video are skipped for 40 s at a time; a frame comes every five seconds.
         let looks: Vec<(i64, Look)> = (0..1500)
             .step_by(5)
-            .map(|t| (t, frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &pictures[t as usize / 40] })))
+            .map(|t| (t, frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &pictures[t as usize / 40] }, CARE)))
             .collect();
         assert!(looks.iter().any(|(t, l)| *t < 40 && *l == Look::Blind));
         assert!(looks.iter().all(|(t, l)| *t < 40 || *l != Look::Blind));
@@ -145,10 +160,35 @@ mod tests {
         // A new picture every 14 s only, as video of an empty room at night may do.
         for t in 0..200 {
             let bytes = &pictures[t / 14];
-            assert_ne!(frozen.look(t as i64 * 1000, Rgb { width: 320, height: 180, bytes }), Look::Blind, "{t}");
+            assert_ne!(frozen.look(t as i64 * 1000, Rgb { width: 320, height: 180, bytes }, CARE), Look::Blind, "{t}");
         }
-        let looks: Vec<Look> = (200..240).map(|t| frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &pictures[19] })).collect();
+        let looks: Vec<Look> =
+            (200..240).map(|t| frozen.look(t * 1000, Rgb { width: 320, height: 180, bytes: &pictures[19] }, CARE)).collect();
         assert_eq!(looks[19], Look::CannotTell);
         assert_eq!(looks[39], Look::Blind);
+    }
+
+    #[test]
+    fn at_night_the_dark_may_stand_for_minutes_and_excuses_nothing_by_day() {
+        let night = Context { care_hours: false, nap: false };
+        let (lit, dim) = (picture(|x, y| 80 + room(x, y) / 4), picture(|x, y| room(x, y) / 8));
+        let tinted = |grey: &[u8]| -> Vec<u8> { grey.chunks_exact(3).flat_map(|p| [p[0] + 4, p[1], p[2].saturating_sub(4)]).collect() };
+        let first = |bytes: &[u8], context: Context, frozen: &mut Frozen, from: i64| {
+            (0..400).find(|t| frozen.look((from + t) * 1000, Rgb { width: 320, height: 180, bytes }, context) == Look::Blind)
+        };
+        assert_eq!(first(&tinted(&lit), night, &mut Frozen::default(), 0), Some(24), "a lit room");
+        for dark in [lit.clone(), tinted(&dim)] {
+            assert_eq!(first(&dark, night, &mut Frozen::default(), 0), Some(300));
+            assert_eq!(first(&dark, CARE, &mut Frozen::default(), 0), Some(24), "in care hours");
+        }
+        let mut frozen = Frozen::default();
+        for t in 0..10 {
+            // A stand of a minute in the dark is its habit.
+            let dark = picture(|x, y| room(x, y) / 8 + (t % 2) as u8);
+            for s in 0..60 {
+                frozen.look((t * 60 + s) * 1000, Rgb { width: 320, height: 180, bytes: &dark }, night);
+            }
+        }
+        assert_eq!(first(&tinted(&lit), CARE, &mut frozen, 600), Some(24));
     }
 }

@@ -11,7 +11,7 @@ const SAMPLES: usize = 512;
 /// Neighbouring pixels are subtracted, so that a change of light does not count; this far apart.
 const APART: u32 = 3;
 /// How far back is remembered,
-const BACK_MS: i64 = 130_000;
+const BACK_MS: i64 = 650_000;
 /// and in how many pictures at most: five a second.
 const REMEMBERED: usize = 650;
 const EVERY_MS: i64 = 190;

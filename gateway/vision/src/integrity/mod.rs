@@ -202,7 +202,7 @@ impl Integrity {
             self.blind.insert(kind, since);
         }
         // Of a picture that shows nothing it cannot be told whether it stands.
-        let stands = self.frozen.look(now, picture);
+        let stands = self.frozen.look(now, picture, context);
         let repeats = self.looped.look(now, picture);
         if verdict == Verdict::Sees {
             self.hold(Blindness::Frozen, now, stands, STANDS);

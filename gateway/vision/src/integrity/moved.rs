@@ -3,7 +3,7 @@
 use super::Blindness;
 use super::covered::{FEW, LOST};
 use super::edges::{Directions, Edge, agreement, turned};
-use super::view::{HEIGHT, Measures, WIDTH};
+use super::view::{AGREES, Elsewhere, HEIGHT, Measures, WIDTH};
 
 /// A view that agrees so well in place is not looked for elsewhere.
 const IN_PLACE: f32 = 0.75;
@@ -21,6 +21,10 @@ const FOUND: f32 = 0.35;
 const BETTER: f32 = 0.11;
 /// and is at least so far off, in cells of half size (1.25 % of the width each), or turned.
 const OFF: i32 = 2;
+/// while no more than this share of the blocks is still found where it was, by so much better than there: behind a crowd the rest of the view agrees elsewhere
+/// by chance, but what is seen of it is in place.
+const STAY: f32 = 0.15;
+const CLEARLY: f32 = 0.1;
 /// Or it is this sharp again when shifted by a cell more than that, of full size.
 const SHARP: f32 = 0.75;
 /// but not when the picture has so many times the edges of the learned view: it is full of people, and what is left of the view agrees by chance.
@@ -36,6 +40,8 @@ const NOTHING: f32 = 0.12;
 
 /// Where the view is looked for: the learned edges and the picture's, at half and at quarter size.
 pub struct Search<'a> {
+    /// By block, at half size.
+    pub blocks: &'a [Option<Vec<Edge>>],
     pub half: &'a [Edge],
     pub quarter: &'a [Edge],
     pub half_now: &'a Directions,
@@ -43,8 +49,8 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Where the edges agree best: cells of half size, degrees, agreement there. First roughly, at quarter size. `None`: they are in place.
-    pub fn find(&self, in_place: f32) -> Option<(i32, i32, f32, f32)> {
+    /// Where the edges agree best. First roughly, at quarter size. `None`: they are in place.
+    pub fn find(&self, in_place: f32) -> Option<Elsewhere> {
         if in_place >= IN_PLACE {
             return None;
         }
@@ -72,20 +78,36 @@ impl Search<'_> {
                 best = (dx, dy, degrees, found);
             }
         }
-        Some(best)
+        let (dx, dy, degrees, agreement) = best;
+        let stays = stays(self.blocks, self.half_now, dx, dy, degrees);
+        Some(Elsewhere { dx, dy, degrees, agreement, stays })
     }
+}
+
+/// Share of the blocks with structure whose edges are found where they were, and less well when shifted and turned like this: what a camera that has moved
+/// leaves by chance only.
+pub fn stays(blocks: &[Option<Vec<Edge>>], now: &Directions, dx: i32, dy: i32, degrees: f32) -> f32 {
+    let (mut all, mut stay) = (0u32, 0u32);
+    for block in blocks.iter().flatten() {
+        let here = agreement(block, now, 0, 0, 0.0).unwrap_or(0.0);
+        let there = agreement(&turned(block, degrees, WIDTH, HEIGHT), now, dx, dy, WITHIN).unwrap_or(0.0);
+        all += 1;
+        stay += u32::from(here > AGREES && here > there + CLEARLY);
+    }
+    stay as f32 / all.max(1) as f32
 }
 
 pub fn look(m: &Measures) -> Option<Blindness> {
     let elsewhere = |better: f32, at_least: f32| {
-        m.elsewhere.is_some_and(|(dx, dy, degrees, found)| {
-            let off = dx.abs() >= OFF || dy.abs() >= OFF || degrees != 0.0;
-            off && found >= at_least && found >= m.in_place + better
+        m.elsewhere.is_some_and(|e| {
+            let off = e.dx.abs() >= OFF || e.dy.abs() >= OFF || e.degrees != 0.0;
+            off && e.agreement >= at_least && e.agreement >= m.in_place + better
         })
     };
-    let far = elsewhere(BETTER, FOUND);
+    let far = elsewhere(BETTER, FOUND) && m.elsewhere.is_some_and(|e| e.stays < STAY);
     // A small shift, seen at full size.
-    let near = m.texture_share < CROWD && m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
+    let near =
+        m.nudged_stays < STAY && m.texture_share < CROWD && m.sharpness > SHARP && (m.nudged.0.abs() > OFF || m.nudged.1.abs() > OFF);
     let gone = m.lost >= GONE && m.in_place < LITTLE && elsewhere(AS_WELL, 0.0) || m.lost >= ALL && m.in_place < NOTHING;
     // What has next to no edges of its own is no view.
     let view = m.lost < LOST || m.replaced >= FEW;

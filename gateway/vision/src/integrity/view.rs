@@ -1,5 +1,7 @@
 //! Measures the picture against the learned view, and names what is wrong with it. What is measured is in [`Measures`]; each kind's rule over it is in its
 //! own file.
+use std::f32::consts::FRAC_1_SQRT_2;
+
 use serde::Serialize;
 
 use super::edges::{self, Edge, Gradients};
@@ -20,7 +22,7 @@ const EDGES_A_BLOCK: usize = 10;
 /// With fewer blocks the view has too little structure to be recognised by.
 pub const FEWEST_BLOCKS: usize = 4;
 /// A block whose edges agree by more than this shows what it did: by chance they agree by 0.
-const AGREES: f32 = 0.35;
+pub const AGREES: f32 = 0.35;
 /// A block is lost when nobody walking through can be the cause: so long.
 const LOST_MS: i64 = 6_000;
 /// Edges below this, in levels a cell, are the compression's.
@@ -34,6 +36,11 @@ const SAME_BLOCK: f32 = 0.5;
 /// Below this sharpness the view is looked for near by, so many cells to each side.
 const DOUBTFUL: f32 = 0.75;
 const NEAR: i32 = 4;
+/// Directions along which it may be smeared; a block tells of one in which this share of its learned edges' strength lies.
+const DIRECTIONS: [(f32, f32); 4] = [(1.0, 0.0), (FRAC_1_SQRT_2, FRAC_1_SQRT_2), (0.0, 1.0), (FRAC_1_SQRT_2, -FRAC_1_SQRT_2)];
+const ALONG: f32 = 0.2;
+/// and this share of its coarse ones is still there: a veil takes most of the contrast.
+const TRACES: f32 = 0.2;
 /// The edges that are looked for elsewhere.
 const SEARCHED: usize = 450;
 const SEARCHED_COARSE: usize = 150;
@@ -68,12 +75,30 @@ pub struct Measures {
     pub sharpness: f32,
     /// Fine against coarse edges of all that is there, also of people, over the same in the learned view.
     pub crispness: f32,
+    /// The same along the one direction in which it is least, of blocks that show edges in it: what wipes and smears take away.
+    pub smeared: f32,
     /// The small shift at which it is sharpest, cells of full size.
     pub nudged: (i32, i32),
-    /// Where the edges are found best: cells to the right and down at half size, degrees, agreement. `None`: not looked for, all is in place.
-    pub elsewhere: Option<(i32, i32, f32, f32)>,
+    /// Share of blocks that are found in place and not so well when nudged.
+    pub nudged_stays: f32,
+    /// Where the edges are found best. `None`: not looked for, all is in place.
+    pub elsewhere: Option<Elsewhere>,
     /// Traces of the view in the dark, summed over time.
     pub trace: f32,
+}
+
+/// Where else the view's edges are found.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Elsewhere {
+    /// Cells to the right and down, at half size.
+    pub dx: i32,
+    pub dy: i32,
+    /// Clockwise as seen.
+    pub degrees: f32,
+    /// Agreement of all edges there, -1 to 1.
+    pub agreement: f32,
+    /// Share of blocks that are found in place and not so well there.
+    pub stays: f32,
 }
 
 /// Derived from the reference; made anew when it has changed.
@@ -281,8 +306,14 @@ impl View {
             m.light = correlation(&light(&quarter_cells), &learned.light);
             let fine = Gradients::of(&cells, reference::WIDTH, reference::HEIGHT);
             m.crispness = crispness(&fine, &quarter, self.noise) / learned.crispness.max(0.01);
-            (m.sharpness, m.nudged) = learned.sharpness(&fine, &quarter);
+            (m.sharpness, m.smeared, m.nudged) = learned.sharpness(&fine, &quarter);
+            let half_of = |cells: i32| (cells as f32 / 2.0).round() as i32;
+            m.nudged_stays = match m.nudged {
+                (0, 0) => 0.0,
+                (dx, dy) => moved::stays(&learned.blocks, &directions, half_of(dx), half_of(dy), 0.0),
+            };
             let search = moved::Search {
+                blocks: &learned.blocks,
                 half: &learned.thin,
                 quarter: &learned.thin_coarse,
                 half_now: &directions,
@@ -343,23 +374,24 @@ impl Learned {
     }
 
     /// The gradient's projection on the learned one, in which noise averages out, fine over coarse; the middle one of the blocks that show what they did. A
-    /// small shift must not pass for blur: the best of the places near by counts, and is said, in cells.
-    fn sharpness(&self, fine: &Gradients, quarter: &Gradients) -> (f32, (i32, i32)) {
+    /// small shift must not pass for blur: the best of the places near by counts, and is said, in cells. The second is the least along one direction.
+    fn sharpness(&self, fine: &Gradients, quarter: &Gradients) -> (f32, f32, (i32, i32)) {
         let mut kept = Vec::new();
         for block in (0..BLOCKS).filter(|b| self.blocks[*b].is_some()) {
-            let (both, own, now) = project(quarter, &self.quarter, block, (0, 0));
+            let coarse = project(quarter, &self.quarter, block, (0, 0));
+            let (both, own) = (coarse.both.all(), coarse.own.all());
             // A block that someone stands in says nothing.
-            if both > SAME_BLOCK * (own * now).sqrt() && own > 1.0 {
-                kept.push((block, both / own));
+            if both > SAME_BLOCK * (own * coarse.its).sqrt() && own > 1.0 {
+                kept.push((block, coarse));
             }
         }
         if kept.len() < FEWEST_BLOCKS.max(self.informative / 7) {
-            return (1.0, (0, 0));
+            return (1.0, 1.0, (0, 0));
         }
         let at = |shift: (i32, i32)| {
-            let ratio = |(block, coarse): &(usize, f32)| {
-                let (both, own, _) = project(fine, &self.fine, *block, shift);
-                both / own.max(1.0) / coarse
+            let ratio = |(block, coarse): &(usize, Projection)| {
+                let fine = project(fine, &self.fine, *block, shift);
+                fine.both.all() / fine.own.all().max(1.0) / (coarse.both.all() / coarse.own.all())
             };
             median(&mut kept.iter().map(ratio).collect::<Vec<f32>>()).clamp(0.0, 2.0)
         };
@@ -377,8 +409,52 @@ impl Learned {
             let rough = around((0, 0), NEAR, 2);
             around(rough, 1, 1);
         }
-        best
+        let fine: Vec<Projection> = kept.iter().map(|(block, _)| project(fine, &self.fine, *block, best.1)).collect();
+        let along = |direction: (f32, f32)| {
+            let blocks = fine.iter().zip(&kept).filter_map(|(fine, (_, coarse))| {
+                let (own, own_coarse, kept) = (fine.own.along(direction), coarse.own.along(direction), coarse.both.along(direction));
+                let tells = own > ALONG * fine.own.all() && own_coarse > ALONG * coarse.own.all() && kept > TRACES * own_coarse;
+                (tells && own > 1.0).then(|| fine.both.along(direction) / own / (kept / own_coarse))
+            });
+            let mut blocks: Vec<f32> = blocks.collect();
+            if blocks.len() < FEWEST_BLOCKS { 1.0 } else { median(&mut blocks).clamp(0.0, 2.0) }
+        };
+        let smeared = DIRECTIONS.into_iter().map(along).fold(1.0, f32::min);
+        (best.0, smeared, best.1)
     }
+}
+
+/// Sums of products of two gradients: across, down, and both mixed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Products {
+    xx: f32,
+    yy: f32,
+    xy: f32,
+}
+
+impl Products {
+    fn add(&mut self, (ax, ay): (f32, f32), (bx, by): (f32, f32)) {
+        self.xx += ax * bx;
+        self.yy += ay * by;
+        self.xy += ax * by + ay * bx;
+    }
+    fn all(self) -> f32 {
+        self.xx + self.yy
+    }
+    /// Of the gradients' parts in this direction only.
+    fn along(self, (x, y): (f32, f32)) -> f32 {
+        x * x * self.xx + y * y * self.yy + x * y * self.xy
+    }
+}
+
+/// One block's gradient held against the learned one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Projection {
+    both: Products,
+    /// The learned one with itself.
+    own: Products,
+    /// The picture's with itself.
+    its: f32,
 }
 
 /// How strong the fine edges are against the coarse ones, without what the noise adds: Sobel's operator lets through 0.43 of it each way.
@@ -390,9 +466,9 @@ fn crispness(fine: &Gradients, quarter: &Gradients, noise: f32) -> f32 {
     (energy(fine, noise) / energy(quarter, noise / 4.0).max(0.01)).sqrt()
 }
 
-/// Over one block: sum of the products of both gradients, the learned one `shift`ed; and of their squares.
-fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)) -> (f32, f32, f32) {
-    let (mut both, mut own, mut its) = (0.0, 0.0, 0.0);
+/// Over one block, the learned gradient `shift`ed.
+fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)) -> Projection {
+    let mut sums = Projection::default();
     let (bx, by) = (block % BLOCKS_X, block / BLOCKS_X);
     let (x0, x1) = (bx * then.width / BLOCKS_X, (bx + 1) * then.width / BLOCKS_X);
     // What would lie outside is left out.
@@ -405,12 +481,12 @@ fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)
             continue;
         };
         for (((tx, ty), nx), ny) in tx.iter().zip(ty).zip(nx).zip(ny) {
-            both += nx * tx + ny * ty;
-            own += tx * tx + ty * ty;
-            its += nx * nx + ny * ny;
+            sums.both.add((*nx, *ny), (*tx, *ty));
+            sums.own.add((*tx, *ty), (*tx, *ty));
+            sums.its += nx * nx + ny * ny;
         }
     }
-    (both, own, its)
+    sums
 }
 
 fn halved(cells: &[f32], width: usize, height: usize) -> Vec<f32> {

@@ -1,4 +1,5 @@
 //! Polygons that an installer draws on the picture.
+use crate::fault::Fault;
 use crate::setup::{Area, CORNERS, Corner};
 use crate::sight::Rect;
 
@@ -55,35 +56,31 @@ impl Polygon {
 }
 
 /// What is wrong with an area's corners, and what to do.
-pub fn check(area: &Area) -> Option<String> {
+pub fn check(area: &Area) -> Option<Fault> {
     let corners = &area.corners;
     if !CORNERS.contains(&corners.len()) {
-        return Some(format!("has {} corners: draw {} to {}", corners.len(), CORNERS.start(), CORNERS.end()));
+        return Some(Fault::Corners { n: corners.len() });
     }
     if let Some(i) = corners.iter().position(|c| c.iter().any(|v| *v > 1000)) {
-        return Some(format!("corner {} lies outside of the picture: coordinates go from 0 to 1000", i + 1));
+        return Some(Fault::CornerOutside { corner: i + 1 });
     }
     let n = corners.len();
     let edge = |i: usize| (corners[i % n], corners[(i + 1) % n]);
     if let Some(i) = (0..n).find(|i| edge(*i).0 == edge(*i).1) {
-        return Some(format!("corners {} and {} are the same point: remove one", i + 1, (i + 1) % n + 1));
+        return Some(Fault::SamePoint { first: i + 1, second: (i + 1) % n + 1 });
     }
     for i in 0..n {
         for k in i + 1..n {
             let neighbours = k == i + 1 || (i == 0 && k == n - 1);
             let wrong = if neighbours { folds_back(edge(i), edge(k)) } else { meet(edge(i), edge(k)) };
             if wrong {
-                return Some(format!(
-                    "its outline crosses itself, the side from corner {} meets the side from corner {}: draw the corners in order around it",
-                    i + 1,
-                    k + 1
-                ));
+                return Some(Fault::Crosses { first: i + 1, second: k + 1 });
             }
         }
     }
     let doubled: i64 = (0..n).map(|i| cross([0, 0], edge(i).0, edge(i).1)).sum();
     // A thousandth of the picture is a thumb's breadth of floor: what is smaller was a slip of the hand.
-    (doubled.abs() < 2_000).then(|| "is smaller than a thousandth of the picture: draw it larger or remove it".to_owned())
+    (doubled.abs() < 2_000).then_some(Fault::Small)
 }
 
 type Edge = (Corner, Corner);
@@ -142,7 +139,7 @@ mod tests {
     #[test]
     fn bad_outlines_are_named_with_what_to_do() {
         let says = |corners: &[Corner], what: &str| {
-            let said = check(&area(corners)).unwrap_or_default();
+            let said = check(&area(corners)).map(|f| f.to_string()).unwrap_or_default();
             assert!(said.contains(what), "{corners:?}: {said:?}");
         };
         says(&[[0, 0], [1, 1]], "draw 3 to 32");

@@ -6,6 +6,7 @@
 //! goes into every height that is measured later.
 //!
 //! Lenses that bend straight lines are not corrected: beyond about 100° of view heights near the picture's edge come out wrong by more than is stated.
+use crate::fault::Fault;
 use crate::setup;
 
 /// How well a person marks a point, in picture heights: 5 of 1000 by hand, 0.3 by rounding.
@@ -96,7 +97,7 @@ pub struct Floor {
 }
 
 /// What is wrong with the marks whatever the camera's picture is shaped like, and what to do.
-pub fn check(floor: &setup::Floor) -> Option<String> {
+pub fn check(floor: &setup::Floor) -> Option<Fault> {
     if let Some(what) = check_marks(floor) {
         return Some(what);
     }
@@ -111,50 +112,50 @@ pub fn check(floor: &setup::Floor) -> Option<String> {
     said
 }
 
-fn check_marks(floor: &setup::Floor) -> Option<String> {
+fn check_marks(floor: &setup::Floor) -> Option<Fault> {
     let outside = |c: &setup::Corner| c.iter().any(|v| *v > 1000);
     match floor {
         setup::Floor::Walked { height_cm, places } => {
             if !(100..=220).contains(height_cm) {
-                return Some(format!("the person is {height_cm} cm tall: let an adult of 100 to 220 cm walk"));
+                return Some(Fault::Tall { cm: *height_cm });
             }
             if !setup::PLACES.contains(&places.len()) {
-                return Some(format!("{} places are marked: mark {} to {}", places.len(), setup::PLACES.start(), setup::PLACES.end()));
+                return Some(Fault::Places { n: places.len() });
             }
             for (i, [feet, head]) in places.iter().enumerate() {
                 if outside(feet) || outside(head) {
-                    return Some(format!("place {} lies outside of the picture: coordinates go from 0 to 1000", i + 1));
+                    return Some(Fault::PlaceOutside { place: i + 1 });
                 }
                 if head[1] + 50 > feet[1] {
-                    return Some(format!("place {}: the head must be clearly above the feet; the feet come first", i + 1));
+                    return Some(Fault::HeadBelowFeet { place: i + 1 });
                 }
             }
             let feet: Vec<_> = places.iter().map(|[feet, _]| feet.map(f64::from)).collect();
             let doubled = |a: &[f64; 2], b: &[f64; 2], c: &[f64; 2]| ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs();
             let widest = feet.iter().flat_map(|a| feet.iter().map(move |b| (a, b)));
             let widest = widest.flat_map(|(a, b)| feet.iter().map(move |c| doubled(a, b, c))).fold(0.0, f64::max);
-            (widest < 20_000.0).then(|| "the places are nearly in one line: let the person stand near, far, left and right".to_owned())
+            (widest < 20_000.0).then_some(Fault::InLine)
         }
         setup::Floor::Rectangle { corners, width_cm, depth_cm, camera_cm } => {
-            if corners.iter().any(outside) {
-                return Some("a corner lies outside of the picture: coordinates go from 0 to 1000".to_owned());
+            if let Some(i) = corners.iter().position(outside) {
+                return Some(Fault::CornerOutside { corner: i + 1 });
             }
             if [width_cm, depth_cm].iter().any(|s| !(50..=3000).contains(*s)) {
-                return Some(format!("the rectangle measures {width_cm} by {depth_cm} cm: use sides of 50 to 3000 cm"));
+                return Some(Fault::Sides { width_cm: *width_cm, depth_cm: *depth_cm });
             }
             if !(100..=800).contains(camera_cm) {
-                return Some(format!("the camera hangs at {camera_cm} cm: give its height above the floor, 100 to 800 cm"));
+                return Some(Fault::Hangs { cm: *camera_cm });
             }
             let outline = setup::Area { kind: setup::AreaKind::Room, zone: None, corners: corners.to_vec() };
-            super::area::check(&outline).map(|what| format!("the rectangle {what}"))
+            super::area::check(&outline)
         }
     }
 }
 
 impl Floor {
     /// # Errors
-    /// The marks do not fit a flat floor before this camera; the text says what to do.
-    pub fn fit(floor: &setup::Floor, aspect: f64) -> Result<Floor, String> {
+    /// The marks do not fit a flat floor before this camera; it says what to do.
+    pub fn fit(floor: &setup::Floor, aspect: f64) -> Result<Floor, Fault> {
         if let Some(what) = check_marks(floor) {
             return Err(what);
         }
@@ -186,18 +187,14 @@ impl Floor {
             }
         };
         let Some((mount, doubt, misfit)) = best else {
-            return Err("the marks fit no camera: mark them again".to_owned());
+            return Err(Fault::NoCamera);
         };
         let tilt = mount.0[1].to_degrees();
         if misfit > MISFIT {
-            return Err(format!(
-                "the marks miss a flat floor by {:.1} % of the picture's height (at most {:.0} %): mark them again, feet where they touch the floor",
-                misfit * 100.0,
-                MISFIT * 100.0
-            ));
+            return Err(Fault::Misses { permille: (misfit * 1000.0).round() as u32, most_percent: (MISFIT * 100.0).round() as u32 });
         }
         if !(-10.0..=89.0).contains(&tilt) || !(0.8..=9.0).contains(&mount.height()) {
-            return Err(format!("the marks mean a camera at {:.1} m that looks {tilt:.0}° down: mark them again", mount.height()));
+            return Err(Fault::Absurd { cm: (mount.height() * 100.0).round() as i32, degrees: tilt.round() as i32 });
         }
         Ok(Floor { mount, doubt, aspect, misfit })
     }
@@ -427,7 +424,7 @@ mod tests {
     #[test]
     fn marks_that_are_no_flat_floor_are_refused_with_what_to_do() {
         let says = |floor: &setup::Floor, what: &str| {
-            let said = check(floor).unwrap_or_default();
+            let said = check(floor).map(|f| f.to_string()).unwrap_or_default();
             assert!(said.contains(what), "{said:?}");
         };
         let setup::Floor::Walked { places, .. } = walked(&mount(35.0, 2.7), 1.65) else { unreachable!() };
