@@ -132,6 +132,7 @@ pub const WORDS: [(&str, &[&str]); 20] = [
             "lock",
             "power",
             "siren",
+            "beacon",
             "gas_valve",
             "camera",
             "meter",

@@ -12,8 +12,8 @@ use crate::control;
 use crate::decode::mapping::Mapping;
 use crate::deliver::chain::Chain;
 use crate::deliver::{
-    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, StoreLog, Timing,
-    sinks,
+    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, Sounders, StoreLog,
+    Timing, sinks,
 };
 use crate::engine::CANARY;
 use crate::engine::rules::Catalogue;
@@ -164,7 +164,8 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let deliveries = delivery.start(&list, handle.health.clone(), &mut tasks);
     let link: Arc<dyn CommandLink> = intake.clone();
     let (unrecorded, notices) = tokio::sync::mpsc::channel(UNRECORDED);
-    delivery.start_emergency(pipeline.emergency, &list, link.clone(), config.site.id.clone(), unrecorded, &mut tasks);
+    let sounders = Arc::new(Sounders::new(config.site.id.clone(), &config.site.devices, handle.switches.clone()));
+    delivery.start_emergency(pipeline.emergency, &list, link.clone(), sounders.clone(), unrecorded, &mut tasks);
     let channels = notify::channels::build_at(&config.notify.channels, link.clone(), &clock).map_err(|problems| {
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         miette!("the channels cannot be built:\n  - {}", text.join("\n  - "))
@@ -212,7 +213,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     };
     tasks.spawn(weekly.run(shutdown.clone()));
     let channels = post.start(&channels, &config.notify.channels, notices, &mut tasks);
-    tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
+    tasks.spawn(delivery.clone().run_outbox(link, sounders));
     let keeper = Keeper { pictures: pictures.clone(), handle: handle.clone(), clock: clock.clone() };
     tasks.spawn(keeper.run(shutdown.clone()));
     tasks.spawn(watch_metrics(handle.clone(), deliveries.clone(), intake.clone(), frames.clone(), shutdown.clone()));

@@ -6,6 +6,9 @@ use crate::{DeviceId, SiteId, id::OtherName};
 pub enum DeviceAction {
     SirenOn,
     SirenOff,
+    /// A warning light.
+    BeaconOn,
+    BeaconOff,
     /// Closes a gas or water valve. No command opens one: a person does, at the valve.
     ValveClose,
     /// Switches a germicidal lamp off. No command switches one on.

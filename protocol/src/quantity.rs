@@ -129,7 +129,8 @@ quantities! {
     /** Germicidal lamp: 1 is on. */ UvLamp "uv_lamp" "bool" 0 State;
     /** Mains supply: 1 is present. */ Mains "mains" "bool" 0 State;
     /** Gas or water valve: 1 is open. */ Valve "valve" "bool" 0 State;
-    /** Siren or beacon: 1 is sounding. */ Siren "siren" "bool" 0 State;
+    /** A relay or switched socket: 1 is on. What hangs on it is its placement's to say. */ SwitchedOn "switched_on" "bool" 0 State;
+    /** Siren: 1 is sounding. */ Siren "siren" "bool" 0 State;
     /** Wiring or self-test fault reported by the device itself. */ Fault "fault" "bool" 0 State;
 }
 

@@ -345,7 +345,8 @@ fn read_site(path: &Path, problems: &mut Vec<Problem>) -> Option<Site> {
     };
     match toml::from_str::<Site>(&text) {
         Ok(site) => {
-            let found = site.problems();
+            let mut found = site.problems();
+            found.extend(crate::deliver::sounders::problems(&site));
             let clean = found.is_empty();
             problems.extend(found.into_iter().map(|text| Problem { key: String::new(), place: at(None), text }));
             clean.then_some(site)

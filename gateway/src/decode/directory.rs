@@ -2,6 +2,7 @@
 //!
 //! What must hold: it only ever *describes*. No entry lets one convention speak for a device of another; that is [`super::Decoders`]' to judge
 //! by the prefixes of ids. It is bounded, and what is full is not overwritten: a flood of invented names displaces nobody.
+use super::switches::Switches;
 use super::units::Conversion;
 use crate::ingest::frames::Announced as Pictures;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,8 @@ pub struct Directory {
     roots: Vec<String>,
     /// Topics that carry pictures: where messages come in they are told from the others.
     pub(super) pictures: Pictures,
+    /// How devices are switched, for those who give orders.
+    pub(super) switches: Switches,
 }
 
 impl Directory {

@@ -218,7 +218,9 @@ pub fn switched(component: &str, class: Option<&str>, names: &[&str]) -> Option<
     match component {
         "siren" => state(Quantity::Siren),
         "switch" | "light" if has(&["uv", "uvc", "germicidal", "紫外", "消毒灯"]) => state(Quantity::UvLamp),
-        "switch" if class == Some("siren") || has(&["siren"]) => state(Quantity::Siren),
+        "switch" if class == Some("siren") || has(&["siren", "horn", "sounder", "警号", "警铃", "声光"]) => state(Quantity::Siren),
+        // One of several of its node: only the name says that it is the one which orders are for.
+        "switch" if has(&["beacon", "strobe", "警示灯", "警灯"]) => state(Quantity::SwitchedOn),
         "switch" if has(&["valve", "阀"]) => state(Quantity::Valve),
         _ => None,
     }

@@ -25,6 +25,7 @@ mod readings;
 pub mod report;
 mod scalar;
 pub mod shelly;
+pub mod switches;
 pub mod tasmota;
 #[cfg(test)]
 mod testing;
@@ -141,6 +142,10 @@ impl Decoders {
     /// Topics that discovery says carry pictures, as they become known.
     pub fn pictures(&self) -> Announced {
         self.directory.pictures.clone()
+    }
+    /// How devices are switched, as their bridges announce it.
+    pub fn switches(&self) -> switches::Switches {
+        self.directory.switches.clone()
     }
     /// To be called once at start with every device the engine knows (the id alone, where nothing else is known).
     pub fn learn(&mut self, inventory: &[DeviceInfo]) {

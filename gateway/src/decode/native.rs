@@ -9,15 +9,20 @@ pub(super) const NAME: &str = "native";
 #[derive(Default)]
 pub struct Native {}
 
+/// All below `tuoan/`, but for what Shellys answer to our orders.
+fn is_own(topic: &str) -> bool {
+    topic.starts_with("tuoan/") && topic != "tuoan/rpc"
+}
+
 impl Decoder for Native {
     fn name(&self) -> &'static str {
         NAME
     }
     fn owner(&self, topic: &str) -> Owner {
-        if topic.starts_with("tuoan/") { Owner::Mine(Topic::parse(topic).map(|t| t.device)) } else { Owner::NotMine }
+        if is_own(topic) { Owner::Mine(Topic::parse(topic).map(|t| t.device)) } else { Owner::NotMine }
     }
     fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
-        if !raw.topic.starts_with("tuoan/") {
+        if !is_own(raw.topic) {
             return Decoded::NotMine;
         }
         let Some(topic) = Topic::parse(raw.topic) else {

@@ -7,6 +7,7 @@ use super::ident::{device_id, removed, short};
 use super::json::Json;
 use super::readings::{Channels, Readings};
 use super::scalar::{Scalar, iso8601};
+use super::switches::Switch;
 use super::{Decoded, Decoder, Directory, Owner, Raw};
 use crate::engine::input::{Body, DeviceInfo};
 use std::collections::BTreeMap;
@@ -146,6 +147,9 @@ impl Tasmota {
         }
         let device = device_id(PREFIX, &name.join("/")).ok_or("`t` is empty")?;
         directory.claim(mac, &device);
+        if let Some(prefix) = prefixes.first() {
+            directory.switches.announce(&device, Switch::Tasmota { commands: full_topic.join("/").replace("%prefix%", prefix) });
+        }
         let mut inventory = Vec::new();
         let (offline, online) = (config.string("ofln").unwrap_or_default(), config.string("onln").unwrap_or_default());
         if self.announced.len() < MAX_DEVICES || self.announced.contains_key(mac) {
@@ -193,7 +197,7 @@ impl Tasmota {
         if let Some(channel) = numbered(place.what, "POWER") {
             let mut readings = Readings::default();
             if let Some(on) = std::str::from_utf8(raw.payload).ok().and_then(|t| Scalar::of(t.trim()).state()) {
-                readings.named_state("relay", channel, on);
+                readings.state(Quantity::SwitchedOn, channel, on);
             }
             return Ok(vec![readings.message(device, None, raw.retained)?]);
         }
@@ -263,7 +267,7 @@ impl Tasmota {
                     if let Some(channel) = numbered(&key, "POWER")
                         && let Some(on) = value.scalar().state()
                     {
-                        readings.named_state("relay", channel, on);
+                        readings.state(Quantity::SwitchedOn, channel, on);
                     } else {
                         pressed(what, &key, value, &mut readings);
                     }

@@ -7,6 +7,7 @@ use super::log::Record;
 use super::outbox::{CommandLink, order};
 use super::scheduler::Delivery;
 use super::sinks::Sink;
+use super::sounders::Sounders;
 use crate::engine::DeviceCommand;
 use crate::notify::post::Unrecorded;
 use crate::store::{Emergency, Lane};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tuoan_protocol::{IncidentEvent, SiteId};
+use tuoan_protocol::IncidentEvent;
 
 /// Events and orders that are kept at most; the oldest give way. Severity 1 is rare: this is hours of it.
 const KEPT: usize = 256;
@@ -27,7 +28,7 @@ impl Delivery {
         mut urgent: mpsc::Receiver<Emergency>,
         sinks: &[Arc<dyn Sink>],
         link: Arc<dyn CommandLink>,
-        site: SiteId,
+        sounders: Arc<Sounders>,
         notices: mpsc::Sender<Unrecorded>,
         tasks: &mut JoinSet<()>,
     ) {
@@ -38,7 +39,7 @@ impl Delivery {
             tasks.spawn(self.clone().deliver_unrecorded(sink.clone(), from));
         }
         let (orders, open) = mpsc::channel(KEPT);
-        tasks.spawn(self.clone().order_unrecorded(link, site, open));
+        tasks.spawn(self.clone().order_unrecorded(link, sounders, open));
         let shutdown = self.shutdown.clone();
         tasks.spawn(async move {
             loop {
@@ -131,7 +132,7 @@ impl Delivery {
 
     /// Repeats each order until it expires. Whether it was confirmed cannot be known while the store stands still; a siren that is told
     /// twice to sound sounds.
-    async fn order_unrecorded(self, link: Arc<dyn CommandLink>, site: SiteId, mut from: mpsc::Receiver<DeviceCommand>) {
+    async fn order_unrecorded(self, link: Arc<dyn CommandLink>, sounders: Arc<Sounders>, mut from: mpsc::Receiver<DeviceCommand>) {
         let committed = self.log.committed();
         let mut open: VecDeque<DeviceCommand> = VecDeque::new();
         let mut more = true;
@@ -141,7 +142,9 @@ impl Delivery {
                 command = from.recv(), if more => match command {
                     Some(command) => {
                         let offset = committed.borrow().utc_offset;
-                        order(link.as_ref(), &site, &command, offset).await;
+                        order(link.as_ref(), &sounders, &command, offset).await;
+                        // Repeated, an older order would undo it.
+                        open.retain(|c| c.device != command.device);
                         open.push_back(command);
                         while open.len() > KEPT {
                             open.pop_front();
@@ -155,7 +158,7 @@ impl Delivery {
                     let now = self.clock.utc_ms().saturating_sub(offset);
                     open.retain(|c| c.expires > now);
                     for command in &open {
-                        order(link.as_ref(), &site, command, offset).await;
+                        order(link.as_ref(), &sounders, command, offset).await;
                     }
                     if open.is_empty() && !more { return }
                 }

@@ -15,6 +15,7 @@
 //! | `outbox.rs` | orders to devices, repeated until confirmed |
 //! | `secret.rs` | a token that no log line shows |
 //! | `sinks/` | one file per sink |
+//! | `sounders/` | an order in the words of the device's convention, one file per convention |
 //! | `status.rs` | how each lane is: queue, last error, set aside |
 //!
 //! What must hold: a record counts as done only after the receiver has said yes to it, or it was set aside; so a crash repeats and never
@@ -35,6 +36,7 @@ mod scenarios;
 pub mod scheduler;
 pub mod secret;
 pub mod sinks;
+pub mod sounders;
 pub mod status;
 #[cfg(test)]
 mod testing;
@@ -45,4 +47,5 @@ pub use outbox::{CommandLink, LinkError};
 pub use scheduler::{Delivery, Timing};
 pub use secret::Secret;
 pub use sinks::{InfluxConfig, PlatformConfig, SendError, Sent, Sink, SinkError};
+pub use sounders::Sounders;
 pub use status::{Deliveries, DeliveryStatus, LaneState};

@@ -2,14 +2,12 @@
 //! or they expire: broker sessions live in memory only, and a radio link loses messages. A device may see an order twice; the number tells.
 use super::log::LogError;
 use super::scheduler::Delivery;
+use super::sounders::Sounders;
 use crate::engine::DeviceCommand;
-use crate::engine::outcome::DeviceAction;
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
-use tuoan_protocol::topic::{Topic, TopicKind};
-use tuoan_protocol::{SiteId, codec::Wire, command as wire};
 
 /// The order did not reach the broker; it is repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +23,7 @@ pub trait CommandLink: Send + Sync + 'static {
 
 impl Delivery {
     /// Sends every open order at once when it appears and then again every [`super::Timing::repeat`].
-    pub async fn run_outbox(self, link: Arc<dyn CommandLink>, site: SiteId) {
+    pub async fn run_outbox(self, link: Arc<dyn CommandLink>, sounders: Arc<Sounders>) {
         let mut committed = self.log.committed();
         let mut seen = HashSet::new();
         let mut repeat_at = Instant::now();
@@ -33,7 +31,7 @@ impl Delivery {
             let at = *committed.borrow_and_update();
             let now = self.clock.utc_ms().saturating_sub(at.utc_offset);
             let repeat = Instant::now() >= repeat_at;
-            match self.send_open(link.as_ref(), &site, now, at.utc_offset, repeat, &mut seen).await {
+            match self.send_open(link.as_ref(), &sounders, now, at.utc_offset, repeat, &mut seen).await {
                 Ok(()) => {}
                 Err(e) => tracing::warn!(error = %e, "the outbox cannot be read"),
             }
@@ -58,7 +56,7 @@ impl Delivery {
     async fn send_open(
         &self,
         link: &dyn CommandLink,
-        site: &SiteId,
+        sounders: &Sounders,
         now: i64,
         utc_offset: i64,
         repeat: bool,
@@ -66,7 +64,7 @@ impl Delivery {
     ) -> Result<(), LogError> {
         let open = self.log.outbox(now).await?;
         for row in &open {
-            if (repeat || !seen.contains(&row.command.id)) && order(link, site, &row.command, utc_offset).await {
+            if (repeat || !seen.contains(&row.command.id)) && order(link, sounders, &row.command, utc_offset).await {
                 self.log.attempted(row.command.id, now)?;
             }
         }
@@ -76,10 +74,16 @@ impl Delivery {
     }
 }
 
-/// Publishes one order; false when it did not reach the broker.
-pub(super) async fn order(link: &dyn CommandLink, site: &SiteId, command: &DeviceCommand, utc_offset: i64) -> bool {
-    let topic = Topic { site: site.clone(), device: command.device.clone(), kind: TopicKind::Command }.to_string();
-    match link.publish(&topic, payload(site, command, utc_offset).as_bytes()).await {
+/// Publishes one order in the device's own words; false when it did not reach the broker.
+pub(super) async fn order(link: &dyn CommandLink, sounders: &Sounders, command: &DeviceCommand, utc_offset: i64) -> bool {
+    let said = match sounders.say(command, utc_offset) {
+        Ok(said) => said,
+        Err(e) => {
+            tracing::error!(device = %command.device, order = command.id, error = %e, "order not sent");
+            return false;
+        }
+    };
+    match link.publish(&said.topic, said.payload.as_bytes()).await {
         Ok(()) => true,
         Err(e) => {
             tracing::warn!(device = %command.device, order = command.id, error = %e, "order not sent; it will be repeated");
@@ -88,26 +92,21 @@ pub(super) async fn order(link: &dyn CommandLink, site: &SiteId, command: &Devic
     }
 }
 
-/// As the protocol writes it: `{"v":1,"site":"s","device":"d","id":7,"action":"siren_on","expires":1772436600000}`, `expires` in UTC
-/// milliseconds.
-fn payload(site: &SiteId, command: &DeviceCommand, utc_offset: i64) -> String {
-    let action = match command.action {
-        DeviceAction::SirenOn => wire::DeviceAction::SirenOn,
-        DeviceAction::SirenOff => wire::DeviceAction::SirenOff,
-        DeviceAction::ValveClose => wire::DeviceAction::ValveClose,
-    };
-    let expires = Some(command.expires.saturating_add(utc_offset));
-    wire::DeviceCommand { site: site.clone(), device: command.device.clone(), id: command.id, action, expires }.to_json()
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::decode::switches::Switches;
     use crate::deliver::testing::{MemoryLog, T0, delivery, event, eventually};
+    use crate::engine::outcome::DeviceAction;
     use crate::store::OutboxRow;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use tuoan_protocol::DeviceId;
+    use tuoan_protocol::{DeviceId, SiteId};
+
+    /// Of a site that says nothing of its sounders.
+    pub fn sounders() -> Arc<Sounders> {
+        Arc::new(Sounders::new(SiteId::new("xingyuan").unwrap(), [], Switches::default()))
+    }
 
     pub fn siren(id: u64, expires: i64) -> DeviceCommand {
         DeviceCommand { id, device: DeviceId::new("siren-1").unwrap(), action: DeviceAction::SirenOn, expires }
@@ -134,15 +133,6 @@ pub(super) mod tests {
         }
     }
 
-    #[test]
-    fn an_order_on_the_wire() {
-        let site = SiteId::new("xingyuan").unwrap();
-        assert_eq!(
-            payload(&site, &siren(7, 1_000), 500),
-            r#"{"v":1,"site":"xingyuan","device":"siren-1","id":7,"action":"siren_on","expires":1500}"#
-        );
-    }
-
     #[tokio::test]
     async fn repeated_until_confirmed_or_expired_and_after_a_restart() {
         let log = MemoryLog::new();
@@ -153,7 +143,7 @@ pub(super) mod tests {
         link.down.store(true, Ordering::Relaxed);
         let env = delivery(&log);
         let (clock, shutdown) = (env.clock.clone(), env.shutdown.clone());
-        let task = tokio::spawn(env.run_outbox(link.clone(), SiteId::new("xingyuan").unwrap()));
+        let task = tokio::spawn(env.run_outbox(link.clone(), sounders()));
         tokio::task::yield_now().await;
         assert!(log.attempts.lock().unwrap().is_empty());
         link.down.store(false, Ordering::Relaxed);

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tuoan_protocol::SiteId;
 
 /// A running delivery; stops when dropped.
 struct Rig {
@@ -358,8 +357,8 @@ async fn what_cannot_be_committed_goes_out_unrecorded_and_comes_again_as_a_dupli
     rig.log.broken.store(true, Ordering::Relaxed);
     let (urgent, queue) = mpsc::channel(8);
     let link = Arc::new(Link::default());
-    let site = SiteId::new("xingyuan").unwrap();
-    rig.delivery.start_emergency(queue, &sinks, link.clone(), site, tokio::sync::mpsc::channel(8).0, &mut rig.tasks);
+    let sounders = outbox::tests::sounders();
+    rig.delivery.start_emergency(queue, &sinks, link.clone(), sounders, tokio::sync::mpsc::channel(8).0, &mut rig.tasks);
     urgent.send(Emergency::Event(Box::new(event(1)))).await.unwrap();
     urgent.send(Emergency::Command(outbox::tests::siren(9, T0 + 60_000))).await.unwrap();
     let before = double.lock().unwrap().requests;

@@ -118,6 +118,10 @@ impl Run<'_> {
                     {
                         self.derive(m, place.as_ref(), slot, quantity, *channel, *value, sampled);
                     }
+                    // What lay there, or is old, is no answer to an order.
+                    if current && !m.retained && !sampled.late {
+                        self.reported(&m.device, slot, quantity, *channel, *value);
+                    }
                     if current
                         && !m.retained
                         && let (Some(seen), Some(place)) = (sign_of_person(quantity, *value), &place)
@@ -424,7 +428,7 @@ impl Run<'_> {
         }
         let cause = Cause { trigger: Some(Trigger { device: m.device.clone(), reading: None, seq: m.seq }), ..Cause::default() };
         match (kind, command, place) {
-            (EventKind::CommandDone, Some(number), _) => self.out.confirmed.push((m.device.clone(), number)),
+            (EventKind::CommandDone, Some(number), _) => self.carried_out(&m.device, number),
             (EventKind::Test, _, Some(place)) => self.tested(place, cause),
             (kind, _, Some(place)) => {
                 let compiled = self.compiled.clone();

@@ -36,6 +36,7 @@ pub struct Compiled {
     pub zones: Vec<ZoneSlots>,
     pub by_zone: BTreeMap<ZoneId, u32>,
     pub sirens: Vec<(DeviceId, ZoneId)>,
+    pub beacons: Vec<(DeviceId, ZoneId)>,
     pub gas_valves: Vec<DeviceId>,
     pub ladders: Vec<Ladder>,
     pub patterns: Vec<Pattern>,
@@ -59,6 +60,8 @@ pub struct Slot {
     pub period_ms: Option<i64>,
     /// Through which other device it is heard, by the site file.
     pub via: Option<DeviceId>,
+    /// The channel whose state says that an order is carried out.
+    pub channel: u8,
     /// Rules by the quantity they judge.
     pub judged: Vec<(Quantity, Vec<u16>)>,
     /// Conditions by the quantity that they ask for.
@@ -103,11 +106,13 @@ impl Compiled {
             let watched = site.cameras.iter().any(|c| c.device == p.id.as_str());
             slot.period_ms = if watched { Some(VISION_HEARTBEAT_MS) } else { p.period_s.map(|s| i64::from(s) * 1000) };
             slot.via = p.via.clone();
+            slot.channel = p.channel.unwrap_or(0);
             if let Some(zs) = c.zones.get_mut(zone as usize) {
                 zs.devices.push(p.id.clone());
             }
             match p.role {
                 Role::Siren => c.sirens.push((p.id.clone(), p.zone.clone())),
+                Role::Beacon => c.beacons.push((p.id.clone(), p.zone.clone())),
                 Role::GasValve => c.gas_valves.push(p.id.clone()),
                 _ => {}
             }
@@ -275,6 +280,7 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
         role,
         period_ms: None,
         via: None,
+        channel: 0,
         judged: vec![],
         watched: vec![],
         events: vec![],

@@ -89,8 +89,10 @@ impl Run<'_> {
         let by_index = c.site.zones.iter().enumerate().filter_map(|(i, z)| Some((i, old_signs.get(&z.id)?.clone()))).collect();
         self.relearn(&old.conditions, &by_index);
         self.carry_held_back(&new_index);
-        self.state.sounding.retain(|d| compiled.sirens.iter().any(|(s, _)| s == d));
+        let switched = || compiled.sirens.iter().chain(&compiled.beacons).map(|(d, _)| d);
+        self.state.sounding.retain(|d| switched().any(|s| s == d));
         self.state.closing.retain(|d| compiled.gas_valves.contains(d));
+        self.state.ordered.retain(|d, _| switched().chain(&compiled.gas_valves).any(|s| s == d));
         self.state.configuration = Some(c);
 
         let was = |hub: &DeviceId| {

@@ -1,5 +1,5 @@
 //! What follows from a device's readings by what the device is for: the thermometer in the fridge measures the fridge, a meter's counter gives a
-//! flow, a lamp's power says that it is on.
+//! flow, a lamp's power says that it is on, a relay is the siren that hangs on it.
 //!
 //! A derived quantity is judged and shown like a reported one, and never stands in for one that the device reports itself.
 use super::input::EngineMs;
@@ -18,13 +18,15 @@ const HOUR_MS: i128 = 3_600_000;
 
 /// What a general quantity is at a device of that role.
 pub fn by_role(role: Role, quantity: &Quantity) -> Option<Quantity> {
-    if *quantity != Quantity::Temperature {
-        return None;
-    }
-    match role {
-        Role::Fridge => Some(Quantity::FridgeTemperature),
-        Role::HotWater => Some(Quantity::WaterTemperature),
-        Role::Thermometer => Some(Quantity::BodyTemperature),
+    match (role, quantity) {
+        (Role::Fridge, Quantity::Temperature) => Some(Quantity::FridgeTemperature),
+        (Role::HotWater, Quantity::Temperature) => Some(Quantity::WaterTemperature),
+        (Role::Thermometer, Quantity::Temperature) => Some(Quantity::BodyTemperature),
+        (Role::Siren, Quantity::SwitchedOn) => Some(Quantity::Siren),
+        // A siren used for its light does not sound.
+        (Role::Beacon, Quantity::Siren) => Some(Quantity::SwitchedOn),
+        // One that is open without current would be shut by switching on: such a valve is not for this.
+        (Role::GasValve, Quantity::SwitchedOn) => Some(Quantity::Valve),
         _ => None,
     }
 }

@@ -71,5 +71,7 @@ pub struct DeviceCommand {
 pub enum DeviceAction {
     SirenOn,
     SirenOff,
+    BeaconOn,
+    BeaconOff,
     ValveClose,
 }

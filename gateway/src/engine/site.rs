@@ -214,6 +214,13 @@ pub struct Placement {
     /// Through which other device it is heard (switch, coordinator, hub), where its convention does not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<DeviceId>,
+    /// Of a siren, beacon or valve: the topic that its orders are published to, whole, where it does not follow from the id
+    /// (`deliver/sounders/`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Of a siren, beacon or valve on one of several relays: the channel that its readings have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u8>,
 }
 
 /// What a device is for: a contact on a door is judged otherwise than one on a window.
@@ -234,6 +241,8 @@ pub enum Role {
     Lock,
     Power,
     Siren,
+    /// A warning light; lit by every emergency.
+    Beacon,
     /// A germicidal lamp that shines into the room; its power may stand for its state.
     UvLamp,
     /// A shielded one that circulates the air (循环风): people may be there.

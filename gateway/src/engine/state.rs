@@ -7,6 +7,7 @@ use super::held_back::HeldBack;
 use super::incident::{Incident, Key};
 use super::input::{Configuration, DeviceInfo, EngineMs};
 use super::occupancy::ZoneState;
+use super::order::Ordered;
 use super::standing::{Drill, Standings};
 use super::timer::Timers;
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,9 @@ pub struct State {
     pub(super) cases: VecDeque<Case>,
     /// Number of the last order to a device.
     pub(super) orders: u64,
-    /// Sirens that were told to sound.
+    /// The newest order to each device that it has not confirmed.
+    pub(super) ordered: BTreeMap<DeviceId, Ordered>,
+    /// Sirens that were told to sound, beacons that were told to light.
     pub(super) sounding: BTreeSet<DeviceId>,
     /// Gas valves that were told to close and for which incident the order still stands.
     pub(super) closing: BTreeSet<DeviceId>,
@@ -91,6 +94,7 @@ impl Default for State {
             held_back: BTreeMap::new(),
             cases: VecDeque::new(),
             orders: 0,
+            ordered: BTreeMap::new(),
             sounding: BTreeSet::new(),
             closing: BTreeSet::new(),
             hubs: BTreeSet::new(),

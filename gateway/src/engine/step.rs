@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What follows from changed incidents: sirens and valves.
+    /// What follows from changed incidents: sirens, beacons and valves.
     fn after(&mut self) {
         if std::mem::take(&mut self.incidents_changed) {
             self.orders();

@@ -33,6 +33,8 @@ pub fn site() -> Site {
         role,
         period_s,
         via: None,
+        topic: None,
+        channel: None,
     };
     Site {
         id: "xingyuan".parse().unwrap(),
@@ -82,6 +84,8 @@ pub fn seen(floor: Option<Floor>) -> Site {
         // Of its frames: what we say of it has our own pace.
         period_s: Some(1),
         via: None,
+        topic: None,
+        channel: None,
     });
     let areas =
         ["room", "exit"].map(|zone| format!("{{ kind = \"{zone}\", zone = \"{zone}\", corners = [[0, 0], [999, 0], [999, 999]] }}"));

@@ -20,6 +20,7 @@ mod time;
 use crate::clock::Clock;
 use crate::decode::Decoders;
 use crate::decode::mapping::Mapping;
+use crate::decode::switches::Switches;
 use crate::engine::input::Configuration;
 use crate::engine::site::Site;
 use crate::engine::view::View;
@@ -168,6 +169,7 @@ pub fn spawn_with(config: PipelineConfig, deps: Deps) -> Result<Pipeline, Pipeli
         metrics: Arc::clone(&metrics),
         log: recovered.log,
         pictures: decoders.pictures(),
+        switches: decoders.switches(),
     };
     // Or a bridge's device would have another id until its bridge has named it again.
     decoders.learn(&state.inventory());
@@ -229,6 +231,8 @@ pub struct Handle {
     pub log: LogId,
     /// Topics that discovery says carry pictures, as they become known.
     pub pictures: Announced,
+    /// How devices are switched, as their bridges announce it.
+    pub switches: Switches,
 }
 
 /// Why an observation was not taken. The next one says all of it again.

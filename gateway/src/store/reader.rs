@@ -218,10 +218,12 @@ impl Reader {
         let sql = "SELECT id, utc, topic, payload, retained, decoder, reason FROM quarantine WHERE id = ?1";
         self.one(sql, [int(id)], quarantine_row)
     }
-    /// Orders neither confirmed nor expired at engine time `now`, oldest first.
+    /// Orders neither confirmed nor expired at engine time `now`, oldest first; of each device the newest order alone: repeated, an older one
+    /// would undo it.
     pub fn outbox_open(&self, now: i64) -> Result<Vec<OutboxRow>> {
         let rows = self.list(
-            "SELECT id, device, action, expires, created, attempts, attempted FROM outbox WHERE confirmed IS NULL AND expires > ?1 ORDER BY id",
+            "SELECT id, device, action, expires, created, attempts, attempted FROM outbox o WHERE confirmed IS NULL AND expires > ?1 \
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE id > o.id AND device = o.device) ORDER BY id",
             [now],
             |r| Ok(outbox_row(r)),
         )?;

@@ -320,6 +320,18 @@ async fn small_operations_share_a_commit_and_come_back() {
     ops.settled().await.unwrap();
     assert_eq!(reader.cursor("influx", Lane::Metrics).unwrap(), 100);
     assert!(reader.outbox_open(T).unwrap().is_empty());
+
+    // What is ordered later takes the place of what was ordered before, and does not give it back.
+    let told = |id, action| DeviceCommand { id, device: "siren-1".parse().unwrap(), action, expires: T + 60_000 };
+    let commands = vec![told(2, DeviceAction::SirenOn), told(3, DeviceAction::SirenOff)];
+    store.submit(Box::new(Batch { now: T + 10, commands, ..Batch::default() }), LONG).unwrap();
+    ops.settled().await.unwrap();
+    let open = reader.outbox_open(T).unwrap();
+    assert_eq!(open.iter().map(|o| o.command.id).collect::<Vec<_>>(), [3]);
+    let done = vec![("siren-1".parse().unwrap(), 3)];
+    store.submit(Box::new(Batch { now: T + 11, confirmed: done, ..Batch::default() }), LONG).unwrap();
+    ops.settled().await.unwrap();
+    assert!(reader.outbox_open(T).unwrap().is_empty(), "the siren would sound again");
     let ops = store.ops.clone();
     store.close();
     assert_eq!(ops.advance("influx", Lane::Metrics, Done::all_to(101), vec![]), Err(OpsError::Stopped));
@@ -502,7 +514,8 @@ fn hot_queries_use_their_index() {
         "SELECT sequence, at, bytes FROM event WHERE sequence > 1 ORDER BY sequence LIMIT 10",
         "SELECT position FROM log WHERE position BETWEEN 5 AND 9 ORDER BY position LIMIT 10",
         "SELECT sequence FROM event WHERE incident = 'x' ORDER BY sequence",
-        "SELECT id FROM outbox WHERE confirmed IS NULL AND expires > 1 ORDER BY id",
+        "SELECT id FROM outbox o WHERE confirmed IS NULL AND expires > 1 \
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE id > o.id AND device = o.device) ORDER BY id",
         "SELECT coalesce(max(position), 0) FROM log",
     ] {
         let plan: String = db.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), [], |r| r.get(3)).unwrap();

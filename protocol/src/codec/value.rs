@@ -215,5 +215,5 @@ variants!(EventKind {
     PanicPressed "panic_pressed" PanicCancelled "panic_cancelled" Test "test" ButtonPressed "button_pressed" CommandDone "command_done"
 } or Other);
 variants!(DeviceAction {
-    SirenOn "siren_on" SirenOff "siren_off" ValveClose "valve_close" UvLampOff "uv_lamp_off" Unlock "unlock" Test "test"
+    SirenOn "siren_on" SirenOff "siren_off" BeaconOn "beacon_on" BeaconOff "beacon_off" ValveClose "valve_close" UvLampOff "uv_lamp_off" Unlock "unlock" Test "test"
 } or Other);

@@ -72,7 +72,11 @@ pub fn read(key: &str, status: Json<'_>, readings: &mut Readings) {
             add(&["current"], Quantity::Current, channel, "A");
             add(&["aenergy", "total"], Quantity::Energy, channel, "Wh");
             if let Some(on) = status.get("output").and_then(|v| v.scalar().state()) {
-                readings.named_state("relay", channel, on);
+                // Only a `switch` is what `Switch.Set` sets: a light beside it has the same number.
+                match kind {
+                    "switch" => readings.state(Quantity::SwitchedOn, channel, on),
+                    _ => readings.named_state("relay", channel, on),
+                }
             }
         }
         // One meter of three phases: channel 0 is all of them together.

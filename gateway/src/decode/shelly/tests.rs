@@ -3,12 +3,12 @@ use crate::decode::testing::{check, decode};
 
 #[rustfmt::skip]
 const TABLE: &[(&str, &str)] = &[
-    ("plug-full", r#"+shelly.shellyplusplugs-80646fd031f8 make="Shelly" model="shellyplusplugs"; shelly.shellyplusplugs-80646fd031f8@1698999954770: power=0 voltage=229.1 current=0 energy=30.473 relay=1 rssi=-73"#),
-    ("pm-mini-status", "shelly.shelly1pmmini-Solarthermie: power=3.8 voltage=231 current=0.03 energy=26.064 relay=1"),
+    ("plug-full", r#"+shelly.shellyplusplugs-80646fd031f8 make="Shelly" model="shellyplusplugs"; shelly.shellyplusplugs-80646fd031f8@1698999954770: power=0 voltage=229.1 current=0 energy=30.473 switched_on=1 rssi=-73"#),
+    ("pm-mini-status", "shelly.shelly1pmmini-Solarthermie: power=3.8 voltage=231 current=0.03 energy=26.064 switched_on=1"),
     ("pm-mini-input", "shelly.shelly1pmmini-Solarthermie: input=0"),
     ("pm-mini-mqtt", "not mine"),
     ("own-prefix-notify", r#"+shelly.ShellyLichtGarten make="Shelly" model="shelly1pmminig3"; shelly.ShellyLichtGarten@1788945300020:"#),
-    ("own-prefix-status", "shelly.ShellyLichtGarten: power=0 voltage=238.3 current=0 energy=2.691 relay=0"),
+    ("own-prefix-status", "shelly.ShellyLichtGarten: power=0 voltage=238.3 current=0 energy=2.691 switched_on=0"),
     ("ht-temperature", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: temperature=29.9"#),
     ("ht-humidity", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: humidity=51.6"#),
     ("ht-power", r#"+shelly.shellyhtg3-3030f9ec8468 make="Shelly" model="shellyhtg3"; shelly.shellyhtg3-3030f9ec8468: battery=100 battery_voltage=6.34"#),
@@ -32,8 +32,8 @@ const TABLE: &[(&str, &str)] = &[
     ("external-power", "shelly.shellytest: mains=1"),
     ("light", "shelly.shellytest: relay=1"),
     ("components", r#"+shelly.shelly1minig3-ecda3bc252b0 make="Shelly" model="shelly1minig3"; shelly.shelly1minig3-ecda3bc252b0:; +shelly.blu.38398f74b14f [battery,rssi] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100 rssi=-72; +shelly.blu.38398f74b14f [battery] via=shelly.shelly1minig3-ecda3bc252b0; shelly.blu.38398f74b14f: battery=100"#),
-    ("notify-on", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326851410: voltage=224.2 relay=1"#),
-    ("notify-off", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326875040: power=0 voltage=0 relay=0"#),
+    ("notify-on", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326851410: voltage=224.2 switched_on=1"#),
+    ("notify-off", r#"+shelly.shellyplus1pm-4417939a5610 make="Shelly" model="shellyplus1pm"; shelly.shellyplus1pm-4417939a5610@1708326875040: power=0 voltage=0 switched_on=0"#),
     ("own-prefix-humidity", "shelly.shellyht-livingroom: humidity=57"),
     ("own-prefix-power", "shelly.shellyht-livingroom: battery=73 battery_voltage=5.46"),
     ("em-three-phases", r#"+shelly.shelly3em63g3-84fce6367400 make="Shelly" model="shelly3em63g3"; shelly.shelly3em63g3-84fce6367400: power=5.9 power.1=2.1 voltage.1=235.6 current.1=0.03 power.2=2.1 voltage.2=236.4 current.2=0.03 power.3=1.8 voltage.3=236.2 current.3=0.029"#),

@@ -174,7 +174,7 @@ pub fn state(json: Json<'_>, readings: &mut Readings) {
     for (key, value) in json.members() {
         if let Some(channel) = numbered(&key, "POWER") {
             if let Some(on) = value.scalar().state() {
-                readings.named_state("relay", channel, on);
+                readings.state(Quantity::SwitchedOn, channel, on);
             }
         } else if key == "BatteryPercentage" {
             readings.add(&key, Quantity::Battery, 0, &value.scalar(), "");

@@ -2,6 +2,7 @@
 use super::exposes::{Attributes, Expose, Of};
 use super::{BASE, BRIDGE, BTreeMap, DeviceId, DeviceInfo, Directory, MAX_NAMES, Owner, Provisional, Raw, of_address, of_name, state};
 use crate::decode::ident::{device_id, removed, short};
+use crate::decode::switches::{Switch, Zigbee};
 use crate::engine::input::{Body, Item, Message};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
@@ -328,6 +329,10 @@ impl Bridge {
                     let exposes = def.exposes.map(|e| e.0).unwrap_or_default();
                     let of = Of { battery, name: &d.friendly_name, description: model.as_deref().unwrap_or_default() };
                     let attributes = Attributes::of(&exposes, of);
+                    if let Some(switch) = Attributes::switch(&exposes) {
+                        let (base, friendly_name) = (self.base.clone(), d.friendly_name.clone());
+                        directory.switches.announce(&id, Switch::Zigbee2Mqtt(Zigbee { base, friendly_name, ..switch }));
+                    }
                     (def.vendor.or(d.manufacturer), model, attributes)
                 }
                 None => (d.manufacturer, d.model_id, Attributes::default()),
@@ -354,7 +359,10 @@ impl Bridge {
             devices.insert(d.friendly_name, Known { id, attributes });
         }
         let present: BTreeSet<&DeviceId> = devices.values().map(|d| &d.id).collect();
-        inventory.extend(self.devices.values().filter(|d| !present.contains(&d.id)).map(|d| removed(d.id.clone())));
+        for lost in self.devices.values().map(|d| &d.id).filter(|id| !present.contains(id)) {
+            directory.switches.withdraw(lost, &self.base);
+            inventory.push(removed(lost.clone()));
+        }
         self.devices = devices;
         let mut bodies = if inventory.is_empty() { Vec::new() } else { vec![Body::Inventory(inventory)] };
         bodies.append(&mut again);

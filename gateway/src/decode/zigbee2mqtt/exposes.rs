@@ -1,6 +1,7 @@
 //! What a device's attributes mean: from the `exposes` of its definition, and where those are not known, from their names alone.
 use crate::decode::meaning;
 use crate::decode::scalar::Scalar;
+use crate::decode::switches::{self, Zigbee};
 use crate::decode::units::Conversion;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -16,6 +17,10 @@ const MAX_ATTRIBUTES: usize = 96;
 const MAX_DEPTH: usize = 3;
 /// `access`, bit 0: the attribute is in what the device publishes.
 const PUBLISHED: u64 = 1;
+/// `access`, bit 1: the attribute can be set.
+const SET: u64 = 2;
+/// Relays of one device that orders can be for.
+const MAX_STATES: usize = 16;
 
 /// One element of `exposes`: generic (`numeric`, `binary`, `enum`, `text`, `list`, `composite`) or specific (`light`, `lock`, ...) with features.
 #[derive(Debug, Deserialize)]
@@ -117,6 +122,26 @@ impl Attributes {
         self.0.get(property).map(Option::as_ref)
     }
 
+    /// Which of what it exposes is switched by orders; `None`: nothing.
+    pub fn switch(exposes: &[Expose]) -> Option<Zigbee> {
+        let mut found = Zigbee::default();
+        let features = exposes.iter().filter(|e| e.kind == "switch").flat_map(|e| &e.features);
+        for e in exposes.iter().chain(features).filter(|e| e.access.is_some_and(|a| a & SET != 0) || e.kind == "composite") {
+            let (Some(name), Some(property)) = (e.name.as_deref(), e.property.clone().filter(|p| p.len() <= 64)) else { continue };
+            let both = e.value_on.clone().zip(e.value_off.clone()).filter(|_| e.kind == "binary");
+            match (name, both) {
+                ("warning", None) if e.kind == "composite" => found.warning = true,
+                ("alarm", Some((on, off))) => found.alarm = Some(switches::Attribute { property, on, off }),
+                ("state", Some((on, off))) if found.states.len() < MAX_STATES => {
+                    let channel = e.endpoint.as_deref().map_or_else(|| channel_of(name, &property), endpoint);
+                    found.states.insert(channel, switches::Attribute { property, on, off });
+                }
+                _ => {}
+            }
+        }
+        (found != Zigbee::default()).then_some(found)
+    }
+
     /// What the device can report, each once.
     pub fn quantities(&self) -> Vec<Quantity> {
         let mut list: Vec<Quantity> = self.0.values().flatten().map(|a| a.quantity.clone()).collect();
@@ -156,8 +181,8 @@ fn announced(e: &Expose, within: &str, name: &str, device: Of<'_>) -> Option<(Qu
         ("lock", "state") => return Some((Quantity::Locked, words(e))),
         ("lock", "lock_state") => return Some((Quantity::Locked, on_is_one())),
         ("switch" | "light", "state") => {
-            let switched = meaning::switched("switch", None, &[device.name])?;
-            return switched.quantity().cloned().map(|q| (q, words(e)));
+            let switched = meaning::switched("switch", None, &[device.name]).and_then(|m| m.quantity().cloned());
+            return switched.or((within == "switch").then_some(Quantity::SwitchedOn)).map(|q| (q, words(e)));
         }
         _ => {}
     }
@@ -165,7 +190,7 @@ fn announced(e: &Expose, within: &str, name: &str, device: Of<'_>) -> Option<(Qu
         let quantity = match name {
             // Of a device that runs on batteries and gives no per cent; see [`Attributes::of`].
             "battery_low" if battery => Quantity::Other(OtherName::new("battery_low").ok()?),
-            "alarm" if e.access.is_some_and(|a| a & 2 != 0) => Quantity::Siren,
+            "alarm" if e.access.is_some_and(|a| a & SET != 0) => Quantity::Siren,
             "alarm" | "alarm_1" => meaning::hazard(device.description)?,
             "occupancy" if meaning::is_radar(device.description) => Quantity::Presence,
             "state" if matches!(&e.value_on, Some(Json::String(on)) if on == "OPEN") => Quantity::Valve,

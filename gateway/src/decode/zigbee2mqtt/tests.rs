@@ -295,7 +295,7 @@ fn exposes_say_what_attributes_mean() {
             "temperature",
             "temperature#1=4.5 temperature#2=-18",
         ),
-        ("a switch", "a", "Mains (single phase)", gang.to_owned(), r#"{"state_l1":"ON"}"#, "", ""),
+        ("a switch", "a", "Mains (single phase)", gang.to_owned(), r#"{"state_l1":"ON"}"#, "switched_on", "switched_on#1=1"),
         (
             "the switch of a germicidal lamp",
             "nap uv lamp",

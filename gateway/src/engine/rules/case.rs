@@ -266,7 +266,7 @@ fn by_role(case: &CaseText, zone: &tuoan_protocol::ZoneId) -> Option<Vec<Placeme
     let roles: std::collections::BTreeSet<&str> = words.filter_map(|w| w.strip_prefix('@')).collect();
     let placed = roles.into_iter().map(|r| {
         let role = serde_json::from_value(serde_json::Value::String(r.to_owned())).ok()?;
-        Some(Placement { id: r.parse().ok()?, zone: zone.clone(), name: None, role, period_s: None, via: None })
+        Some(Placement { id: r.parse().ok()?, zone: zone.clone(), name: None, role, period_s: None, via: None, topic: None, channel: None })
     });
     placed.collect()
 }
@@ -281,7 +281,7 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
     let floor = case.floor.or(rule.floor_min).unwrap_or(1);
     let zone: tuoan_protocol::ZoneId = "zone".parse().ok()?;
     let device: tuoan_protocol::DeviceId = "device".parse().ok()?;
-    let place = |id, via| Placement { id, zone: zone.clone(), name: None, role, period_s: case.period, via };
+    let place = |id, via| Placement { id, zone: zone.clone(), name: None, role, period_s: case.period, via, topic: None, channel: None };
     // Behind a hub, which is the device itself; beside it otherwise.
     let via = (rule.kind == super::Kind::Hub).then(|| device.clone());
     let others = (1..=case.others.unwrap_or(0)).filter_map(|n| Some(place(format!("other-{n}").parse().ok()?, via.clone())));

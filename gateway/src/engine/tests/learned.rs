@@ -33,6 +33,8 @@ fn history() -> &'static Vec<Input> {
                 role: Role::Climate,
                 period_s: None,
                 via: Some("switch".parse().unwrap()),
+                topic: None,
+                channel: None,
             });
         }
         let c = Configuration::new("01JD0000000000000000000000".parse().unwrap(), s, lean_packs());

@@ -12,6 +12,7 @@ mod partition;
 mod quality;
 mod scenarios;
 mod snapshot;
+mod sounders;
 mod speed;
 mod table;
 mod topology;

@@ -147,6 +147,8 @@ fn of_two_that_disagree_one_finding_says_that_nobody_can_tell_which() {
         role: Role::Climate,
         period_s: None,
         via: None,
+        topic: None,
+        channel: None,
     });
     let mut g = Gateway::new(s);
     let mut notes = Vec::new();

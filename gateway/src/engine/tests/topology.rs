@@ -17,6 +17,8 @@ fn behind(via: Option<&str>, n: usize, prefix: &str) -> Site {
             role: Role::Climate,
             period_s: Some(60),
             via: via.map(|v| v.parse().unwrap()),
+            topic: None,
+            channel: None,
         });
     }
     s
@@ -142,6 +144,8 @@ fn a_switch_behind_a_switch_is_told_by_the_farther_one() {
         role: Role::Other,
         period_s: Some(60),
         via: Some("far".parse().unwrap()),
+        topic: None,
+        channel: None,
     });
     let mut g = Gateway::new(s);
     speak(&mut g, "09:00", "n", 1..=4);
