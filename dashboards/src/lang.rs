@@ -50,23 +50,25 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 6] {
+    pub(crate) fn sources(self) -> &'static [&'static str] {
         match self {
-            Lang::Zh => [
+            Lang::Zh => &[
                 include_str!("../locales/zh-CN/pages.ftl"),
                 include_str!("../locales/zh-CN/words.ftl"),
                 include_str!("../locales/zh-CN/hazards.ftl"),
                 include_str!("../locales/zh-CN/rules.ftl"),
                 include_str!("../locales/zh-CN/cameras.ftl"),
                 include_str!("../locales/zh-CN/notify.ftl"),
+                include_str!("../locales/zh-CN/alarms.ftl"),
             ],
-            Lang::En => [
+            Lang::En => &[
                 include_str!("../locales/en/pages.ftl"),
                 include_str!("../locales/en/words.ftl"),
                 include_str!("../locales/en/hazards.ftl"),
                 include_str!("../locales/en/rules.ftl"),
                 include_str!("../locales/en/cameras.ftl"),
                 include_str!("../locales/en/notify.ftl"),
+                include_str!("../locales/en/alarms.ftl"),
             ],
         }
     }
@@ -83,7 +85,7 @@ impl Lang {
             bundle.set_use_isolating(false);
             for source in self.sources() {
                 // The tests prove that the files parse whole; a broken entry would only be shown by its key.
-                let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
+                let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(partial, _)| partial);
                 let _ = bundle.add_resource(resource);
             }
             bundle

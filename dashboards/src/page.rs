@@ -2,6 +2,7 @@
 use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
 use crate::view::Notice;
+use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
@@ -9,7 +10,7 @@ use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
 use crate::{assets, icon};
 use askama::Template;
 use std::borrow::Borrow;
-use tuoan_protocol::Severity;
+use tuoan_protocol::{Severity, Transition};
 
 fn finish(t: impl Template) -> String {
     // Writing into memory fails only if a Display of ours does; then an empty page is all there is to say.
@@ -61,6 +62,39 @@ pub fn incident(ui: &Ui, v: &IncidentPage) -> String {
 }
 pub fn incident_fragment(ui: &Ui, v: &IncidentPage) -> String {
     finish(IncidentLive { ui, v, charts: charts(ui, v) })
+}
+
+#[derive(Template)]
+#[template(path = "deed.html")]
+struct DeedPage<'a> {
+    ui: &'a Ui,
+    f: &'a Form,
+}
+/// One action by itself, with what was typed and what is wrong with it.
+pub fn deed(ui: &Ui, f: &Form) -> String {
+    finish(DeedPage { ui, f })
+}
+
+#[derive(Template)]
+#[template(path = "link.html")]
+struct Link<'a> {
+    ui: &'a Ui,
+    v: &'a LinkPage,
+}
+/// What a link in a message shows: one incident, and two buttons.
+pub fn link(ui: &Ui, v: &LinkPage) -> String {
+    finish(Link { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "link_over.html")]
+struct LinkOverPage<'a> {
+    ui: &'a Ui,
+    why: &'a str,
+}
+/// A link that leads nowhere, and why.
+pub fn link_over(ui: &Ui, why: LinkOver) -> String {
+    finish(LinkOverPage { ui, why: why.name() })
 }
 
 #[derive(Template)]
@@ -271,6 +305,18 @@ impl Ui {
     }
     fn themes(&self) -> [Theme; 3] {
         [Theme::Auto, Theme::Light, Theme::Dark]
+    }
+    fn drill(&self, d: &Drill) -> String {
+        let mut args = fluent_bundle::FluentArgs::new();
+        for (name, text) in [("place", d.place.clone()), ("hazard", self.hazard(&d.hazard)), ("by", d.by.clone()), ("time", self.clock(d.until))] {
+            args.set(name, text);
+        }
+        self.lang.message("drill-text", Some(&args)).unwrap_or_default()
+    }
+    /// The short number of an incident that stands in messages: the end of its id.
+    fn number(&self, id: &str) -> String {
+        let start = id.char_indices().rev().nth(5).map_or(0, |(i, _)| i);
+        id.get(start..).unwrap_or_default().to_uppercase()
     }
     /// The sentence under the state of the whole.
     fn whole_text(&self, v: &Home) -> String {

@@ -1,5 +1,6 @@
 //! Made-up pages for the gallery and the tests: every state a page can be in, and names that try to break out of the HTML.
 use crate::lang::Text;
+use crate::view::alarm::*;
 use crate::view::gateway::*;
 use crate::view::platform::{Live, PlatformEntry, Site, SiteIncident};
 use crate::view::{Incident, Notice, cameras, platform, rules};
@@ -29,6 +30,7 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
         cancellable: false,
         acknowledged_by: None,
         affected: Vec::new(),
+        life: Life::default(),
     }
 }
 
@@ -66,6 +68,8 @@ fn device(id: &str, name: &str, heard_s: i64, battery: Option<i64>) -> Device {
             implausible: 1,
             via: Some("z2m.bridge".into()),
         },
+        out: None,
+        form: None,
     }
 }
 
@@ -78,7 +82,7 @@ fn climate(temperature: i64, humidity: i64, co2: i64) -> Vec<Sensor> {
 }
 
 fn zone(id: &str, name: &str, kind: &'static str, phase: &'static str, sensors: Vec<Sensor>) -> Zone {
-    Zone { id: id.into(), name: name.into(), kind, phase, sensors, devices: Vec::new(), not_watched: false, eyes: None, worst: None }
+    Zone { id: id.into(), name: name.into(), kind, phase, sensors, ..Zone::default() }
 }
 
 /// All is well.
@@ -225,6 +229,7 @@ fn entry(at: i64, transition: Transition, severity: Severity, sequence: u64) -> 
         trigger: None,
         clock_trusted: true,
         sequence,
+        act: Deed::default(),
     }
 }
 
@@ -292,6 +297,10 @@ pub fn incident_page() -> IncidentPage {
         supervisor: "health",
         stills: 2,
         originals: 120,
+        receipts: Receipts::default(),
+        primary: None,
+        quiet: None,
+        forms: Vec::new(),
         notice: None,
         incident,
     }
