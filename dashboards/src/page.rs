@@ -327,7 +327,15 @@ impl Ui {
             return self.t("whole-unknown-text");
         }
         let blind: Vec<&str> = v.zones.iter().filter(|z| z.sight() != Sight::Clear).map(|z| z.name.as_str()).collect();
-        self.both(v.incidents.len(), &blind, "whole-blind-text", "whole-safe-text")
+        let set_aside = v.incidents.iter().filter(|i| i.state.inhibited.is_some()).count();
+        let told = v.incidents.len().saturating_sub(set_aside);
+        let aside = (set_aside > 0).then(|| self.n("whole-aside-text", set_aside as u64));
+        if let (Some(aside), 0, true) = (&aside, told, blind.is_empty()) {
+            return aside.clone();
+        }
+        let text = self.both(told, &blind, "whole-blind-text", "whole-safe-text");
+        let join = if self.lang == Lang::Zh { "" } else { " " };
+        [Some(text), aside].into_iter().flatten().collect::<Vec<_>>().join(join)
     }
     fn live_text(&self, v: &Live) -> String {
         if v.sites.is_empty() && v.incidents.is_empty() {

@@ -177,6 +177,12 @@ pub struct Recipient {
     pub late: bool,
 }
 
+impl Recipient {
+    pub fn has_arrived(&self) -> bool {
+        matches!(self.state, "sent" | "digest")
+    }
+}
+
 /// The page behind a link in a message.
 #[derive(Debug, Clone)]
 pub struct LinkPage {

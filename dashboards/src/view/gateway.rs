@@ -258,6 +258,13 @@ pub struct IncidentPage {
     pub notice: Option<Notice>,
 }
 
+impl IncidentPage {
+    /// Other incidents of its mergers, and whether this one goes on as part of that.
+    pub fn mergers(&self) -> Vec<(&str, bool)> {
+        self.entries.iter().filter_map(|e| Some((e.act.other.as_deref()?, e.state.closed))).collect()
+    }
+}
+
 /// Readings of one quantity of one device, in order of time.
 #[derive(Debug, Clone)]
 pub struct Series {

@@ -42,6 +42,10 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Who has it in hand, else who has taken note.
+    pub fn holder(&self) -> Option<String> {
+        self.life.assignee.clone().or(self.acknowledged_by.clone().filter(|_| self.state.acknowledged))
+    }
     /// Needs a person now: it holds or nobody has taken note, and nobody has set it aside or said that it is handled.
     pub fn is_pressing(&self) -> bool {
         let rests = self.state.closed || self.state.inhibited.is_some() || self.life.resolved.is_some();

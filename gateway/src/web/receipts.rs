@@ -23,17 +23,21 @@ pub struct Tellings {
 
 pub fn receipts(events: &[&IncidentEvent], known: &Tellings, deliveries: &[Delivery], view: &View, now: i64) -> Receipts {
     let Some(first) = events.first() else { return Receipts::default() };
-    let found = first.at;
-    let late = |from: i64, at: Option<i64>| at.unwrap_or(now).saturating_sub(from) > LATE_MS;
-    let mut steps = vec![Step { what: "stored".into(), at: known.stored, late: false }];
-    for d in deliveries.iter().filter(|d| d.sequence == first.sequence) {
+    let steps = steps(first.at, first.sequence, known.stored, deliveries, now);
+    Receipts { found: first.at, steps, recipients: recipients(events, known, view, now), channels: known.channels }
+}
+
+/// The first event's way to the disk and to the receivers that confirm.
+fn steps(found: i64, sequence: u64, stored: Option<i64>, deliveries: &[Delivery], now: i64) -> Vec<Step> {
+    let mut steps = vec![Step { what: "stored".into(), at: stored, late: false }];
+    for d in deliveries.iter().filter(|d| d.sequence == sequence) {
         let at = match &d.state {
             DeliveryState::Accepted { at, .. } => Some(*at),
             DeliveryState::Waiting | DeliveryState::SetAside { .. } => None,
         };
-        steps.push(Step { what: d.sink.clone(), at, late: late(found, at) });
+        steps.push(Step { what: d.sink.clone(), at, late: at.unwrap_or(now).saturating_sub(found) > LATE_MS });
     }
-    Receipts { found, steps, recipients: recipients(events, known, view, now), channels: known.channels }
+    steps
 }
 
 fn recipients(events: &[&IncidentEvent], known: &Tellings, view: &View, now: i64) -> Vec<Recipient> {
@@ -183,11 +187,11 @@ mod tests {
 
     #[test]
     fn a_platform_that_has_not_answered_for_a_minute_is_late() {
-        let events = crate::deliver::testing::event(1);
-        let event = &events;
-        let waiting = [Delivery { sink: "platform".into(), sequence: event.sequence, state: DeliveryState::Waiting }];
-        let known = Tellings { notices: vec![], told: vec![], stored: Some(event.at), channels: false };
-        let steps = |now| receipts(&[event], &known, &waiting, &view(), now).steps;
-        assert!(!steps(event.at + 60_000)[1].late && steps(event.at + 60_001)[1].late);
+        let at = |state| [Delivery { sink: "platform".into(), sequence: 3, state }];
+        let late = |state, now| steps(T, 3, Some(T), &at(state), now).last().map(|s| s.late);
+        assert_eq!(late(DeliveryState::Waiting, T + 60_000), Some(false));
+        assert_eq!(late(DeliveryState::Waiting, T + 60_001), Some(true));
+        let took = |ms| DeliveryState::Accepted { at: T + ms, receipt: "r".into() };
+        assert_eq!((late(took(900), T + 600_000), late(took(61_000), T + 62_000)), (Some(false), Some(true)));
     }
 }
