@@ -58,7 +58,7 @@
   // A finger that is down must not find another button under it when it lifts.
   let pressed = -1e9;
   for (const kind of ["pointerdown", "pointerup", "pointercancel"]) addEventListener(kind, () => { pressed = performance.now(); }, { capture: true, passive: true });
-  const busy = () => { if (performance.now() - pressed < 600) return true; const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA)$/.test(a.tagName); };
+  const busy = () => { if (performance.now() - pressed < 600) return true; const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA|SELECT)$/.test(a.tagName); };
 
   function swap(html) {
     const box = new DOMParser().parseFromString(html, "text/html"), whole = box.getElementById("live");
@@ -75,6 +75,18 @@
     }
     const open = new Set([...live.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key));
     for (const d of next.querySelectorAll("details[data-key]")) d.open = open.has(d.dataset.key);
+    // What somebody has begun to fill in stays.
+    for (const form of next.querySelectorAll("form[action]")) {
+      const old = [...live.querySelectorAll("form[action]")].find((f) => f.getAttribute("action") === form.getAttribute("action") && f.elements.length === form.elements.length);
+      if (!old) continue;
+      for (const field of form.elements) {
+        if (!field.name || field.type === "hidden") continue;
+        const was = [...old.elements].find((f) => f.name === field.name && (f.type !== "radio" || f.value === field.value));
+        if (!was) continue;
+        if (field.type === "radio" || field.type === "checkbox") field.checked = was.checked;
+        else if (field.tagName !== "SELECT" || [...field.options].some((o) => o.value === was.value)) field.value = was.value;
+      }
+    }
     const focus = document.activeElement, kept = focus && live.contains(focus) && focus.closest("[id]") ? focus.closest("[id]").id : null, index = kept ? [...document.getElementById(kept).querySelectorAll("a,button,summary")].indexOf(focus) : -1;
     live.replaceWith(next);
     live = next;

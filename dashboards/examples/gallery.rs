@@ -1,11 +1,13 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
-//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, live, platform-incident, claim, login, name, error.
+//! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, fresh, taken, shelved, closed, drill, aside, deed, link, link-group, link-taken, link-expired, link-unknown, link-closed, link-locked,
+//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
 use axum::routing::get;
 use std::collections::HashMap;
 use tuoan_dashboards::door::{Door, DoorConfig, MemoryVault};
+use tuoan_dashboards::view::alarm::{LinkOver, LinkPage};
 use tuoan_dashboards::view::gateway::Home;
 use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::{Lang, Theme, Ui, page, sample};
@@ -27,6 +29,16 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "empty" => page::home(&ui, &Home::default()),
         "evil" => page::home(&ui, &sample::evil()),
         "incident" => page::incident(&ui, &sample::incident_page()),
+        "fresh" | "taken" | "shelved" | "closed" | "drill" => page::incident(&ui, &sample::life(&name)),
+        "aside" => page::home(&ui, &sample::set_aside()),
+        "deed" => page::deed(&ui, &sample::deed_page()),
+        "link" => page::link(&ui, &sample::link_page(true)),
+        "link-group" => page::link(&ui, &sample::link_page(false)),
+        "link-taken" => page::link(&ui, &LinkPage { done: Some("taken"), seen: Some(sample::NOW), ..sample::link_page(true) }),
+        "link-expired" => page::link_over(&ui, LinkOver::Expired),
+        "link-unknown" => page::link_over(&ui, LinkOver::Unknown),
+        "link-closed" => page::link_over(&ui, LinkOver::Closed),
+        "link-locked" => page::link_over(&ui, LinkOver::Locked),
         "quarantine" => page::quarantine(&ui, &sample::quarantine()),
         "rules" => page::rules(&ui, &sample::rules_page()),
         "rule" => page::rule(&ui, &sample::rule_page()),

@@ -50,9 +50,9 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 8] {
+    pub(crate) fn sources(self) -> &'static [&'static str] {
         match self {
-            Lang::Zh => [
+            Lang::Zh => &[
                 include_str!("../locales/zh-CN/pages.ftl"),
                 include_str!("../locales/zh-CN/words.ftl"),
                 include_str!("../locales/zh-CN/hazards.ftl"),
@@ -61,8 +61,9 @@ impl Lang {
                 include_str!("../locales/zh-CN/drill.ftl"),
                 include_str!("../locales/zh-CN/notify.ftl"),
                 include_str!("../locales/zh-CN/quality.ftl"),
+                include_str!("../locales/zh-CN/alarms.ftl"),
             ],
-            Lang::En => [
+            Lang::En => &[
                 include_str!("../locales/en/pages.ftl"),
                 include_str!("../locales/en/words.ftl"),
                 include_str!("../locales/en/hazards.ftl"),
@@ -71,6 +72,7 @@ impl Lang {
                 include_str!("../locales/en/drill.ftl"),
                 include_str!("../locales/en/notify.ftl"),
                 include_str!("../locales/en/quality.ftl"),
+                include_str!("../locales/en/alarms.ftl"),
             ],
         }
     }
@@ -87,7 +89,7 @@ impl Lang {
             bundle.set_use_isolating(false);
             for source in self.sources() {
                 // The tests prove that the files parse whole; a broken entry would only be shown by its key.
-                let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
+                let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(partial, _)| partial);
                 let _ = bundle.add_resource(resource);
             }
             bundle

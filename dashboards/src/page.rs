@@ -4,6 +4,7 @@ use crate::chart::{Chart, chart};
 use crate::lang::{Lang, Theme, Ui};
 use crate::quality::Key;
 use crate::view::Notice;
+use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
@@ -12,7 +13,7 @@ use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
 use crate::{assets, icon};
 use askama::Template;
 use std::borrow::Borrow;
-use tuoan_protocol::Severity;
+use tuoan_protocol::{Severity, Transition};
 
 fn finish(t: impl Template) -> String {
     // Writing into memory fails only if a Display of ours does; then an empty page is all there is to say.
@@ -64,6 +65,39 @@ pub fn incident(ui: &Ui, v: &IncidentPage) -> String {
 }
 pub fn incident_fragment(ui: &Ui, v: &IncidentPage) -> String {
     finish(IncidentLive { ui, v, charts: charts(ui, v) })
+}
+
+#[derive(Template)]
+#[template(path = "deed.html")]
+struct DeedPage<'a> {
+    ui: &'a Ui,
+    f: &'a Form,
+}
+/// One action by itself, with what was typed and what is wrong with it.
+pub fn deed(ui: &Ui, f: &Form) -> String {
+    finish(DeedPage { ui, f })
+}
+
+#[derive(Template)]
+#[template(path = "link.html")]
+struct Link<'a> {
+    ui: &'a Ui,
+    v: &'a LinkPage,
+}
+/// What a link in a message shows: one incident, and two buttons.
+pub fn link(ui: &Ui, v: &LinkPage) -> String {
+    finish(Link { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "link_over.html")]
+struct LinkOverPage<'a> {
+    ui: &'a Ui,
+    why: &'a str,
+}
+/// A link that leads nowhere, and why.
+pub fn link_over(ui: &Ui, why: LinkOver) -> String {
+    finish(LinkOverPage { ui, why: why.name() })
 }
 
 #[derive(Template)]
@@ -305,6 +339,18 @@ impl Ui {
     fn themes(&self) -> [Theme; 3] {
         [Theme::Auto, Theme::Light, Theme::Dark]
     }
+    fn drill(&self, d: &Drill) -> String {
+        let mut args = fluent_bundle::FluentArgs::new();
+        for (name, text) in [("place", d.place.clone()), ("hazard", self.hazard(&d.hazard)), ("by", d.by.clone()), ("time", self.clock(d.until))] {
+            args.set(name, text);
+        }
+        self.lang.message("drill-text", Some(&args)).unwrap_or_default()
+    }
+    /// The short number of an incident that stands in messages: the end of its id.
+    fn number(&self, id: &str) -> String {
+        let start = id.char_indices().rev().nth(5).map_or(0, |(i, _)| i);
+        id.get(start..).unwrap_or_default().to_uppercase()
+    }
     /// The sentence under the state of the whole.
     fn whole_text(&self, v: &Home) -> String {
         if v.strip.disk_fault.is_some() {
@@ -314,7 +360,15 @@ impl Ui {
             return self.t("whole-unknown-text");
         }
         let blind: Vec<&str> = v.zones.iter().filter(|z| z.sight() != Sight::Clear).map(|z| z.name.as_str()).collect();
-        self.both(v.incidents.len(), &blind, "whole-blind-text", "whole-safe-text")
+        let set_aside = v.incidents.iter().filter(|i| i.state.inhibited.is_some()).count();
+        let told = v.incidents.len().saturating_sub(set_aside);
+        let aside = (set_aside > 0).then(|| self.n("whole-aside-text", set_aside as u64));
+        if let (Some(aside), 0, true) = (&aside, told, blind.is_empty()) {
+            return aside.clone();
+        }
+        let text = self.both(told, &blind, "whole-blind-text", "whole-safe-text");
+        let join = if self.lang == Lang::Zh { "" } else { " " };
+        [Some(text), aside].into_iter().flatten().collect::<Vec<_>>().join(join)
     }
     fn live_text(&self, v: &Live) -> String {
         if v.sites.is_empty() && v.incidents.is_empty() {

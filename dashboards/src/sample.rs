@@ -1,9 +1,10 @@
 //! Made-up pages for the gallery and the tests: every state a page can be in, and names that try to break out of the HTML.
 use crate::lang::Text;
+use crate::view::alarm::*;
 use crate::view::gateway::*;
 use crate::view::platform::{Live, PlatformEntry, Site, SiteIncident};
 use crate::view::{Incident, Notice, cameras, platform, quality, rules};
-use tuoan_protocol::{Basis, Fixed, IncidentState, Quantity, Severity, Transition};
+use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
 /// 2026-11-24 14:32:05 in China.
 pub const NOW: i64 = 1_795_501_925_000;
@@ -29,6 +30,7 @@ pub fn incident(id: &str, hazard: &str, place: &str, severity: Severity, age_s: 
         cancellable: false,
         acknowledged_by: None,
         affected: Vec::new(),
+        life: Life::default(),
     }
 }
 
@@ -66,6 +68,8 @@ fn device(id: &str, name: &str, heard_s: i64, battery: Option<i64>) -> Device {
             implausible: 1,
             via: Some("z2m.bridge".into()),
         },
+        out: None,
+        form: None,
     }
 }
 
@@ -78,7 +82,7 @@ fn climate(temperature: i64, humidity: i64, co2: i64) -> Vec<Sensor> {
 }
 
 fn zone(id: &str, name: &str, kind: &'static str, phase: &'static str, sensors: Vec<Sensor>) -> Zone {
-    Zone { id: id.into(), name: name.into(), kind, phase, sensors, devices: Vec::new(), not_watched: false, eyes: None, worst: None }
+    Zone { id: id.into(), name: name.into(), kind, phase, sensors, ..Zone::default() }
 }
 
 /// All is well.
@@ -120,7 +124,7 @@ pub fn busy() -> Home {
     let mut air = incident("01KAPT0000000000000000003", "air.co2", "托小班2", Severity::General, 2400);
     air.trigger = Some((Quantity::Co2, Fixed(1240)));
     air.state.acknowledged = true;
-    air.acknowledged_by = Some("王老师".into());
+    (air.acknowledged_by, air.life.assignee) = (Some("王老师".into()), Some("王老师".into()));
     let mut left = incident("01KAPT0000000000000000004", "left.behind", "睡眠室", Severity::Emergency, 600);
     left.basis = Basis::Inferred;
     left.state.active = false;
@@ -160,6 +164,7 @@ pub fn busy() -> Home {
     home.zones.extend([nap, yard, back, office]);
     home.unplaced = vec![device("0x00158d0001", "新传感器", 8, Some(100)), Device { id: "unknown-7".into(), ..Device::default() }];
     home.strip.clock_trusted = false;
+    home.strip.channels = vec![ChannelLine { name: "短信".into(), ..ChannelLine::default() }];
     home.strip.quarantined = 3;
     (home.strip.watched, home.strip.unwatched) = (256, 12);
     home.strip.sinks = vec![
@@ -208,6 +213,23 @@ pub fn evil() -> Home {
     for s in &mut home.strip.sinks {
         (s.name, s.failing) = (EVIL.into(), Some(EVIL.into()));
     }
+    let until = || Until { until: NOW, by: EVIL.into(), why: EVIL.into() };
+    for kind in ["alarm", "zone", "device"] {
+        let (what, hazard, end) = (EVIL.into(), Some(EVIL.into()), Some(EVIL.into()));
+        home.asides.push(Aside { kind, hazard, what, since: NOW, until: until(), end });
+    }
+    home.drill = Some(Drill { hazard: EVIL.into(), place: EVIL.into(), by: EVIL.into(), ..Drill::default() });
+    home.strip.channels = vec![ChannelLine { name: EVIL.into(), waiting: 1, failing: Some((EVIL.into(), NOW)) }];
+    for i in &mut home.incidents {
+        i.state.inhibited = Some(Inhibition::Shelved);
+        (i.life.assignee, i.life.aside) = (Some(EVIL.into()), Some(until()));
+    }
+    for z in &mut home.zones {
+        (z.maintained, z.form) = (Some(until()), Some(Form { action: EVIL.into(), ..form("maintain") }));
+        for d in &mut z.devices {
+            (d.out, d.form) = (Some(until()), Some(Form { action: EVIL.into(), ..form("out") }));
+        }
+    }
     home.strip.disk_fault = Some(EVIL.into());
     home.notice = Some(Notice::Failed(EVIL.into()));
     home
@@ -225,6 +247,7 @@ fn entry(at: i64, transition: Transition, severity: Severity, sequence: u64) -> 
         trigger: None,
         clock_trusted: true,
         sequence,
+        act: Deed::default(),
     }
 }
 
@@ -292,9 +315,195 @@ pub fn incident_page() -> IncidentPage {
         supervisor: "health",
         stills: 2,
         originals: 120,
+        receipts: Receipts::default(),
+        primary: None,
+        quiet: None,
+        forms: Vec::new(),
         notice: None,
         incident,
     }
+}
+
+fn form(kind: &'static str) -> Form {
+    let mut form = Form { kind, action: format!("/incidents/01KAPT0000000000000000003/{kind}"), back: "/".into(), ..Form::default() };
+    match kind {
+        "assign" => form.people = vec![("wang".into(), "王老师".into()), ("li".into(), "李园长".into())],
+        "shelve" | "maintain" => form.choices = vec![15, 30, 60, 120, 240, 480],
+        "out" => form.choices = vec![240, 480, 1440, 4320, 10_080, 43_200],
+        "merge" => form.others = vec![("01KAPT0000000000000000001".into(), Text::new("厨房 烟雾报警 · 000001", "厨房 Smoke alarm · 000001"))],
+        _ => {}
+    }
+    form
+}
+
+/// The whole life of an alarm, by the state that its page shows: `fresh`, `taken`, `shelved`, `closed`, `drill`.
+pub fn life(state: &str) -> IncidentPage {
+    let mut page = incident_page();
+    let i = &mut page.incident;
+    let began = i.opened_at;
+    let deed = |at: i64, t: Transition, n: u64, actor: &str, note: &str, act: Deed| Entry {
+        actor: Some(actor.to_owned()).filter(|a| !a.is_empty()),
+        note: Some(note.to_owned()).filter(|a| !a.is_empty()),
+        act,
+        ..entry(began + at, t, Severity::General, n)
+    };
+    let via = |v| Deed { via: Some(v), ..Deed::default() };
+    let recipient = |name: &str, rung, channel: &str, state, at: i64| Recipient {
+        name: Some(name.to_owned()).filter(|n| !n.is_empty()),
+        rung,
+        channel: Some(channel.to_owned()).filter(|c| !c.is_empty()),
+        asked: began,
+        state,
+        at: (at > 0).then_some(began + at),
+        ..Recipient::default()
+    };
+    page.receipts = Receipts {
+        found: began,
+        steps: vec![
+            Step { what: "stored".into(), at: Some(began + 40), late: false },
+            Step { what: "platform".into(), at: Some(began + 92_000), late: true },
+        ],
+        recipients: vec![
+            recipient("", "carer", "钉钉群", "sent", 1_400),
+            Recipient { seen: Some(began + 21_000), ..recipient("王老师", "carer", "短信", "sent", 2_100) },
+            Recipient {
+                why: Some("550 mailbox unavailable".into()),
+                late: true,
+                ..recipient("王老师", "carer", "邮件", "refused", 3_800)
+            },
+            Recipient { again: 2, ..recipient("李园长", "director", "短信", "sent", 182_000) },
+            recipient("赵副园长", "deputy", "", "quiet", 25_000_000),
+            Recipient { late: true, ..recipient("孙老师", "carer", "", "waiting", 0) },
+        ],
+        channels: true,
+    };
+    let escalated = Deed { rung: Some(Rung::Director), ..Deed::default() };
+    let taken = Deed { assignee: Some("王老师".into()), via: Some(Via::Link), ..Deed::default() };
+    page.entries.truncate(1);
+    page.forms = ["resolve", "comment", "assign", "shelve", "merge"].map(form).into();
+    page.primary = Some(form("take"));
+    page.quiet = Some(form("acknowledge"));
+    if state == "fresh" {
+        return page;
+    }
+    page.entries.push(deed(180_000, Transition::Escalated, 12, "", "", escalated));
+    page.entries.push(deed(205_000, Transition::Assigned, 13, "王老师", "", taken));
+    page.entries.push(deed(260_000, Transition::Commented, 14, "李园长", "已联系厂家，半小时到。", via(Via::Page)));
+    (i.state.acknowledged, i.life.assignee) = (true, Some("王老师".into()));
+    if let Some(r) = page.receipts.recipients.get_mut(1) {
+        r.taken = Some(began + 205_000);
+    }
+    page.primary = Some(form("resolve"));
+    page.quiet = None;
+    page.forms = ["comment", "assign", "shelve", "merge"].map(form).into();
+    match state {
+        "shelved" => {
+            let until = Until { until: NOW + 900_000, by: "李园长".into(), why: "传感器送修，已安排专人看护".into() };
+            let act = Deed { until: Some(until.until), via: Some(Via::Page), ..Deed::default() };
+            page.entries.push(deed(300_000, Transition::Chattering, 15, "", "", Deed { activations: 7, ..Deed::default() }));
+            page.entries.push(deed(400_000, Transition::Shelved, 16, "李园长", &until.why, act));
+            i.state.inhibited = Some(Inhibition::Shelved);
+            (i.life.aside, i.life.chattering, i.activations) = (Some(until), true, 7);
+            page.forms = ["comment", "assign", "unshelve"].map(form).into();
+        }
+        "closed" => {
+            let cause = Deed { cause: Some(CauseCode::False), via: Some(Via::Page), ..Deed::default() };
+            let other = Deed { other: Some("01KAPT0000000000000000007".into()), via: Some(Via::Page), ..Deed::default() };
+            page.entries.push(deed(500_000, Transition::Merged, 15, "李园长", "同一次开窗", other));
+            page.entries.push(deed(700_000, Transition::Resolved, 16, "王老师", "窗边热风，不是室内", cause));
+            page.entries.push(deed(800_000, Transition::Closed, 17, "", "", Deed::default()));
+            (i.state.active, i.state.closed, i.life.resolved) = (false, true, Some(CauseCode::False));
+            i.changed_at = began + 800_000;
+            if let Some(r) = page.receipts.recipients.get_mut(1) {
+                r.handled = Some(began + 700_000);
+            }
+            page.primary = None;
+            page.forms = ["reopen", "comment"].map(form).into();
+        }
+        "drill" => {
+            i.life.drill = true;
+            (i.severity, i.hazard) = (Severity::Emergency, "fire.smoke".into());
+        }
+        _ => {}
+    }
+    page
+}
+
+/// Home with what is set aside, a drill under way, and a channel that fails.
+pub fn set_aside() -> Home {
+    let mut home = calm();
+    let until = |minutes: i64, why: &str| Until { until: NOW + minutes * 60_000, by: "李园长".into(), why: why.into() };
+    let mut smoke = incident("01KAPT0000000000000000001", "fire.smoke", "厨房", Severity::Emergency, 80);
+    smoke.life.drill = true;
+    let mut air = incident("01KAPT0000000000000000003", "air.co2", "托小班2", Severity::General, 2400);
+    (air.state.inhibited, air.life.aside) = (Some(Inhibition::Shelved), Some(until(45, "风机送修，已开窗")));
+    let mut noise = incident("01KAPT0000000000000000005", "water.leak", "卫生间", Severity::Serious, 300);
+    (noise.state.acknowledged, noise.life.assignee) = (true, Some("王老师".into()));
+    (noise.life.chattering, noise.activations) = (true, 9);
+    home.incidents = vec![smoke, noise, air];
+    home.drill = Some(Drill {
+        hazard: "fire.smoke".into(),
+        place: "厨房".into(),
+        since: NOW - 120_000,
+        until: NOW + 1_680_000,
+        by: "李园长".into(),
+    });
+    let aside = |kind, hazard: Option<&str>, what: &str, minutes, why: &str, end: &str| Aside {
+        kind,
+        hazard: hazard.map(str::to_owned),
+        what: what.into(),
+        since: NOW - 600_000,
+        until: until(minutes, why),
+        end: Some(end.to_owned()).filter(|e| !e.is_empty()),
+    };
+    home.asides = vec![
+        aside("alarm", Some("air.co2"), "托小班2", 45, "风机送修，已开窗", "/incidents/01KAPT0000000000000000003/unshelve"),
+        aside("zone", None, "厨房", 90, "油烟机清洗", "/zones/kitchen/maintain/end"),
+        aside("device", None, "大门门磁", 4000, "换电池，零件在路上", "/devices/door/in"),
+        aside("alarm", Some("noise.high"), "托大班1", 20, "隔壁装修", ""),
+    ];
+    for z in &mut home.zones {
+        let id = z.id.clone();
+        z.form = Some(Form { action: format!("/zones/{id}/maintain"), ..form("maintain") });
+        for d in &mut z.devices {
+            (d.out, d.form) = (Some(until(4000, "换电池")), Some(Form { action: format!("/devices/{}/in", d.id), ..form("in") }));
+        }
+    }
+    if let Some(kitchen) = home.zones.iter_mut().find(|z| z.id == "kitchen") {
+        kitchen.maintained = Some(until(90, "油烟机清洗"));
+        kitchen.form = Some(Form { action: "/zones/kitchen/maintain/end".into(), ..form("maintain_end") });
+        kitchen.devices.push(device("gas", "燃气报警器", 20, None));
+        if let Some(d) = kitchen.devices.last_mut() {
+            d.form = Some(Form { action: "/devices/gas/out".into(), ..form("out") });
+        }
+    }
+    home.strip.channels = vec![
+        ChannelLine { name: "短信".into(), waiting: 0, failing: None },
+        ChannelLine { name: "钉钉群".into(), waiting: 3, failing: Some(("invalid access_token (310000)".into(), NOW - 1_500_000)) },
+    ];
+    home
+}
+
+/// What a link in a message shows; `person` was told, or a group.
+pub fn link_page(person: bool) -> LinkPage {
+    let mut incident = incident("01KAPT0000000000000000001", "fire.smoke", "厨房", Severity::Emergency, 80);
+    incident.trigger = Some((Quantity::Smoke, Fixed(1)));
+    LinkPage {
+        token: "42.kXn3".into(),
+        incident,
+        person: person.then(|| "王老师".into()),
+        seen: None,
+        done: None,
+        take: !person,
+        name: String::new(),
+        error: None,
+    }
+}
+
+/// Forms that came back with what was typed and what is wrong.
+pub fn deed_page() -> Form {
+    let error = Some(("minutes", "请选择多久。".to_owned()));
+    Form { about: "托小班2 二氧化碳过高".into(), note: "风机送修".into(), error, ..form("shelve") }
 }
 
 fn site_incident(incident: Incident, site_name: &str, street: &str) -> SiteIncident {

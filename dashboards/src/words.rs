@@ -1,10 +1,11 @@
 //! Names of things and how numbers and times are written.
 use crate::lang::{Lang, Ui};
+use crate::view::alarm::{CAUSES, FORMS, Until, cause_name, rung_name};
 use crate::view::gateway::Device;
 use crate::view::{Incident, Whole};
 use std::borrow::Borrow;
 use time::{OffsetDateTime, UtcOffset};
-use tuoan_protocol::{Basis, Fixed, Quantity, Severity, Transition};
+use tuoan_protocol::{Basis, CauseCode, Fixed, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
 /// Ids of the hazard catalogue, each with a name and an advice in both languages.
 pub const HAZARDS: [&str; 43] = [
@@ -53,6 +54,37 @@ pub const HAZARDS: [&str; 43] = [
     "store.degraded",
 ];
 
+/// Why the gateway may refuse what a person asks.
+pub const REFUSALS: [&str; 27] = [
+    "not_open",
+    "reason",
+    "time",
+    "too_long",
+    "too_many",
+    "acknowledged",
+    "handled",
+    "district",
+    "no_cause",
+    "drill",
+    "not_shelved",
+    "comment",
+    "nobody",
+    "open",
+    "within",
+    "newer",
+    "long_ago",
+    "itself",
+    "urgent",
+    "apart",
+    "concern",
+    "zone",
+    "not_maintained",
+    "device",
+    "in_service",
+    "no_drill",
+    "other",
+];
+
 /// One thing that is known of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpkeepLine {
@@ -62,10 +94,22 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 20] = [
+pub const WORDS: [(&str, &[&str]); 32] = [
     ("quality", &["acknowledge", "handle"]),
     ("quality-care", &["place", "link", "battery", "value", "test"]),
     ("quality-def", &["alarm", "flood", "chatter", "stale", "false", "targets"]),
+    ("do-title", &FORMS),
+    ("do-help", &FORMS),
+    ("do-button", &FORMS),
+    ("cause", &CAUSES),
+    ("rung", &["carer", "director", "deputy", "district"]),
+    ("via", &["page", "link", "platform", "device", "command_line", "gateway"]),
+    ("refused", &REFUSALS),
+    ("told", &["waiting", "trying", "sent", "digest", "refused", "moot"]),
+    ("aside-kind", &["alarm", "zone", "device"]),
+    ("aside", &["shelved", "suppressed", "out_of_service", "shelved-plain", "suppressed-plain", "out_of_service-plain"]),
+    ("link-over", &["unknown", "expired", "closed", "locked"]),
+    ("link-over-help", &["unknown", "expired", "closed", "locked"]),
     ("watch-reason", &crate::view::cameras::REASONS),
     ("area", &crate::view::cameras::AREAS),
     ("deed", &["watch", "watch_ended", "open", "hold", "release", "delete", "set_up"]),
@@ -236,6 +280,65 @@ impl Ui {
             return self.text(&i.advice).to_owned();
         }
         self.lang.message(&format!("advice-{}", key_part(&i.hazard)), None).unwrap_or_else(|| self.t("advice-general"))
+    }
+    pub fn cause(&self, c: impl Borrow<CauseCode>) -> String {
+        self.word("cause", cause_name(*c.borrow()))
+    }
+    pub fn rung(&self, r: impl Borrow<Rung>) -> String {
+        self.word("rung", rung_name(*r.borrow()))
+    }
+    pub fn via(&self, v: impl Borrow<Via>) -> String {
+        self.word(
+            "via",
+            match v.borrow() {
+                Via::Page => "page",
+                Via::Link => "link",
+                Via::Platform => "platform",
+                Via::Device => "device",
+                Via::CommandLine => "command_line",
+                Via::Gateway => "gateway",
+            },
+        )
+    }
+    /// Why an incident is told to nobody, and until when where that is known.
+    pub fn aside(&self, why: impl Borrow<Inhibition>, until: Option<&Until>) -> String {
+        let name = match why.borrow() {
+            Inhibition::Shelved => "shelved",
+            Inhibition::Suppressed => "suppressed",
+            Inhibition::OutOfService => "out_of_service",
+        };
+        match until {
+            Some(u) => self.t1(&format!("aside-{name}"), "time", self.clock(u.until)),
+            None => self.word("aside", &format!("{name}-plain")),
+        }
+    }
+    /// "王老师：换风机".
+    pub fn why(&self, u: &Until) -> String {
+        self.t2("aside-why", ("by", u.by.as_str().into()), ("why", u.why.as_str().into()))
+    }
+    /// "王老师 · 14:32 起".
+    pub fn aside_by(&self, by: &str, since: impl Borrow<i64>) -> String {
+        self.t2("aside-by", ("by", by.into()), ("time", self.clock(since).into()))
+    }
+    /// "15 分钟", "8 小时", "7 天".
+    pub fn minutes(&self, n: impl Borrow<u32>) -> String {
+        let n = *n.borrow();
+        match n {
+            0..60 => self.t1("minutes-m", "n", n),
+            60..1440 => self.t1("minutes-h", "n", n / 60),
+            _ => self.t1("minutes-d", "n", n / 1440),
+        }
+    }
+    /// The same, and when that is over.
+    pub fn minutes_until(&self, n: impl Borrow<u32>) -> String {
+        let n = *n.borrow();
+        let end = self.now.saturating_add(i64::from(n) * 60_000);
+        self.t2("minutes-until", ("span", self.minutes(n).into()), ("time", self.clock(end).into()))
+    }
+    /// "+3 秒": how long after.
+    pub fn after(&self, from: impl Borrow<i64>, at: impl Borrow<i64>) -> String {
+        let s = at.borrow().saturating_sub(*from.borrow()).max(0) / 1000;
+        if s < 600 { self.t1("receipts-after", "s", s) } else { format!("+{}", self.span(s.saturating_mul(1000))) }
     }
     /// For the live region: severity, where, what, what to do.
     pub fn announcement(&self, i: &Incident) -> String {

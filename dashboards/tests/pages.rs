@@ -1,12 +1,34 @@
 //! All pages in both languages: no message missing, nothing from outside unescaped, nothing inline, nothing from another host.
 use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
+use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view::Whole;
+use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
 use tuoan_dashboards::view::gateway::Home;
 use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::words::{HAZARDS, WORDS};
 use tuoan_dashboards::{Lang, Theme, Ui, assets};
 use tuoan_protocol::Quantity;
+
+fn evil_form(kind: &'static str) -> Form {
+    let e = || EVIL.to_owned();
+    Form {
+        kind,
+        action: e(),
+        back: e(),
+        about: e(),
+        choices: vec![15],
+        people: vec![(e(), e())],
+        others: vec![(e(), Text::new(EVIL, EVIL))],
+        note: e(),
+        minutes: e(),
+        to: e(),
+        to_name: e(),
+        cause: e(),
+        whole: e(),
+        error: Some(("", e())),
+    }
+}
 
 fn all(lang: Lang) -> Vec<(&'static str, String)> {
     let mut ui = Ui::plain(lang, sample::NOW);
@@ -104,11 +126,38 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         clock_doubt: 2,
         ..sample::quality()
     };
+    let mut life = sample::life("shelved");
+    for e in &mut life.entries {
+        (e.act.assignee, e.act.other) = (Some(EVIL.into()), Some(EVIL.into()));
+    }
+    (life.incident.life.assignee, life.incident.place) = (Some(EVIL.into()), EVIL.into());
+    life.incident.life.aside = Some(Until { until: sample::NOW, by: EVIL.into(), why: EVIL.into() });
+    life.primary = Some(evil_form("resolve"));
+    life.quiet = Some(evil_form("acknowledge"));
+    life.forms = FORMS.map(evil_form).into();
+    life.receipts.steps.push(Step { what: EVIL.into(), at: None, late: true });
+    for r in &mut life.receipts.recipients {
+        (r.name, r.channel, r.why) = (Some(EVIL.into()), Some(EVIL.into()), Some(EVIL.into()));
+    }
+    let mut link = sample::link_page(false);
+    (link.token, link.person, link.name, link.error) = (EVIL.into(), Some(EVIL.into()), EVIL.into(), Some(EVIL.into()));
+    (link.incident.place, link.incident.life.assignee) = (EVIL.into(), Some(EVIL.into()));
+    let mut group = sample::link_page(false);
+    (group.token, group.name) = (EVIL.into(), EVIL.into());
     let other = |state| page::trial(&ui, &tuoan_dashboards::view::rules::TrialPage { state, ..sample::trial_page() });
     vec![
         ("quality", page::quality(&ui, &quality)),
         ("quality quiet", page::quality(&ui, &quiet)),
         ("quality report", page::quality_report(&ui, &report)),
+        ("life", page::incident(&ui, &life)),
+        ("fresh", page::incident(&ui, &sample::life("fresh"))),
+        ("closed", page::incident(&ui, &sample::life("closed"))),
+        ("drill", page::incident(&ui, &sample::life("drill"))),
+        ("aside", page::home(&ui, &sample::set_aside())),
+        ("deed", page::deed(&ui, &evil_form("assign"))),
+        ("link", page::link(&ui, &link)),
+        ("link of a group", page::link(&ui, &group)),
+        ("link expired", page::link_over(&ui, LinkOver::Expired)),
         ("cameras", page::cameras(&ui, &cameras)),
         ("cameras fragment", page::cameras_fragment(&ui, &cameras)),
         ("camera", page::camera(&ui, &asked)),
@@ -289,4 +338,70 @@ fn the_district_sorts_by_urgency_then_basis_then_age() {
     sorted.sort();
     assert_eq!(order, sorted);
     assert_eq!(live.sites.last().unwrap().trust_name(), "heard");
+}
+
+#[test]
+fn one_thing_is_next_and_it_changes_with_the_state() {
+    let ui = Ui::plain(Lang::Zh, sample::NOW);
+    let next = |state: &str| {
+        let html = page::incident(&ui, &sample::life(state));
+        let big: Vec<String> = html.split("<button class=\"big\">").skip(1).map(|b| b.split('<').next().unwrap_or_default().to_owned()).collect();
+        assert!(big.len() <= 1, "{state}: one big button, not {big:?}");
+        big.into_iter().next()
+    };
+    assert_eq!(next("fresh").as_deref(), Some("我来处理"));
+    assert_eq!(next("taken").as_deref(), Some("已处置"));
+    assert_eq!(next("shelved").as_deref(), Some("已处置"));
+    assert_eq!(next("closed"), None);
+    let says = |state: &str, all: &[&str]| {
+        let html = page::incident(&ui, &sample::life(state));
+        for text in all {
+            assert!(html.contains(text), "{state} lacks {text}");
+        }
+    };
+    says("fresh", &["进行中", "还没有人确认", "不通知任何人", "15 分钟（到 14:47）"]);
+    says("shelved", &["搁置至 14:47", "李园长：传感器送修，已安排专人看护", "30 分钟内反复触发，已合并，共 7 次", "取消搁置"]);
+    says("closed", &["已结束", "结论：误报", "由 王老师 处理", "事件 000007 并入", "重新打开"]);
+    says("drill", &["演练 · 不是真实情况", "class=\"drill-tag\""]);
+}
+
+#[test]
+fn who_knew_when_is_a_table_with_what_is_late() {
+    let ui = Ui::plain(Lang::Zh, sample::NOW);
+    let html = page::incident(&ui, &sample::life("taken"));
+    for says in ["区平台已接收", "+92 秒", "迟了", "超过 1 分钟没有送到", "550 mailbox unavailable", "全体（群）", "安静时段", "又提醒 2 次", "+21 秒"] {
+        assert!(html.contains(says), "{says}");
+    }
+    assert!(!html.contains("NaN") && !html.contains("+-"));
+}
+
+#[test]
+fn what_is_set_aside_is_neither_pressing_nor_safe() {
+    let mut home = sample::set_aside();
+    let html = page::home(&Ui::plain(Lang::Zh, sample::NOW), &home);
+    for says in ["演练进行中", "暂不提醒", "现在结束", "油烟机清洗", "王老师 正在处理", "反复触发，共 9 次", "起发不出去", "invalid access_token"] {
+        assert!(html.contains(says), "{says}");
+    }
+    home.incidents.retain(|i| i.state.inhibited.is_some());
+    assert_eq!(home.whole(), Whole::Attention);
+    let html = page::home(&Ui::plain(Lang::Zh, sample::NOW), &home);
+    assert!(html.contains("1 件事已搁置") && !html.contains("没有未处理的情况"));
+}
+
+#[test]
+fn a_link_shows_two_buttons_and_nothing_of_the_site() {
+    let ui = Ui::plain(Lang::Zh, sample::NOW);
+    let person = page::link(&ui, &sample::link_page(true));
+    assert_eq!(person.matches("method=\"post\"").count(), 2);
+    assert!(person.contains("我看到了") && person.contains("我来处理") && !person.contains("name=\"name\""));
+    assert!(!person.contains("/incidents/") && !person.contains("data-fragment"), "nothing else is reached from here");
+    assert!(page::link(&ui, &sample::link_page(false)).contains("name=\"name\""), "in a group one says who one is");
+    for (why, says) in [
+        (LinkOver::Expired, "链接已过期"),
+        (LinkOver::Closed, "这件事已经结束"),
+        (LinkOver::Unknown, "这个链接打不开"),
+        (LinkOver::Locked, "试得太多了"),
+    ] {
+        assert!(page::link_over(&ui, why).contains(says));
+    }
 }

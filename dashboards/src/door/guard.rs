@@ -12,15 +12,24 @@ use axum::routing::get;
 
 /// Longest form, in bytes.
 const FORM: usize = 64 * 1024;
+/// The same where nobody has logged in.
+const OPEN_FORM: usize = 4 * 1024;
 
 impl Door {
     /// Puts `inside` behind the door. `outside` answers without a session, by rules of its own: health, machine interfaces with their own
     /// tokens. Security headers go on everything.
     pub fn guard(&self, inside: Router, outside: Router) -> Router {
+        self.guard_with(inside, Router::new(), outside)
+    }
+
+    /// The same with pages that nobody logs in for: what authorises them stands in their address, so that no other website can make a browser send it. They
+    /// know the visitor's language, refuse what another website sends all the same, and need no cookie.
+    pub fn guard_with(&self, inside: Router, open: Router, outside: Router) -> Router {
         let inside = inside.fallback(not_found).layer(from_fn_with_state(self.clone(), require_session));
         inside
             .merge(forms::routes(self.clone()))
             .layer(from_fn_with_state(self.clone(), screen))
+            .merge(open.layer(from_fn_with_state(self.clone(), screen_open)))
             .merge(outside.route("/assets/{hash}/{name}", get(assets::serve)))
             .layer(from_fn(security_headers))
     }
@@ -64,6 +73,22 @@ async fn screen(State(door): State<Door>, request: Request, next: Next) -> Respo
         }
     }
     response
+}
+
+/// For pages whose address is their key: see [`Door::guard_with`].
+async fn screen_open(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visitor = Visitor::of(&door, &parts);
+    parts.extensions.insert(visitor.clone());
+    let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe && !same_origin(&parts.headers) {
+        let ui = visitor.plain_ui(door.now());
+        return (StatusCode::FORBIDDEN, Html(page::error(&ui, &ui.t("error-server"), &ui.t("error-origin")))).into_response();
+    }
+    match to_bytes(body, OPEN_FORM).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    }
 }
 
 /// Browsers say where a POST comes from; who says nothing (a script) still needs the token.

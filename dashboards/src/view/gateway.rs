@@ -1,7 +1,8 @@
 //! What the gateway's pages show.
+use super::alarm::{Aside, ChannelLine, Drill, Form, Receipts, Until};
 use super::{Incident, Notice, Whole};
 use crate::lang::Text;
-use tuoan_protocol::{Basis, Fixed, IncidentState, Quantity, Severity, Transition};
+use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Quantity, Rung, Severity, Transition, Via};
 
 /// The home page.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,9 @@ pub struct Home {
     pub zones: Vec<Zone>,
     pub unplaced: Vec<Device>,
     pub strip: Strip,
+    /// What is told to nobody for a while.
+    pub asides: Vec<Aside>,
+    pub drill: Option<Drill>,
     pub notice: Option<Notice>,
 }
 
@@ -48,6 +52,10 @@ pub struct Zone {
     pub eyes: Option<&'static str>,
     /// Most urgent open incident here.
     pub worst: Option<Severity>,
+    /// Under maintenance.
+    pub maintained: Option<Until>,
+    /// Begins or ends its maintenance.
+    pub form: Option<Form>,
 }
 
 /// Whether a zone is seen.
@@ -127,6 +135,10 @@ pub struct Device {
     pub last_heard: Option<i64>,
     pub lost: bool,
     pub upkeep: Upkeep,
+    /// Out of service.
+    pub out: Option<Until>,
+    /// Takes it out of service or back.
+    pub form: Option<Form>,
 }
 
 /// How well a device does, for whoever looks after it.
@@ -177,12 +189,21 @@ pub struct Strip {
     pub disk_fault: Option<String>,
     pub disk_fault_since: Option<i64>,
     pub sinks: Vec<Sink>,
+    /// Ways to people.
+    pub channels: Vec<ChannelLine>,
     pub quarantined: u64,
     /// Numbers that the learned detector watches, and those beyond its limit.
     pub watched: u64,
     pub unwatched: u64,
     /// The rooms are estimated by a model.
     pub estimating: bool,
+}
+
+impl Strip {
+    /// Every channel delivers.
+    pub fn channels_well(&self) -> bool {
+        self.channels.iter().all(|c| c.failing.is_none())
+    }
 }
 
 /// One destination's queue.
@@ -228,7 +249,20 @@ pub struct IncidentPage {
     /// Blurred stills, and sealed originals.
     pub stills: u64,
     pub originals: u64,
+    pub receipts: Receipts,
+    /// The one thing to do next, and beside it what may be said instead.
+    pub primary: Option<Form>,
+    pub quiet: Option<Form>,
+    /// What else a person may do.
+    pub forms: Vec<Form>,
     pub notice: Option<Notice>,
+}
+
+impl IncidentPage {
+    /// Other incidents of its mergers, and whether this one goes on as part of that.
+    pub fn mergers(&self) -> Vec<(&str, bool)> {
+        self.entries.iter().filter_map(|e| Some((e.act.other.as_deref()?, e.state.closed))).collect()
+    }
 }
 
 /// Readings of one quantity of one device, in order of time.
@@ -256,6 +290,31 @@ pub struct Entry {
     pub trigger: Option<(Quantity, Fixed)>,
     pub clock_trusted: bool,
     pub sequence: u64,
+    pub act: Deed,
+}
+
+impl Entry {
+    /// It is about the condition itself, not about what people make of it.
+    pub fn is_of_condition(&self) -> bool {
+        use Transition as T;
+        matches!(self.transition, T::Opened | T::Raised | T::Lowered | T::Reactivated | T::Returned | T::Closed | T::Gathered | T::Reopened)
+    }
+}
+
+/// What a transition of the life cycle says besides who and when.
+#[derive(Debug, Clone, Default)]
+pub struct Deed {
+    pub via: Option<Via>,
+    pub cause: Option<CauseCode>,
+    /// When it ends by itself.
+    pub until: Option<i64>,
+    /// Who has it in hand from here on, by name.
+    pub assignee: Option<String>,
+    /// The other incident of a merger.
+    pub other: Option<String>,
+    pub rung: Option<Rung>,
+    /// How often it has become active so far.
+    pub activations: u64,
 }
 
 /// One event's way to one receiver.

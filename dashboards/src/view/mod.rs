@@ -1,4 +1,5 @@
 //! What pages show: plain structs, no engine types. Times are UTC milliseconds.
+pub mod alarm;
 pub mod cameras;
 pub mod gateway;
 pub mod platform;
@@ -38,12 +39,18 @@ pub struct Incident {
     pub acknowledged_by: Option<String>,
     /// Devices that are silent because of the one it is about, by their names and zones.
     pub affected: Vec<String>,
+    pub life: alarm::Life,
 }
 
 impl Incident {
-    /// Needs a person now: it holds or nobody has taken note.
+    /// Who has it in hand, else who has taken note.
+    pub fn holder(&self) -> Option<String> {
+        self.life.assignee.clone().or(self.acknowledged_by.clone().filter(|_| self.state.acknowledged))
+    }
+    /// Needs a person now: it holds or nobody has taken note, and nobody has set it aside or said that it is handled.
     pub fn is_pressing(&self) -> bool {
-        !self.state.closed && (self.state.active || !self.state.acknowledged)
+        let rests = self.state.closed || self.state.inhibited.is_some() || self.life.resolved.is_some();
+        !rests && (self.state.active || !self.state.acknowledged)
     }
 }
 
@@ -72,7 +79,7 @@ impl Whole {
         for i in incidents.into_iter().filter(|i| !i.state.closed) {
             let this = match i.severity {
                 Severity::Emergency if i.is_pressing() => Whole::ActNow,
-                Severity::Serious if i.state.active && !i.state.acknowledged => Whole::ActNow,
+                Severity::Serious if i.is_pressing() && i.state.active && !i.state.acknowledged => Whole::ActNow,
                 Severity::Advisory => Whole::Safe,
                 _ => Whole::Attention,
             };

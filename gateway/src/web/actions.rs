@@ -1,4 +1,5 @@
-//! What a person does. Each is one engine command, answered after its commit; who acts is asked once and remembered for the session.
+//! What a person does. Each is one engine command, answered after its commit; who acts is asked once and remembered for the session. What is done about
+//! an incident is in [`super::lifecycle`].
 use super::pages::{missing, ui};
 use super::{QueryError, Shared};
 use crate::engine::Command;
@@ -38,12 +39,6 @@ impl Act {
     }
 }
 
-pub async fn acknowledge(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
-    let Ok(incident) = IncidentId::new(&id) else { return missing(&ui(&web, &visitor)) };
-    let note = Some(tidy(&form.note, NOTE)).filter(|n| !n.is_empty());
-    act(&web, &visitor, &form, Action::Acknowledge { incident, note }, "acknowledged").await
-}
-
 pub async fn swept(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
     let Ok(zone) = ZoneId::new(&id) else { return missing(&ui(&web, &visitor)) };
     act(&web, &visitor, &form, Action::RoomSwept { zone }, "swept").await
@@ -68,12 +63,39 @@ pub async fn cancel(State(web): State<Shared>, visitor: Visitor, Path(id): Path<
 }
 
 /// Only the pages of this UI.
-fn back(form: &Act) -> &str {
+pub(super) fn back(form: &Act) -> &str {
     let id = form.back.strip_prefix("/incidents/").unwrap_or_default();
     if form.back == "/check" || !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) { &form.back } else { "/" }
 }
 
 pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: &str) -> Response {
+    let ui = ui(web, visitor);
+    match attempt(web, visitor, form, |_| action).await {
+        Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
+        Err(Stop::Page(page)) => page,
+        Err(Stop::Engine(_)) => {
+            let help = match done {
+                "cancelled" => ui.t("error-refused-over"),
+                "checked" => ui.t("error-refused-check"),
+                _ => ui.t("error-refused-here"),
+            };
+            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), &help))).into_response()
+        }
+        Err(Stop::Unsaved) => super::pages::sorry(&ui, &QueryError::Busy),
+    }
+}
+
+/// Why an action has not been done.
+pub(super) enum Stop {
+    /// The name has to be asked first.
+    Page(Response),
+    Engine(&'static str),
+    /// The engine or the disk did not answer in time.
+    Unsaved,
+}
+
+/// Asks who acts unless that is known, and has the engine do it.
+pub(super) async fn attempt(web: &Shared, visitor: &Visitor, form: &Act, action: impl FnOnce(&str) -> Action) -> Result<(), Stop> {
     let ui = ui(web, visitor);
     let ask = |name: &str, error: Option<String>| {
         let note = Some(("note".to_owned(), form.note.clone())).filter(|n| !n.1.is_empty());
@@ -85,7 +107,8 @@ pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Act
     };
     let actor = match (&form.name, &visitor.actor) {
         (Some(name), _) if tidy(name, ACTOR).is_empty() => {
-            return (StatusCode::UNPROCESSABLE_ENTITY, Html(ask("", Some(ui.t("error-name"))))).into_response();
+            let page = (StatusCode::UNPROCESSABLE_ENTITY, Html(ask("", Some(ui.t("error-name"))))).into_response();
+            return Err(Stop::Page(page));
         }
         (Some(name), _) => {
             // Not to be able to remember the name is no reason not to act.
@@ -93,30 +116,26 @@ pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Act
             tidy(name, ACTOR)
         }
         (None, Some(known)) => known.clone(),
-        (None, None) => return Html(ask("", None)).into_response(),
+        (None, None) => return Err(Stop::Page(Html(ask("", None)).into_response())),
     };
+    let action = action(&actor);
     match command(web, Command { actor, via: Some(Via::Page), action }).await {
-        Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
+        Ok(()) => Ok(()),
         Err(Refused::Engine(reason)) => {
             tracing::info!(reason, "a command was refused");
-            let help = match done {
-                "acknowledged" | "cancelled" => ui.t("error-refused-over"),
-                "checked" => ui.t("error-refused-check"),
-                _ => ui.t("error-refused-here"),
-            };
-            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), &help))).into_response()
+            Err(Stop::Engine(reason))
         }
-        Err(Refused::Unsaved) => super::pages::sorry(&ui, &QueryError::Busy),
+        Err(Refused::Unsaved) => Err(Stop::Unsaved),
     }
 }
 
-enum Refused {
+pub(super) enum Refused {
     Engine(&'static str),
     /// The engine or the disk did not answer in time.
     Unsaved,
 }
 
-async fn command(web: &Shared, command: Command) -> Result<(), Refused> {
+pub(super) async fn command(web: &Shared, command: Command) -> Result<(), Refused> {
     let (reply, answer) = oneshot::channel();
     let ask = async {
         web.deps.handle.control.send(Control::Command { command, reply }).await.map_err(|_| Refused::Unsaved)?;

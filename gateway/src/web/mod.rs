@@ -5,7 +5,12 @@
 //! | [`views`] | engine view -> the structs that pages are made of |
 //! | [`story`] | one incident from the store: events, readings around it, deliveries |
 //! | `pages` | the pages and their live fragments |
-//! | `actions` | what a person does: acknowledge, swept, report a concern |
+//! | `actions` | what a person does: swept, report a concern, cancel |
+//! | `lifecycle` | what a person does about an incident, a zone, a device: take, handle, shelve, merge ... |
+//! | `forms` | which of that a page offers |
+//! | `refusals` | why the engine refuses it, in the person's language |
+//! | `receipts` | who knew of an incident, and when |
+//! | `links` | the links in messages, without a login |
 //! | `check` | the morning check |
 //! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
@@ -18,10 +23,15 @@
 mod actions;
 mod cameras;
 mod check;
+mod forms;
+mod lifecycle;
+mod links;
 mod live;
 mod outside;
 mod pages;
 mod quality;
+mod receipts;
+mod refusals;
 pub mod rules;
 pub mod story;
 #[cfg(test)]
@@ -121,6 +131,7 @@ pub(crate) struct Web {
     queries: Semaphore,
     trials: rules::Trials,
     studies: quality::Studies,
+    links: links::Uses,
 }
 
 type Shared = Arc<Web>;
@@ -135,13 +146,26 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         queries: Semaphore::new(QUERIES),
         trials: rules::Trials::default(),
         studies: quality::Studies::default(),
+        links: links::Uses::default(),
     });
     let inside = Router::new()
         .route("/", get(pages::home))
         .route("/fragment/home", get(pages::home_fragment))
         .route("/incidents/{id}", get(pages::incident))
         .route("/fragment/incidents/{id}", get(pages::incident_fragment))
-        .route("/incidents/{id}/acknowledge", post(actions::acknowledge))
+        .route("/incidents/{id}/acknowledge", post(|s, v, p, f| lifecycle::incident("acknowledge", s, v, p, f)))
+        .route("/incidents/{id}/assign", post(|s, v, p, f| lifecycle::incident("assign", s, v, p, f)))
+        .route("/incidents/{id}/comment", post(|s, v, p, f| lifecycle::incident("comment", s, v, p, f)))
+        .route("/incidents/{id}/shelve", post(|s, v, p, f| lifecycle::incident("shelve", s, v, p, f)))
+        .route("/incidents/{id}/unshelve", post(|s, v, p, f| lifecycle::incident("unshelve", s, v, p, f)))
+        .route("/incidents/{id}/resolve", post(|s, v, p, f| lifecycle::incident("resolve", s, v, p, f)))
+        .route("/incidents/{id}/reopen", post(|s, v, p, f| lifecycle::incident("reopen", s, v, p, f)))
+        .route("/incidents/{id}/merge", post(|s, v, p, f| lifecycle::incident("merge", s, v, p, f)))
+        .route("/zones/{id}/maintain", post(|s, v, p, f| lifecycle::zone("maintain", s, v, p, f)))
+        .route("/zones/{id}/maintain/end", post(|s, v, p, f| lifecycle::zone("maintain_end", s, v, p, f)))
+        .route("/devices/{id}/out", post(|s, v, p, f| lifecycle::device("out", s, v, p, f)))
+        .route("/devices/{id}/in", post(|s, v, p, f| lifecycle::device("in", s, v, p, f)))
+        .route("/drill/end", post(lifecycle::drill_end))
         .route("/incidents/{id}/cancel", post(actions::cancel))
         .route("/zones/{id}/swept", post(actions::swept))
         .route("/zones/{id}/concern", post(actions::concern))
@@ -173,8 +197,13 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))
         .with_state(web.clone());
+    let open = Router::new()
+        .route("/n/{token}", get(links::look))
+        .route("/n/{token}/seen", post(links::seen))
+        .route("/n/{token}/take", get(links::look_take).post(links::take))
+        .with_state(web.clone());
     let outside = Router::new().route("/healthz", get(outside::health)).route("/metrics", get(outside::metrics)).with_state(web);
-    door.guard(inside, outside)
+    door.guard_with(inside, open, outside)
 }
 
 /// Serves until the token of `deps` is cancelled; open requests then get three seconds.

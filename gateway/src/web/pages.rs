@@ -1,5 +1,5 @@
 //! The pages and their live fragments.
-use super::{QueryError, Shared, story, views};
+use super::{QueryError, Shared, forms, receipts, story, views};
 use crate::engine::view::View;
 use crate::store::{Lane, Reader, StoreError};
 use axum::Json;
@@ -41,6 +41,18 @@ impl Done {
             "set-up" => Some(Notice::Done(ui.t("done-set-up"))),
             "held" => Some(Notice::Done(ui.t("done-held"))),
             "released" => Some(Notice::Done(ui.t("done-released"))),
+            "taken" => Some(Notice::Done(ui.t("done-taken"))),
+            "resolved" => Some(Notice::Done(ui.t("done-resolved"))),
+            "commented" => Some(Notice::Done(ui.t("done-commented"))),
+            "assigned" => Some(Notice::Done(ui.t("done-assigned"))),
+            "shelved" => Some(Notice::Done(ui.t("done-shelved"))),
+            "unshelved" => Some(Notice::Done(ui.t("done-unshelved"))),
+            "merged" => Some(Notice::Done(ui.t("done-merged"))),
+            "reopened" => Some(Notice::Done(ui.t("done-reopened"))),
+            "maintained" => Some(Notice::Done(ui.t("done-maintained"))),
+            "stood-down" => Some(Notice::Done(ui.t("done-stood-down"))),
+            "out" => Some(Notice::Done(ui.t("done-out"))),
+            "drill-ended" => Some(Notice::Done(ui.t("done-drill-ended"))),
             "concern" => Some(Notice::Done(ui.t("done-concern"))),
             _ => None,
         }
@@ -87,6 +99,8 @@ async fn home_view(web: &Shared, ui: &Ui) -> Home {
     let unread = answer.is_err();
     let (takers, quarantined) = answer.unwrap_or_default();
     let mut home = views::home(&view, &web.deps.catalogue, &health, &web.deps.deliveries.status(), &takers, quarantined);
+    forms::furnish(&mut home, &view);
+    home.strip.channels = views::channels(&web.deps.channels.states());
     home.strip.estimating = web.deps.handle.metrics.estimating.get() == 1;
     // What is known is shown all the same; the page must not fall with the disk.
     if web.stopped() {
@@ -125,12 +139,22 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
         };
         story::read(reader, id.as_str(), now, offset, devices, &sinks)
     };
-    let Some(story) = web.query(work).await? else { return Ok(None) };
+    let Some(mut story) = web.query(work).await? else { return Ok(None) };
+    let tellings = receipts::Tellings {
+        notices: std::mem::take(&mut story.notices),
+        told: std::mem::take(&mut story.told),
+        stored: story.events.first().map(|e| e.at.saturating_add(offset)),
+        channels: !web.deps.channels.states().is_empty(),
+    };
+    let events = story.events.clone();
     let rule = story.events.iter().rev().find_map(|e| e.event.as_ref().ok()).map(|e| e.rule.clone());
     let limit = rule.and_then(|r| web.deps.limits.get(&r).cloned());
     let mut page = story::page(story, &view, &web.deps.catalogue, limit, &web.config);
     if let Some(page) = &mut page {
         (page.stills, page.originals) = super::cameras::counts(web, &about);
+        let events: Vec<_> = events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
+        page.receipts = receipts::receipts(&events, &tellings, &page.deliveries, &view, now);
+        forms::arrange(page, &view);
     }
     Ok(page)
 }

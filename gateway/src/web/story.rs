@@ -1,16 +1,18 @@
 //! One incident from the store: its events, the readings around it, what became of its deliveries.
+use super::forms::person_name;
 use super::views;
 use crate::engine::Body;
 use crate::engine::input::Item;
 use crate::engine::rules::{self, Catalogue};
 use crate::engine::view::View;
-use crate::store::{Lane, Reader, StoreError, StoredEvent};
+use crate::store::{Lane, NoticeRow, Reader, StoreError, StoredEvent, Told};
 use std::collections::BTreeMap;
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view::Incident;
-use tuoan_dashboards::view::gateway::{Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
+use tuoan_dashboards::view::alarm::{Life, Receipts, Until};
+use tuoan_dashboards::view::gateway::{Deed, Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
 use tuoan_protocol::quantity::Kind;
-use tuoan_protocol::{DeviceId, Fixed, IncidentEvent, Quantity, ZoneId};
+use tuoan_protocol::{DeviceId, Exercise, Fixed, IncidentEvent, Quantity, ZoneId};
 
 /// How much is shown before it began and after it ended, in milliseconds.
 const BEFORE: i64 = 30 * 60_000;
@@ -31,6 +33,8 @@ pub struct Story {
     receipts: Vec<crate::store::Receipt>,
     set_aside: Vec<crate::store::SetAside>,
     backlog_to: BTreeMap<&'static str, u64>,
+    pub notices: Vec<NoticeRow>,
+    pub told: Vec<Told>,
 }
 
 /// Reads it; blocks on the disk. `utc_offset` is UTC minus engine time; `devices` are those of its zone. `None`: there is no such incident.
@@ -79,7 +83,8 @@ pub fn read(
     for sink in sinks {
         backlog_to.insert(*sink, reader.cursor(sink, Lane::Alerts)?);
     }
-    Ok(Some(Story { events, series, from, to, receipts: reader.receipts_of(id)?, set_aside, backlog_to }))
+    let (notices, told) = reader.notices_of(id)?;
+    Ok(Some(Story { events, series, from, to, receipts: reader.receipts_of(id)?, set_aside, backlog_to, notices, told }))
 }
 
 /// Who acknowledged an incident last, by its events.
@@ -101,21 +106,16 @@ pub fn limit(rule: &rules::Rule) -> Option<(Quantity, Fixed)> {
     }
 }
 
-/// The page, in the words of the rules in force.
-pub fn page(
-    story: Story,
-    view: &View,
-    catalogue: &Catalogue,
-    limit: Option<(Quantity, Fixed)>,
-    config: &super::WebConfig,
-) -> Option<IncidentPage> {
-    let events: Vec<&IncidentEvent> = story.events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
+/// An incident by its events, open or closed.
+pub fn incident(stored: &[StoredEvent], view: &View, catalogue: &Catalogue) -> Option<Incident> {
+    let events: Vec<&IncidentEvent> = stored.iter().filter_map(|e| e.event.as_ref().ok()).collect();
     let (first, last) = (*events.first()?, *events.last()?);
     let about = first.place.device.as_ref().or(first.trigger.as_ref().map(|t| &t.device));
     let entry = catalogue.get(&last.rule);
     let words = |w: &rules::Words| Text::new(w.zh.clone(), w.en.clone());
     let zone = view.zones.iter().find(|z| z.id == first.place.zone);
-    let incident = Incident {
+    let now = view.incidents.iter().find(|i| i.id == first.incident);
+    Some(Incident {
         id: first.incident.as_str().to_owned(),
         sequence: last.sequence,
         hazard: last.hazard.as_str().to_owned(),
@@ -130,10 +130,46 @@ pub fn page(
         changed_at: last.at,
         trigger: views::reading(first.trigger.as_ref()),
         activations: u64::from(last.activations),
-        cancellable: view.incidents.iter().any(|i| i.id == first.incident && i.cancellable),
-        acknowledged_by: taker(&story.events),
+        cancellable: now.is_some_and(|i| i.cancellable),
+        acknowledged_by: taker(stored),
         affected: Vec::new(),
-    };
+        life: life(&events, view, now.is_some_and(|i| i.chattering)),
+    })
+}
+
+/// Where it is in its life, by its events.
+fn life(events: &[&IncidentEvent], view: &View, chattering: bool) -> Life {
+    use tuoan_protocol::Transition as T;
+    let Some(last) = events.last() else { return Life::default() };
+    let said = events.iter().rev().find(|e| matches!(e.transition, T::Resolved | T::Reopened));
+    let aside = events.iter().rev().find(|e| matches!(e.transition, T::Shelved | T::Suppressed | T::OutOfService));
+    let until = |e: &&&IncidentEvent| last.state.inhibited.is_some() && e.until.is_some();
+    let text = |t: Option<&str>| t.unwrap_or_default().to_owned();
+    Life {
+        assignee: last.assignee.as_ref().map(|a| person_name(view, a)),
+        resolved: said.and_then(|e| e.cause),
+        chattering,
+        drill: last.exercise == Some(Exercise::Drill),
+        aside: aside.filter(until).map(|e| Until {
+            until: e.until.unwrap_or_default(),
+            by: text(e.actor.as_deref()),
+            why: text(e.note.as_deref()),
+        }),
+    }
+}
+
+/// The page, in the words of the rules in force.
+pub fn page(
+    story: Story,
+    view: &View,
+    catalogue: &Catalogue,
+    limit: Option<(Quantity, Fixed)>,
+    config: &super::WebConfig,
+) -> Option<IncidentPage> {
+    let events: Vec<&IncidentEvent> = story.events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
+    let (first, last) = (*events.first()?, *events.last()?);
+    let entry = catalogue.get(&last.rule);
+    let incident = incident(&story.events, view, catalogue)?;
     let decided = first.trigger.as_ref().and_then(|t| Some((t.device.clone(), t.reading.as_ref()?.0.clone())));
     let mut ordered: Vec<_> = story.series.into_iter().filter(|((_, q), points)| !points.is_empty() && is_telling(q)).collect();
     // What decided comes first, then what a rule limits, then numbers before states.
@@ -153,7 +189,7 @@ pub fn page(
         .collect();
     let deliveries = deliveries(&events, &story.receipts, &story.set_aside, &story.backlog_to);
     Some(IncidentPage {
-        entries: events.iter().map(|e| timeline(e)).collect(),
+        entries: events.iter().map(|e| timeline(e, view)).collect(),
         site: config.site_name.clone(),
         from: story.from,
         to: story.to,
@@ -174,12 +210,16 @@ pub fn page(
         supervisor: views::supervisor(config.supervisor),
         stills: 0,
         originals: 0,
+        receipts: Receipts::default(),
+        primary: None,
+        quiet: None,
+        forms: Vec::new(),
         notice: None,
         incident,
     })
 }
 
-fn timeline(e: &IncidentEvent) -> Entry {
+fn timeline(e: &IncidentEvent, view: &View) -> Entry {
     Entry {
         at: e.at,
         transition: e.transition,
@@ -191,6 +231,15 @@ fn timeline(e: &IncidentEvent) -> Entry {
         trigger: views::reading(e.trigger.as_ref()),
         clock_trusted: e.clock_trusted,
         sequence: e.sequence,
+        act: Deed {
+            via: e.via,
+            cause: e.cause,
+            until: e.until,
+            assignee: e.assignee.as_ref().map(|a| person_name(view, a)),
+            other: e.other.as_ref().map(|o| o.as_str().to_owned()),
+            rung: e.rung,
+            activations: u64::from(e.activations),
+        },
     }
 }
 

@@ -1,6 +1,8 @@
 //! The routes over a real pipeline and store, by a clock that is set.
 mod cameras;
 mod quality;
+mod lifecycle;
+mod links;
 
 use super::*;
 use crate::ingest::{Ack, Inbound, Stored};
@@ -45,6 +47,12 @@ period_s = 60
 const PACK: &str = r#"
 name = "test"
 version = 1
+[[ladder]]
+severity = 1
+until = "handled"
+steps = [{ after = "0s", to = ["carer"] }]
+source = "测试"
+
 [[rule]]
 id = "hot"
 hazard = "climate.temp"
@@ -287,13 +295,13 @@ async fn an_incident_from_reading_to_acknowledgement() {
     let (status, headers, _) = it.post(&action, "name=%E7%8E%8B%E8%80%81%E5%B8%88&back=https://evil.example/").await;
     assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/?done=acknowledged"));
     it.seen(|v| v.incidents.iter().any(|i| i.state.acknowledged)).await;
-    assert!(it.get("/").await.2.contains("王老师 正在处理"));
+    assert!(it.get("/").await.2.contains("王老师 已知晓"));
     // ... and remembered.
     let (status, headers, _) = it.post("/zones/toddler-2/concern", "note=%3Cb%3Ebruise").await;
     assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/?done=concern"));
 
     let page = it.get(&format!("/incidents/{id}")).await.2;
-    for says in ["发现", "有人处理", "王老师", "测试标准 第 7 条", "条款尚未核对", "限值 40.0 °C", "<svg", "class=\"curve\""]
+    for says in ["发现", "已知晓", "王老师", "测试标准 第 7 条", "条款尚未核对", "限值 40.0 °C", "<svg", "class=\"curve\""]
     {
         assert!(page.contains(says), "{says}: {page}");
     }

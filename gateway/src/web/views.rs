@@ -1,17 +1,22 @@
 //! Engine view -> the structs that pages are made of. Nothing is decided here but what to leave out.
+use super::forms;
 use crate::deliver::{DeliveryStatus, LaneState};
 use crate::engine::eyes::BLINDNESS;
 use crate::engine::rules::Catalogue;
 use crate::engine::schedule::Phase;
 use crate::engine::site::ZoneKind;
-use crate::engine::view::{DeviceView, EyesView, Freshness, IncidentView, OverrideState, PeriodBy, Quality, SensorView, View, ZoneView};
+use crate::engine::standing::Scope;
+use crate::engine::view::{
+    DeviceView, EyesView, Freshness, IncidentView, OverrideState, PeriodBy, Quality, SensorView, StandingView, View, ZoneView,
+};
+use crate::notify::post::ChannelState;
 use crate::store::{Health, Lane};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tuoan_dashboards::lang::Text;
-use tuoan_dashboards::view::{Incident, gateway as page};
+use tuoan_dashboards::view::{Incident, alarm, gateway as page};
 use tuoan_protocol::quantity::Kind;
-use tuoan_protocol::{DeviceId, InstitutionType, Quantity, SupervisingBody, Trigger, ZoneId};
+use tuoan_protocol::{DeviceId, Exercise, Inhibition, InstitutionType, Quantity, SupervisingBody, Trigger, ZoneId};
 
 /// The home page. `takers`: who acknowledged, by incident; `quarantined`: messages waiting in the quarantine.
 pub fn home(
@@ -25,6 +30,7 @@ pub fn home(
     let incidents: Vec<Incident> = view
         .incidents
         .iter()
+        .filter(|i| is_for_people(i))
         .map(|i| {
             let mut shown = incident(i, view, catalogue);
             shown.acknowledged_by = takers.get(i.id.as_str()).cloned();
@@ -44,13 +50,69 @@ pub fn home(
             disk_fault,
             disk_fault_since,
             sinks: sinks(lanes),
+            channels: Vec::new(),
             quarantined,
             watched: view.watched as u64,
             unwatched: view.unwatched as u64,
             estimating: true,
         },
         incidents,
+        asides: view.standings.iter().map(|s| aside(s, view)).collect(),
+        drill: view.drill.as_ref().map(|d| alarm::Drill {
+            hazard: d.hazard.as_str().to_owned(),
+            place: zone_name(&d.zone, view).to_owned(),
+            since: d.since,
+            until: d.until,
+            by: d.by.clone(),
+        }),
         notice: None,
+    }
+}
+
+/// What proves the chain alive is shown to nobody.
+fn is_for_people(i: &IncidentView) -> bool {
+    i.exercise != Some(Exercise::Canary)
+}
+
+fn until(s: &StandingView) -> alarm::Until {
+    alarm::Until { until: s.until, by: s.by.clone(), why: s.why.clone() }
+}
+
+fn aside(s: &StandingView, view: &View) -> alarm::Aside {
+    let (kind, hazard, what, end) = match &s.scope {
+        Scope::Alarm((hazard, place)) => {
+            // Without an open incident there is nothing to take it up from: it ends by itself.
+            let open = view.incidents.iter().find(|i| i.hazard == *hazard && i.place == *place);
+            let end = open.map(|i| format!("/incidents/{}/unshelve", i.id));
+            ("alarm", Some(hazard.as_str().to_owned()), zone_name(&place.zone, view).to_owned(), end)
+        }
+        Scope::Zone(zone) => ("zone", None, zone_name(zone, view).to_owned(), Some(format!("/zones/{zone}/maintain/end"))),
+        Scope::Device(device) => ("device", None, device_name(device, view), Some(format!("/devices/{device}/in"))),
+    };
+    alarm::Aside { kind, hazard, what, since: s.since, until: until(s), end }
+}
+
+/// Ways to people, as they do.
+pub fn channels(states: &[ChannelState]) -> Vec<alarm::ChannelLine> {
+    let line = |s: &ChannelState| alarm::ChannelLine { name: s.name.clone(), waiting: s.waiting as u64, failing: s.failing.clone() };
+    states.iter().map(line).collect()
+}
+
+/// Where an open incident is in its life.
+fn life(i: &IncidentView, view: &View) -> alarm::Life {
+    let device = i.place.device.clone().or_else(|| i.trigger.as_ref().map(|t| t.device.clone()));
+    let scope = match i.state.inhibited {
+        None => None,
+        Some(Inhibition::Shelved) => Some(Scope::Alarm((i.hazard.clone(), i.place.clone()))),
+        Some(Inhibition::Suppressed) => Some(Scope::Zone(i.place.zone.clone())),
+        Some(Inhibition::OutOfService) => device.map(Scope::Device),
+    };
+    alarm::Life {
+        assignee: i.assignee.as_deref().map(|who| forms::person_name(view, who)),
+        resolved: i.resolved,
+        chattering: i.chattering,
+        drill: i.exercise == Some(Exercise::Drill),
+        aside: scope.and_then(|s| forms::standing(view, &s)).map(until),
     }
 }
 
@@ -98,6 +160,7 @@ pub fn incident(i: &IncidentView, view: &View, catalogue: &Catalogue) -> Inciden
         cancellable: i.cancellable,
         acknowledged_by: None,
         affected: i.affected.iter().map(|(d, z)| format!("{} · {}", zone_name(z, view), device_name(d, view))).collect(),
+        life: life(i, view),
     }
 }
 
@@ -116,11 +179,12 @@ pub fn device_name(id: &DeviceId, view: &View) -> String {
     zone.and_then(|id| view.zones.iter().find(|z| z.id.as_str() == id)).map_or_else(|| id.as_str().to_owned(), |z| z.name.clone())
 }
 
-fn zone_name<'a>(id: &'a ZoneId, view: &'a View) -> &'a str {
+pub fn zone_name<'a>(id: &'a ZoneId, view: &'a View) -> &'a str {
     view.zones.iter().find(|z| z.id == *id).map_or(id.as_str(), |z| &z.name)
 }
 
 fn zone(z: &ZoneView, view: &View) -> page::Zone {
+    let told = |i: &&IncidentView| is_for_people(i) && i.state.inhibited.is_none();
     let here = || view.incidents.iter().filter(|i| i.place.zone == z.id && !i.state.closed);
     page::Zone {
         id: z.id.as_str().to_owned(),
@@ -128,11 +192,17 @@ fn zone(z: &ZoneView, view: &View) -> page::Zone {
         kind: kind(z.kind),
         phase: phase(z.phase),
         sensors: z.sensors.iter().filter(|s| is_shown(s)).map(|s| sensor(s, here())).collect(),
-        devices: z.devices.iter().map(device).collect(),
+        devices: z.devices.iter().map(|d| page::Device { out: standing_of(Scope::Device(d.id.clone()), view), ..device(d) }).collect(),
         not_watched: z.not_watched,
         eyes: z.eyes.and_then(eyes),
-        worst: here().filter(|i| i.state.active || !i.state.acknowledged).map(|i| i.severity).min(),
+        worst: here().filter(told).filter(|i| i.state.active || !i.state.acknowledged).map(|i| i.severity).min(),
+        maintained: standing_of(Scope::Zone(z.id.clone()), view),
+        form: None,
     }
+}
+
+fn standing_of(scope: Scope, view: &View) -> Option<alarm::Until> {
+    forms::standing(view, &scope).map(until)
 }
 
 /// What is lacking for the zone to be seen.
@@ -217,6 +287,8 @@ fn device(d: &DeviceView) -> page::Device {
             implausible: d.counts.implausible.into(),
             via: d.via.as_ref().map(|v| v.as_str().to_owned()),
         },
+        out: None,
+        form: None,
     }
 }
 
@@ -312,6 +384,15 @@ fn override_state(state: OverrideState) -> &'static str {
     }
 }
 
+fn standing_json(s: &StandingView) -> Value {
+    let (kind, hazard, place) = match &s.scope {
+        Scope::Alarm((hazard, place)) => ("shelved", Some(hazard), json!(place)),
+        Scope::Zone(zone) => ("suppressed", None, json!({"zone": zone})),
+        Scope::Device(device) => ("out_of_service", None, json!({"device": device})),
+    };
+    json!({"kind": kind, "hazard": hazard, "place": place, "since": s.since, "until": s.until, "by": s.by, "why": s.why})
+}
+
 /// The view for scripts: names as on the wire, values as numbers in their units.
 pub fn json(view: &View) -> Value {
     let device = |d: &DeviceView| {
@@ -351,8 +432,14 @@ pub fn json(view: &View) -> Value {
         "incidents": view.incidents.iter().map(|i| json!({
             "id": i.id, "hazard": i.hazard, "place": i.place, "zone_name": i.zone_name, "severity": i.severity, "basis": i.basis,
             "state": i.state, "opened_at": i.opened_at, "changed_at": i.changed_at, "rule": i.rule, "activations": i.activations,
-            "sequence": i.sequence, "affected": i.affected.iter().map(|(d, z)| json!({"device": d, "zone": z})).collect::<Vec<_>>(),
+            "sequence": i.sequence, "assignee": i.assignee, "resolved": i.resolved, "chattering": i.chattering, "exercise": i.exercise,
+            "until": i.until, "affected": i.affected.iter().map(|(d, z)| json!({"device": d, "zone": z})).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "standings": view.standings.iter().map(standing_json).collect::<Vec<_>>(),
+        "drill": view.drill.as_ref().map(|d| json!({
+            "hazard": d.hazard, "zone": d.zone, "since": d.since, "until": d.until, "by": d.by,
+        })),
+        "people": view.people.iter().map(|(id, name, rung)| json!({"id": id, "name": name, "role": rung})).collect::<Vec<_>>(),
         "overrides": view.overrides.iter().map(|o| json!({
             "rule": o.set.rule, "reason": o.set.reason, "author": o.set.author, "from": o.set.from, "expires": o.set.expires,
             "fields": o.set.fields(), "state": override_state(o.state), "held_back": o.held_back, "held_back_at": o.held_back_at,

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view;
-use tuoan_dashboards::view::gateway::{Entry, Rule};
+use tuoan_dashboards::view::alarm::Life;
+use tuoan_dashboards::view::gateway::{Deed, Entry, Rule};
 use tuoan_dashboards::view::platform::{IncidentPage, Live, PlatformEntry, Site, SiteIncident};
 use tuoan_protocol::{Basis, Fixed, IncidentState, InstitutionType, Quantity, Severity, Transition};
 
@@ -74,6 +75,7 @@ fn site_incident(i: &Incident) -> SiteIncident {
             cancellable: false,
             acknowledged_by: i.district_acknowledged.as_ref().map(|a| a.by.clone()),
             affected: Vec::new(),
+            life: Life { drill: event.get("exercise").and_then(Value::as_str) == Some("drill"), ..Life::default() },
         },
         site: i.site.clone(),
         site_name: i.site_name.clone(),
@@ -160,6 +162,7 @@ fn entry(stored: &StoredEvent) -> Option<PlatformEntry> {
         trigger: trigger(value),
         clock_trusted: event.clock_trusted,
         sequence: event.sequence,
+        act: Deed::default(),
     };
     Some(PlatformEntry::Site { entry, received_at: stored.received_at, receipt: stored.receipt.clone() })
 }
@@ -183,6 +186,7 @@ fn own_entries(i: &Incident) -> Vec<PlatformEntry> {
             trigger: None,
             clock_trusted: true,
             sequence,
+            act: Deed::default(),
         },
         received_at: at,
         receipt: i.id.clone(),
