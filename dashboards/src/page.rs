@@ -341,7 +341,9 @@ impl Ui {
     }
     fn drill(&self, d: &Drill) -> String {
         let mut args = fluent_bundle::FluentArgs::new();
-        for (name, text) in [("place", d.place.clone()), ("hazard", self.hazard(&d.hazard)), ("by", d.by.clone()), ("time", self.clock(d.until))] {
+        for (name, text) in
+            [("place", d.place.clone()), ("hazard", self.hazard(&d.hazard)), ("by", d.by.clone()), ("time", self.clock(d.until))]
+        {
             args.set(name, text);
         }
         self.lang.message("drill-text", Some(&args)).unwrap_or_default()

@@ -330,7 +330,9 @@ fn form(kind: &'static str) -> Form {
         "assign" => form.people = vec![("wang".into(), "王老师".into()), ("li".into(), "李园长".into())],
         "shelve" | "maintain" => form.choices = vec![15, 30, 60, 120, 240, 480],
         "out" => form.choices = vec![240, 480, 1440, 4320, 10_080, 43_200],
-        "merge" => form.others = vec![("01KAPT0000000000000000001".into(), Text::new("厨房 烟雾报警 · 000001", "厨房 Smoke alarm · 000001"))],
+        "merge" => {
+            form.others = vec![("01KAPT0000000000000000001".into(), Text::new("厨房 烟雾报警 · 000001", "厨房 Smoke alarm · 000001"))]
+        }
         _ => {}
     }
     form
@@ -367,9 +369,7 @@ pub fn life(state: &str) -> IncidentPage {
             recipient("", "carer", "钉钉群", "sent", 1_400),
             Recipient { seen: Some(began + 21_000), ..recipient("王老师", "carer", "短信", "sent", 2_100) },
             Recipient {
-                why: Some("550 mailbox unavailable".into()),
-                late: true,
-                ..recipient("王老师", "carer", "邮件", "refused", 3_800)
+                why: Some("550 mailbox unavailable".into()), late: true, ..recipient("王老师", "carer", "邮件", "refused", 3_800)
             },
             Recipient { again: 2, ..recipient("李园长", "director", "短信", "sent", 182_000) },
             recipient("赵副园长", "deputy", "", "quiet", 25_000_000),

@@ -1,7 +1,7 @@
 //! All pages in both languages: no message missing, nothing from outside unescaped, nothing inline, nothing from another host.
+use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
-use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view::Whole;
 use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
 use tuoan_dashboards::view::gateway::Home;
@@ -345,7 +345,8 @@ fn one_thing_is_next_and_it_changes_with_the_state() {
     let ui = Ui::plain(Lang::Zh, sample::NOW);
     let next = |state: &str| {
         let html = page::incident(&ui, &sample::life(state));
-        let big: Vec<String> = html.split("<button class=\"big\">").skip(1).map(|b| b.split('<').next().unwrap_or_default().to_owned()).collect();
+        let big: Vec<String> =
+            html.split("<button class=\"big\">").skip(1).map(|b| b.split('<').next().unwrap_or_default().to_owned()).collect();
         assert!(big.len() <= 1, "{state}: one big button, not {big:?}");
         big.into_iter().next()
     };
@@ -369,7 +370,17 @@ fn one_thing_is_next_and_it_changes_with_the_state() {
 fn who_knew_when_is_a_table_with_what_is_late() {
     let ui = Ui::plain(Lang::Zh, sample::NOW);
     let html = page::incident(&ui, &sample::life("taken"));
-    for says in ["区平台已接收", "+92 秒", "迟了", "超过 1 分钟没有送到", "550 mailbox unavailable", "全体（群）", "安静时段", "又提醒 2 次", "+21 秒"] {
+    for says in [
+        "区平台已接收",
+        "+92 秒",
+        "迟了",
+        "超过 1 分钟没有送到",
+        "550 mailbox unavailable",
+        "全体（群）",
+        "安静时段",
+        "又提醒 2 次",
+        "+21 秒",
+    ] {
         assert!(html.contains(says), "{says}");
     }
     assert!(!html.contains("NaN") && !html.contains("+-"));
@@ -379,7 +390,9 @@ fn who_knew_when_is_a_table_with_what_is_late() {
 fn what_is_set_aside_is_neither_pressing_nor_safe() {
     let mut home = sample::set_aside();
     let html = page::home(&Ui::plain(Lang::Zh, sample::NOW), &home);
-    for says in ["演练进行中", "暂不提醒", "现在结束", "油烟机清洗", "王老师 正在处理", "反复触发，共 9 次", "起发不出去", "invalid access_token"] {
+    for says in
+        ["演练进行中", "暂不提醒", "现在结束", "油烟机清洗", "王老师 正在处理", "反复触发，共 9 次", "起发不出去", "invalid access_token"]
+    {
         assert!(html.contains(says), "{says}");
     }
     home.incidents.retain(|i| i.state.inhibited.is_some());

@@ -90,8 +90,21 @@ pub struct Form {
 pub const CAUSES: [&str; 4] = ["real", "false", "test", "maintenance"];
 /// Kinds of forms.
 pub const FORMS: [&str; 15] = [
-    "take", "acknowledge", "resolve", "cause", "comment", "assign", "shelve", "unshelve", "merge", "reopen", "maintain", "maintain_end", "out",
-    "in", "drill_end",
+    "take",
+    "acknowledge",
+    "resolve",
+    "cause",
+    "comment",
+    "assign",
+    "shelve",
+    "unshelve",
+    "merge",
+    "reopen",
+    "maintain",
+    "maintain_end",
+    "out",
+    "in",
+    "drill_end",
 ];
 
 pub fn cause_name(c: CauseCode) -> &'static str {

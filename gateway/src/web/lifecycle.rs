@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::sync::Arc;
 use tuoan_dashboards::door::{ACTOR, Visitor, tidy};
-use tuoan_dashboards::{Ui, page};
 use tuoan_dashboards::view::alarm;
+use tuoan_dashboards::{Ui, page};
 use tuoan_protocol::{CauseCode, DeviceId, IncidentId, ZoneId};
 
 /// Longest note in bytes: what an incident event has room for.
@@ -182,7 +182,13 @@ pub async fn incident(
 }
 
 /// `POST /zones/{id}/maintain`, `…/maintain/end`.
-pub async fn zone(kind: &'static str, State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(typed): Form<Typed>) -> Response {
+pub async fn zone(
+    kind: &'static str,
+    State(web): State<Shared>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Response {
     let ui = ui(&web, &visitor);
     let Ok(zone) = ZoneId::new(&id) else { return missing(&ui) };
     let view: Arc<View> = web.deps.handle.view.borrow().clone();
@@ -196,7 +202,13 @@ pub async fn zone(kind: &'static str, State(web): State<Shared>, visitor: Visito
 }
 
 /// `POST /devices/{id}/out`, `…/in`.
-pub async fn device(kind: &'static str, State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(typed): Form<Typed>) -> Response {
+pub async fn device(
+    kind: &'static str,
+    State(web): State<Shared>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Response {
     let ui = ui(&web, &visitor);
     let Ok(device) = DeviceId::new(&id) else { return missing(&ui) };
     let view: Arc<View> = web.deps.handle.view.borrow().clone();
@@ -215,7 +227,14 @@ pub async fn drill_end(State(web): State<Shared>, visitor: Visitor, Form(typed):
     place(&web, &visitor, form, String::new(), Ok(Action::DrillEnd), &typed).await
 }
 
-async fn place(web: &Shared, visitor: &Visitor, form: alarm::Form, about: String, action: Result<Action, Wrong>, typed: &Typed) -> Response {
+async fn place(
+    web: &Shared,
+    visitor: &Visitor,
+    form: alarm::Form,
+    about: String,
+    action: Result<Action, Wrong>,
+    typed: &Typed,
+) -> Response {
     let ui = ui(web, visitor);
     let kind = form.kind;
     let again = |field, text| alarm::Form { about, error: Some((field, text)), ..typed.fill(form) };

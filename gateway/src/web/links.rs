@@ -211,7 +211,8 @@ pub async fn take(State(web): State<Shared>, visitor: Visitor, Path(token): Path
         }
     };
     let taken = Redirect::to(&format!("/n/{token}?done=taken"));
-    let holder = target.events.iter().rev().find_map(|e| e.event.as_ref().ok()).and_then(|e| e.assignee.as_ref().map(|a| a.as_str().to_owned()));
+    let holder =
+        target.events.iter().rev().find_map(|e| e.event.as_ref().ok()).and_then(|e| e.assignee.as_ref().map(|a| a.as_str().to_owned()));
     // Pressed twice is taken once.
     if holder.as_deref() != Some(to.as_str()) {
         let action = Action::Assign { incident: target.row.notice.incident.clone(), to };

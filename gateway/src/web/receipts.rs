@@ -150,7 +150,12 @@ mod tests {
         let mut seen = notice(1, Some("wang"), Rung::Carer, T);
         seen.seen = Some(T + 9_000);
         let known = Tellings {
-            notices: vec![notice(2, None, Rung::Carer, T), seen, notice(3, Some("li"), Rung::Director, T), notice(4, Some("wang"), Rung::Carer, T + 120_000)],
+            notices: vec![
+                notice(2, None, Rung::Carer, T),
+                seen,
+                notice(3, Some("li"), Rung::Director, T),
+                notice(4, Some("wang"), Rung::Carer, T + 120_000),
+            ],
             told: vec![
                 told(1, "mail", ToldState::Refused, T + 3000, "550 no such box"),
                 told(1, "sms", ToldState::Sent, T + 4000, "id 7"),

@@ -33,7 +33,8 @@ impl Box_ {
 async fn an_incident_is_taken_given_handled_and_reopened_by_its_forms() {
     let (it, id) = Box_::burning().await;
     let page = it.get(&format!("/incidents/{id}")).await.2;
-    for says in ["进行中", "还没有人确认", "我来处理", "已知晓", "其他操作", "谁在什么时候知道", &format!("/incidents/{id}/assign")] {
+    for says in ["进行中", "还没有人确认", "我来处理", "已知晓", "其他操作", "谁在什么时候知道", &format!("/incidents/{id}/assign")]
+    {
         assert!(page.contains(says), "{says}: {page}");
     }
     let at = |deed: &str| format!("/incidents/{id}/{deed}");
@@ -60,13 +61,19 @@ async fn an_incident_is_taken_given_handled_and_reopened_by_its_forms() {
     let (status, _, wrong) = it.post(&at("resolve"), &format!("note={}", enc("是热风"))).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.contains("请选一个结论") && wrong.contains("是热风</textarea>"), "{wrong}");
-    assert_eq!(it.done(&at("resolve"), &format!("cause=false&note={}&{back}", enc("是热风"))).await, format!("/incidents/{id}?done=resolved"));
+    assert_eq!(
+        it.done(&at("resolve"), &format!("cause=false&note={}&{back}", enc("是热风"))).await,
+        format!("/incidents/{id}?done=resolved")
+    );
     it.seen(|v| v.incidents.iter().any(|i| i.resolved == Some(CauseCode::False))).await;
     let page = it.get(&format!("/incidents/{id}")).await.2;
     assert!(page.contains("结论：误报") && page.contains("是热风") && page.contains(&at("reopen")), "{page}");
     // The engine's refusal is said in the person's language.
     let (status, _, twice) = it.post(&at("resolve"), "cause=real").await;
-    assert!(status == StatusCode::CONFLICT && twice.contains("已经有人说处置好了") && twice.contains("value=\"real\" required checked"), "{twice}");
+    assert!(
+        status == StatusCode::CONFLICT && twice.contains("已经有人说处置好了") && twice.contains("value=\"real\" required checked"),
+        "{twice}"
+    );
     assert_eq!(it.post(&at("reopen"), "").await.0, StatusCode::UNPROCESSABLE_ENTITY);
     it.done(&at("reopen"), &format!("note={}", enc("又热了"))).await;
     it.seen(|v| v.incidents.iter().any(|i| i.resolved.is_none() && !i.state.acknowledged)).await;
@@ -122,7 +129,10 @@ async fn one_incident_goes_into_another() {
 async fn zones_are_maintained_and_devices_taken_out_of_service() {
     let (it, _) = Box_::burning().await;
     let (status, _, wrong) = it.post("/zones/toddler-2/maintain", "minutes=60").await;
-    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && wrong.contains("请写下原因") && wrong.contains("value=\"60\" selected"), "{wrong}");
+    assert!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && wrong.contains("请写下原因") && wrong.contains("value=\"60\" selected"),
+        "{wrong}"
+    );
     let named = format!("name={}", enc("王老师"));
     assert_eq!(it.done("/zones/toddler-2/maintain", &format!("minutes=60&note=x&{named}")).await, "/?done=maintained");
     it.seen(|v| v.incidents.iter().any(|i| i.state.inhibited == Some(Inhibition::Suppressed))).await;
@@ -157,11 +167,8 @@ async fn a_drill_is_marked_everywhere_and_ended_on_the_home_page() {
     it.done(&format!("/incidents/{id}/assign"), &format!("me=1&name={}", enc("王老师"))).await;
     it.hear(2, 20.0).await;
     it.seen(|v| v.incidents.iter().all(|i| !i.state.active)).await;
-    let action = crate::engine::input::Action::Drill {
-        hazard: "fire.smoke".parse().unwrap(),
-        zone: "toddler-2".parse().unwrap(),
-        minutes: 20,
-    };
+    let action =
+        crate::engine::input::Action::Drill { hazard: "fire.smoke".parse().unwrap(), zone: "toddler-2".parse().unwrap(), minutes: 20 };
     let (reply, answer) = oneshot::channel();
     let command = crate::engine::Command { actor: "李园长".into(), via: None, action };
     it.pipeline.handle.control.send(Control::Command { command, reply }).await.unwrap();
