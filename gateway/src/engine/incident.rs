@@ -83,6 +83,10 @@ impl Incident {
     pub fn state(&self, closed: bool) -> IncidentState {
         IncidentState { active: self.active(), acknowledged: self.acknowledged, closed, inhibited: self.inhibited }
     }
+    /// Whether others may come under it: it is told itself.
+    fn leads(&self) -> bool {
+        self.within.is_none() && self.exercise.is_none() && self.inhibited.is_none() && self.resolved.is_none()
+    }
     /// Returned, and nobody owes it an acknowledgement: closes when the regather time is over.
     fn closes_at(&self) -> Option<EngineMs> {
         let settled = self.acknowledged || self.resolved.is_some() || self.peak >= Severity::General && !self.owed;
@@ -248,6 +252,7 @@ impl Run<'_> {
         };
         match transition {
             Some(Transition::Opened) => {
+                self.unshelve_graver(key);
                 self.weigh(key);
                 self.say(key, Transition::Opened, &cause);
                 if flaps {
@@ -269,8 +274,11 @@ impl Run<'_> {
                 self.say(key, t, &cause);
                 if t == Transition::Returned {
                     self.tell_end(key);
+                } else {
+                    self.reweigh(key, &Cause { via: Some(Via::Gateway), ..Cause::default() });
                 }
             }
+            None if !findings.is_empty() => self.reweigh(key, &Cause { via: Some(Via::Gateway), ..Cause::default() }),
             None => {}
         }
         self.close_or_wait(key);
@@ -301,20 +309,18 @@ impl Run<'_> {
         times.len() >= CHATTER
     }
 
-    /// The incident under which that hazard comes now, by the declared patterns.
+    /// The incident under which that hazard comes now, by the declared patterns. One that is told to nobody, or that somebody has declared
+    /// handled, would hide it.
     fn leader_of(&self, hazard: &HazardId) -> Option<Key> {
         let leads = |key: &Key, i: &Incident| {
-            i.within.is_none()
-                && i.active()
-                && i.exercise.is_none()
-                && self.compiled.patterns.iter().any(|p| p.lead == key.0 && i.severity <= p.from && p.takes(hazard))
+            i.leads() && i.active() && self.compiled.patterns.iter().any(|p| p.lead == key.0 && i.severity <= p.from && p.takes(hazard))
         };
         self.state.incidents.iter().find(|(key, i)| leads(key, i)).map(|(key, _)| key.clone())
     }
 
     /// Takes in what its patterns declare part of it and began shortly before.
-    fn lead(&mut self, key: &Key) {
-        let Some(leader) = self.state.incidents.get(key).filter(|i| i.exercise.is_none()) else { return };
+    pub(super) fn lead(&mut self, key: &Key) {
+        let Some(leader) = self.state.incidents.get(key).filter(|i| i.leads()) else { return };
         let (now, severity) = (self.state.utc(self.at), leader.severity);
         let patterns: Vec<_> = self.compiled.patterns.iter().filter(|p| p.lead == key.0 && severity <= p.from).cloned().collect();
         for pattern in patterns {

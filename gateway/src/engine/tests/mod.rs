@@ -5,6 +5,7 @@ mod hostile;
 mod incidents;
 mod learned;
 mod life;
+mod life_table;
 mod messages;
 mod overrides;
 mod packs;
