@@ -50,7 +50,7 @@ impl Lang {
     fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
-    pub(crate) fn sources(self) -> [&'static str; 6] {
+    pub(crate) fn sources(self) -> [&'static str; 7] {
         match self {
             Lang::Zh => [
                 include_str!("../locales/zh-CN/pages.ftl"),
@@ -58,6 +58,7 @@ impl Lang {
                 include_str!("../locales/zh-CN/hazards.ftl"),
                 include_str!("../locales/zh-CN/rules.ftl"),
                 include_str!("../locales/zh-CN/cameras.ftl"),
+                include_str!("../locales/zh-CN/drill.ftl"),
                 include_str!("../locales/zh-CN/notify.ftl"),
             ],
             Lang::En => [
@@ -66,6 +67,7 @@ impl Lang {
                 include_str!("../locales/en/hazards.ftl"),
                 include_str!("../locales/en/rules.ftl"),
                 include_str!("../locales/en/cameras.ftl"),
+                include_str!("../locales/en/drill.ftl"),
                 include_str!("../locales/en/notify.ftl"),
             ],
         }

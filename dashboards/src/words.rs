@@ -138,6 +138,7 @@ pub const WORDS: [(&str, &[&str]); 17] = [
             "thermometer",
             "recorder",
             "estimate",
+            "gateway",
             "other",
         ],
     ),

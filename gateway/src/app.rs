@@ -7,17 +7,22 @@ use crate::cameras::worker::Open;
 use crate::cameras::{Pictures, eyes};
 use crate::clock::Clock;
 use crate::config::{self, ClockTrust, Config};
+use crate::control;
 use crate::decode::mapping::Mapping;
+use crate::deliver::chain::Chain;
 use crate::deliver::{
     Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, StoreLog, Timing,
     sinks,
 };
+use crate::engine::CANARY;
 use crate::engine::rules::Catalogue;
 use crate::engine::site::Site;
+use crate::engine::standing::DRILL_PREFIX;
 use crate::estimate::model::{ClimateModel, Source};
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
+use crate::ingest::own::{self, OwnVoice};
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::models::EyeModels;
 use crate::notify::{self, link::LinkKey, post::Post};
@@ -108,8 +113,11 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         let parts = (handle.clone(), frames.clone(), pictures.clone(), clock.clone(), settle.clone());
         eyes.spawn(watch_cameras(config.clone(), parts, eyes_stop.clone()));
     }
+    let own_password = hex::encode(rand::random::<[u8; 16]>());
     let intake = Arc::new(match &config.ingest {
-        config::Ingest::Embedded(b) => Intake::Embedded(start_broker(&config, b, &handle, frames.clone(), clock.clone()).await?),
+        config::Ingest::Embedded(b) => {
+            Intake::Embedded(start_broker(&config, b, &own_password, &handle, frames.clone(), clock.clone()).await?)
+        }
         config::Ingest::Outside(c) => Intake::Outside(start_client(c, &handle, frames.clone(), clock.clone())?),
     });
     let mqtt = match &*intake {
@@ -173,6 +181,25 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         key: link_key.clone(),
         shutdown: shutdown.clone(),
     };
+    let voice = own_voice(&config, mqtt, own_password);
+    let desk = control::Desk { handle: handle.clone(), voice: voice.clone(), clock: clock.clone() };
+    let (data, closing) = (config.data.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        if let Err(e) = control::serve(data, desk, closing).await {
+            tracing::error!("requests of the command line are not heard: {e}");
+        }
+    });
+    let chain = Chain {
+        handle: handle.clone(),
+        deliveries: deliveries.clone(),
+        voice: voice.clone(),
+        clock: clock.clone(),
+        every: Duration::from_secs(u64::from(config.notify.canary_minutes) * 60),
+        view: Arc::default(),
+        shutdown: shutdown.clone(),
+    };
+    let chain_view = chain.view.clone();
+    tasks.spawn(chain.run());
     let channels = post.start(&channels, &config.notify.channels, notices, &mut tasks);
     tasks.spawn(delivery.clone().run_outbox(link, config.site.id.clone()));
     let keeper = Keeper { pictures: pictures.clone(), handle: handle.clone(), clock: clock.clone() };
@@ -201,6 +228,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         catalogue,
         deliveries: deliveries.clone(),
         channels,
+        chain: chain_view,
         link_key,
         pictures,
         clock,
@@ -392,7 +420,45 @@ fn desk(config: &Config, handle: &Handle) -> Result<FrameDesk> {
     Ok(FrameDesk::watching(Watch { cameras: Default::default(), mapped, announced: handle.pictures.clone(), fps: config.vision.fps }))
 }
 
-async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Broker> {
+/// The gateway's own way into its broker, or into the one outside.
+fn own_voice(config: &Config, mqtt: Option<SocketAddr>, password: String) -> OwnVoice {
+    let settings = match (&config.ingest, mqtt) {
+        (config::Ingest::Outside(c), _) => ClientConfig {
+            // Another id than the connection's that takes messages in: the broker would throw that out.
+            client_id: format!("{}-self", c.client_id),
+            topics: Vec::new(),
+            ..client_config(c)
+        },
+        (config::Ingest::Embedded(b), local) => ClientConfig {
+            url: format!("mqtt://{}", reachable(local.unwrap_or(b.listen))),
+            client_id: own::ACCOUNT.to_owned(),
+            username: Some(own::ACCOUNT.to_owned()),
+            password: Some(password),
+            topics: Vec::new(),
+            max_packet_bytes: 64 << 10,
+            ca: None,
+        },
+    };
+    OwnVoice { link: own::Once(settings), site: config.site.id.clone() }
+}
+
+/// From this machine: a broker that listens everywhere listens on loopback.
+fn reachable(at: SocketAddr) -> SocketAddr {
+    match at {
+        SocketAddr::V4(a) if a.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], a.port())),
+        SocketAddr::V6(a) if a.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, a.port())),
+        other => other,
+    }
+}
+
+async fn start_broker(
+    config: &Config,
+    b: &config::Broker,
+    own_password: &str,
+    handle: &Handle,
+    frames: FrameDesk,
+    clock: Clock,
+) -> Result<Broker> {
     let mut users = Vec::new();
     for u in &b.users {
         let devices = u.devices.iter().map(|d| DeviceId::new(d)).collect::<std::result::Result<Vec<_>, _>>();
@@ -404,6 +470,16 @@ async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, fram
             subscribe: u.subscribe.clone(),
         });
     }
+    let staged = config.site.zones.iter().map(|z| format!("{DRILL_PREFIX}{}", z.id));
+    let own = staged.chain([CANARY.to_owned()]).filter_map(|d| DeviceId::new(&d).ok());
+    users.retain(|u| u.name != own::ACCOUNT);
+    users.push(User {
+        name: own::ACCOUNT.to_owned(),
+        password_sha256: <sha2::Sha256 as sha2::Digest>::digest(own_password.as_bytes()).into(),
+        devices: own.collect(),
+        publish: Vec::new(),
+        subscribe: Vec::new(),
+    });
     let settings = BrokerConfig {
         site: config.site.id.clone(),
         listen: b.listen,
@@ -417,8 +493,8 @@ async fn start_broker(config: &Config, b: &config::Broker, handle: &Handle, fram
         .wrap_err("the embedded broker does not start")
 }
 
-fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Client> {
-    let settings = ClientConfig {
+fn client_config(c: &config::Client) -> ClientConfig {
+    ClientConfig {
         url: c.url.clone(),
         client_id: c.client_id.clone(),
         username: c.username.clone(),
@@ -426,8 +502,11 @@ fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: C
         topics: c.topics.clone(),
         max_packet_bytes: c.max_packet_bytes,
         ca: c.ca.clone(),
-    };
-    Client::start(&settings, handle.inbound.clone(), frames, clock)
+    }
+}
+
+fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Client> {
+    Client::start(&client_config(c), handle.inbound.clone(), frames, clock)
         .into_diagnostic()
         .wrap_err("the connection to the outside broker cannot be set up")
 }

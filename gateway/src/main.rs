@@ -10,7 +10,7 @@ use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{app, bridge, config, demo, detect_files, doctor, models, notify, replay, vision_files};
+use tuoan::{app, bridge, config, demo, detect_files, doctor, drill, models, notify, replay, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -91,6 +91,8 @@ enum Command {
     /// Messages that nobody understood.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Stages a hazard in earnest but for the mark that it is a drill, times every step and writes the report.
+    Drill(drill::Args),
     /// Incidents in the database.
     #[command(subcommand)]
     Incidents(Incidents),
@@ -306,6 +308,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Drill(args) => runtime()?.block_on(drill::run(args)),
         Command::Notify(command) => runtime()?.block_on(notify::command::run(command)),
         Command::Model(Model::Check(args)) => models::check::run(args),
         Command::Runtime(args) => models::report::run(&args),

@@ -120,6 +120,8 @@ quantities! {
     /** The time it gives its frames is wrong. */ CameraClock "camera_clock" "bool" 0 State;
     /** Too few pixels to see people by. */ CameraLowResolution "camera_low_resolution" "bool" 0 State;
     /** Too few frames to see what happens. */ CameraLowRate "camera_low_rate" "bool" 0 State;
+    /** Of the gateway itself: a receiver has not confirmed an alarm for a minute. */ Unconfirmed "unconfirmed" "bool" 0 State;
+    /** Of the gateway itself: the last canary did not arrive. */ ChainBroken "chain_broken" "bool" 0 State;
     Vibration "vibration" "bool" 0 State;
     /** 1 is blocked: an escape way that cannot be used. */ Blocked "blocked" "bool" 0 State;
     /** A recorder's channel: 1 is recording. */ Recording "recording" "bool" 0 State;

@@ -10,12 +10,23 @@ use std::path::{Path, PathBuf};
 use tuoan_dashboards::Lang;
 
 /// How people are told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
     pub channels: Vec<ChannelConfig>,
     /// Base address of the institution's pages as people's phones reach them, without a slash at its end; without it texts have no links.
     pub link: Option<String>,
+    /// Minutes between two canaries, 1 to 1440.
+    pub canary_minutes: u16,
 }
+
+impl Default for Notify {
+    fn default() -> Notify {
+        Notify { channels: Vec::new(), link: None, canary_minutes: CANARY_MINUTES }
+    }
+}
+
+/// Once an hour.
+const CANARY_MINUTES: u16 = 60;
 
 /// More would be a mistake in a file, not a nursery.
 const CHANNELS_MAX: usize = 32;
@@ -43,6 +54,10 @@ pub(super) fn read(notify: Dict, tables: Vec<Dict>, base: &Path, problems: &mut 
     if link.as_ref().is_some_and(|l| !is_address(l)) {
         f.problem("link", "is no address; write the one that people's phones reach, e.g. link = \"http://10.0.0.5:8080\"");
     }
+    let canary_minutes = f.take::<u16>("canary_minutes").unwrap_or(CANARY_MINUTES);
+    if !(1..=1440).contains(&canary_minutes) {
+        f.problem("canary_minutes", "must be 1 to 1440: so often it is proven that an alarm arrives");
+    }
     f.finish();
     let mut channels: Vec<ChannelConfig> = Vec::new();
     for (i, d) in tables.into_iter().enumerate() {
@@ -61,7 +76,7 @@ pub(super) fn read(notify: Dict, tables: Vec<Dict>, base: &Path, problems: &mut 
             channels.push(channel);
         }
     }
-    Notify { channels, link }
+    Notify { channels, link, canary_minutes }
 }
 
 fn one(f: &mut Fields<'_>, base: &Path, others: &[ChannelConfig], index: usize) -> Option<ChannelConfig> {

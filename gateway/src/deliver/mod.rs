@@ -5,6 +5,7 @@
 //! | `scheduler.rs` | one task per sink and lane: read, encode, send, split, set aside, move the cursor |
 //! | `backoff.rs` | how long to wait after a failure |
 //! | `batch.rs` | encoded records on their way, and how to take a part of them |
+//! | `chain.rs` | whether an alarm would arrive: the canary, and what is not confirmed |
 //! | `cloudevent.rs` | an incident event as CloudEvents 1.0 JSON |
 //! | `directory.rs` | names and texts that are not in the log: zones, rules |
 //! | `emergency.rs` | events that cannot be stored now and must go out all the same |
@@ -20,6 +21,7 @@
 //! skips. Repeats are harmless: the platform knows an event by its id, InfluxDB a point by series and time.
 pub mod backoff;
 pub mod batch;
+pub mod chain;
 pub mod cloudevent;
 pub mod directory;
 pub mod emergency;

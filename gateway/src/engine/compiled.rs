@@ -142,6 +142,13 @@ impl Compiled {
             c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
             c.slots.push(slot(matching, Some(i), z.id.clone(), Role::Other));
         }
+        // The gateway hangs in the office, or else where the site file begins.
+        let home = site.zones.iter().position(|z| z.kind == ZoneKind::Office).or((!site.zones.is_empty()).then_some(0));
+        if let (Some((i, z)), Ok(id)) = (home.and_then(|i| Some((u32::try_from(i).ok()?, site.zones.get(i)?))), DeviceId::new(CHAIN)) {
+            let matching = numbered(&rules).filter(|(_, r)| r.roles.contains(&Role::Gateway));
+            c.by_device.insert(id, u32::try_from(c.slots.len()).unwrap_or(u32::MAX));
+            c.slots.push(slot(matching, Some(i), z.id.clone(), Role::Gateway));
+        }
         for (id, z) in site.eyes() {
             let Some(&zone) = c.by_zone.get(&z.id) else { continue };
             let groups = site.age_groups(z);

@@ -248,6 +248,8 @@ pub enum Role {
     /// Shuts the gas off; closed on a confirmed gas alarm anywhere in the building.
     GasValve,
     Camera,
+    /// The gateway itself: its own device `chain`, in every site.
+    Gateway,
     Meter,
     Other,
 }

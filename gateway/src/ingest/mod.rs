@@ -11,6 +11,7 @@ pub mod client;
 pub mod filter;
 pub mod frames;
 pub mod hikvision;
+pub mod own;
 pub mod retained;
 
 pub use frames::FrameDesk;

@@ -4,16 +4,14 @@ use super::message::Message;
 use crate::clock::Clock;
 use crate::config::{self, Config, Ingest};
 use crate::deliver::{CommandLink, LinkError};
-use crate::ingest::client::{self, ClientConfig};
+use crate::ingest::client::ClientConfig;
+use crate::ingest::own::Once;
 use async_trait::async_trait;
-use bytes::Bytes;
 use clap::{Args, Subcommand};
 use miette::{Result, miette};
-use rumqttc::{AsyncClient, Event, Incoming, PublishOptions, QoS};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -34,9 +32,6 @@ pub struct Test {
     #[arg(long)]
     data: Option<PathBuf>,
 }
-
-/// How long the broker may take to acknowledge.
-const BROKER: Duration = Duration::from_secs(10);
 
 /// # Errors
 /// When the configuration is wrong or nothing could be tried.
@@ -113,7 +108,7 @@ fn link(config: &Config, channel: &ChannelConfig) -> Result<Link> {
             "channel {:?} publishes through the embedded broker, which lives in the running gateway; try it there, with a drill",
             channel.name
         )),
-        (Via::Mqtt(_), Ingest::Outside(c)) => Ok(Link(Some(ClientConfig {
+        (Via::Mqtt(_), Ingest::Outside(c)) => Ok(Link(Some(Once(ClientConfig {
             url: c.url.clone(),
             // Another id than the running gateway's, which it would throw out.
             client_id: format!("tuoan-test-{}", hex::encode(rand::random::<[u8; 4]>())),
@@ -122,31 +117,21 @@ fn link(config: &Config, channel: &ChannelConfig) -> Result<Link> {
             topics: Vec::new(),
             max_packet_bytes: c.max_packet_bytes,
             ca: c.ca.clone(),
-        }))),
+        })))),
         _ => Ok(Link(None)),
     }
 }
 
-/// A connection for one message.
-struct Link(Option<ClientConfig>);
+/// A connection for one message, where the broker is outside.
+struct Link(Option<Once>);
 
 #[async_trait]
 impl CommandLink for Link {
     async fn publish(&self, topic: &str, payload: &[u8]) -> std::result::Result<(), LinkError> {
-        let config = self.0.as_ref().ok_or_else(|| LinkError("there is no outside broker".into()))?;
-        let said = |e: &dyn std::fmt::Display| LinkError(e.to_string());
-        let mut options = client::options(config).map_err(|e| said(&e))?;
-        options.set_clean_session(true);
-        let (client, mut events) = AsyncClient::builder(options).capacity(4).try_build().map_err(|e| said(&e))?;
-        let sent = async {
-            client.publish(topic, Bytes::copy_from_slice(payload), PublishOptions::new(QoS::AtLeastOnce)).await.map_err(|e| said(&e))?;
-            loop {
-                if let Event::Incoming(Incoming::PubAck(_)) = events.poll().await.map_err(|e| said(&e))? {
-                    return Ok(());
-                }
-            }
-        };
-        tokio::time::timeout(BROKER, sent).await.unwrap_or_else(|_| Err(LinkError("the broker has not acknowledged within 10 s".into())))
+        match &self.0 {
+            Some(once) => once.publish(topic, payload).await,
+            None => Err(LinkError("there is no outside broker".into())),
+        }
     }
 }
 
@@ -154,6 +139,7 @@ impl CommandLink for Link {
 mod tests {
     use super::*;
     use crate::notify::channels::{Receipt, mqtt};
+    use std::time::Duration;
     use tuoan_dashboards::Lang;
 
     fn channels() -> Vec<ChannelConfig> {

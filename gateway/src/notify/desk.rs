@@ -28,6 +28,8 @@ pub struct Job {
     pub not_before: Option<i64>,
     /// It may have arrived before.
     pub tried: bool,
+    /// UTC milliseconds at which it left first: a channel that tells people one by one leaves those out who have it already.
+    pub left: Option<i64>,
 }
 
 /// What to do now.
@@ -155,6 +157,7 @@ impl Desk {
         for job in jobs {
             if let Some(kept) = job.notices.first().and_then(|n| self.jobs.get_mut(n)) {
                 kept.tried = true;
+                kept.left = kept.left.or(Some(now));
             }
         }
     }
@@ -207,6 +210,7 @@ pub(super) mod tests {
             since: T0,
             not_before: None,
             tried: false,
+            left: None,
         }
     }
     fn sends(act: Act) -> Vec<u64> {

@@ -203,7 +203,7 @@ impl Post {
             title: words.map_or_else(hazard, |w| w.title.clone()),
             advice: words.map(|w| w.advice.clone()).unwrap_or_default(),
             since,
-            at: self.clock.utc_ms(),
+            at: job.left.unwrap_or_else(|| self.clock.utc_ms()),
             utc_offset_minutes: self.utc_offset_minutes,
             reading: e.trigger.as_ref().and_then(|t| t.reading.as_ref()).map(|(q, v)| format!("{} {}", ui.quantity(q), ui.value(q, *v))),
             step: Some(if everyone {
@@ -487,6 +487,7 @@ fn job(row: &NoticeRow, config: &ChannelConfig, tried: bool) -> Option<Job> {
         since: row.at,
         not_before: n.not_before,
         tried,
+        left: None,
     })
 }
 

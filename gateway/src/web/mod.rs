@@ -29,6 +29,7 @@ pub mod views;
 use crate::cameras::Pictures;
 use crate::clock::Clock;
 use crate::deliver::Deliveries;
+use crate::deliver::chain::ChainView;
 use crate::engine::rules::Catalogue;
 use crate::engine::rules::parse::parse;
 use crate::notify::link::LinkKey;
@@ -39,7 +40,7 @@ use axum::routing::{get, post};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -89,6 +90,8 @@ pub struct WebDeps {
     pub deliveries: Deliveries,
     /// How the channels to people do.
     pub channels: Channels,
+    /// Whether an alarm would arrive.
+    pub chain: Arc<Mutex<ChainView>>,
     /// Opens the links in messages.
     pub link_key: LinkKey,
     /// Figures of cameras, and their pictures for who may see them.

@@ -161,6 +161,7 @@ async fn gateway_at(site: &str) -> Box_ {
     let shutdown = CancellationToken::new();
     let pictures = Pictures::open(&crate::cameras::Settings::default(), dir.path(), pipeline.cameras.clone(), NOW);
     let deps = WebDeps {
+        chain: Default::default(),
         channels: crate::notify::post::Channels::default(),
         link_key: crate::notify::link::LinkKey::new(&[7; 32]),
         handle: pipeline.handle.clone(),

@@ -34,6 +34,7 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
         ("air", include_str!("../../../rules/air.toml")),
         ("anomaly", include_str!("../../../rules/anomaly.toml")),
         ("cameras", include_str!("../../../rules/cameras.toml")),
+        ("chain", include_str!("../../../rules/chain.toml")),
         ("climate", include_str!("../../../rules/climate.toml")),
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
