@@ -196,6 +196,7 @@ impl Run<'_> {
             return self.settle(&whole, cause);
         }
         let findings = self.all_findings(key);
+        let kind_before = (incident.severity, incident.basis);
         let begins = !findings.is_empty() && incident.returned.is_some();
         let flaps = begins && self.flaps(key);
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
@@ -261,7 +262,8 @@ impl Run<'_> {
                 self.lead(key);
                 self.begin_climb(key);
             }
-            Some(t @ (Transition::Raised | Transition::Reactivated)) => {
+            // It comes back for the last time that is told: from here on the ladder goes on whether it holds at the moment or not.
+            Some(t @ (Transition::Raised | Transition::Reactivated | Transition::Chattering)) => {
                 if t == Transition::Raised {
                     self.unshelve(key);
                 }
@@ -280,6 +282,11 @@ impl Run<'_> {
             }
             None if !findings.is_empty() => self.reweigh(key, &Cause { via: Some(Via::Gateway), ..Cause::default() }),
             None => {}
+        }
+        let news =
+            matches!(transition, Some(Transition::Opened | Transition::Raised | Transition::Reactivated | Transition::Chattering));
+        if !news && self.state.incidents.get(key).is_some_and(|i| (i.severity, i.basis) != kind_before) {
+            self.ease_climb(key);
         }
         self.close_or_wait(key);
     }

@@ -63,8 +63,8 @@ const TABLE: [(&str, [&str; 15], &str, &str); 24] = [
     // What holds again is a new incident.
     ("closed lately",          ["x",   "com", "x",   "x",   "x",   "res", "reo", "x",   ".",   "x",   ".",   "x",   ".",   "opn", "opn"], "", ""),
     ("closed long ago",        ["x",   "x",   "x",   "x",   "x",   "x",   "x",   "x",   ".",   "x",   ".",   "x",   ".",   "opn", "opn"], "", ""),
-    ("drill",                  ["ack", "com", "ass", "x",   "x",   "res", "x",   "x",   ".",   "x",   ".",   "x",   "ret", ".",   "rai"],
-        "ret@10:59:00 res@10:59:00 clo@10:59:00", "ret@10:59:00 res@10:59:00 clo@10:59:00"),
+    ("drill",                  ["ack", "com", "ass", "x",   "x",   "res", "x",   "x",   ".",   "x",   ".",   "x",   "ret", ".",   "x"],
+        "", "ret@10:59:00 res@10:59:00 clo@10:59:00"),
 ];
 
 const RULES: &str = r#"
@@ -82,21 +82,22 @@ regather = "10m"
 severity = 2
 basis = "confirmed"
 source = "this test"
+clause = "x"
+verified = false
 duty = ["health"]
 title = { zh = "甲", en = "a" }
 advice = { zh = "甲", en = "a" }
 [[rule]]
-id = "co.very_much"
+id = "co.alarm"
 hazard = "co.high"
-kind = "threshold"
-quantity = "co"
-unit = "ppm"
-above = 100
-hysteresis = 0
+kind = "state"
+quantity = "co_alarm"
 regather = "10m"
 severity = 1
 basis = "confirmed"
 source = "this test"
+clause = "x"
+verified = false
 duty = ["health"]
 title = { zh = "甲", en = "a" }
 advice = { zh = "甲", en = "a" }
@@ -108,6 +109,8 @@ quantity = "gas"
 severity = 1
 basis = "confirmed"
 source = "this test"
+clause = "x"
+verified = false
 duty = ["health"]
 title = { zh = "甲", en = "a" }
 advice = { zh = "甲", en = "a" }
@@ -117,12 +120,12 @@ struct Life {
     g: Gateway,
     id: IncidentId,
     device: &'static str,
-    /// What it measures at that severity, in ppm.
-    level: f64,
+    severity: u8,
     at: &'static str,
 }
 
-fn nursery() -> Gateway {
+/// With people, a meter and alarm of carbon monoxide in the kitchen, and the rules above.
+pub(super) fn nursery() -> Gateway {
     let co = Placement { id: "co".parse().unwrap(), zone: "kitchen".parse().unwrap(), name: None, role: Role::Co, period_s: None, via: None };
     let mut s = Site { people: super::life::staffed().people, ..site() };
     s.devices.push(co);
@@ -138,19 +141,19 @@ fn nursery() -> Gateway {
 impl Life {
     /// An incident in that state.
     fn of(state: &str, severity: u8) -> Life {
-        let level = if severity == 1 { 150.0 } else { 50.0 };
-        let mut l = Life { g: nursery(), id: "01JZ0000000000000000000011".parse().unwrap(), device: "co", level, at: NOW };
+        let mut l = Life { g: nursery(), id: "01JZ0000000000000000000011".parse().unwrap(), device: "co", severity, at: NOW };
         let has = |word: &str| state.split(' ').any(|w| w == word);
         if has("drill") {
             l.device = "drill.kitchen";
             l.act("09:59", Action::Drill { hazard: HAZARD.parse().unwrap(), zone: "kitchen".parse().unwrap(), minutes: 60 });
         }
-        l.measures("10:00", level);
+        l.holds("10:00", severity, true);
+        assert!(!l.g.last.events.is_empty(), "{state} {severity} {:?}", l.g.last);
         l.id = l.g.last.events[0].incident.clone();
         if has("chattering") {
             for (off, on) in [("10:00:10", "10:00:20"), ("10:00:30", "10:00:40"), ("10:00:50", "10:01:00"), ("10:01:10", "10:01:20")] {
-                l.measures(off, 0.0);
-                l.measures(on, level);
+                l.holds(off, severity, false);
+                l.holds(on, severity, true);
             }
         }
         for (word, inhibition) in [("shelved", "shelve"), ("suppressed", "maintain"), ("disused", "disuse")] {
@@ -162,7 +165,7 @@ impl Life {
             l.act("10:01", l.action("ack").unwrap());
         }
         if has("returned") || state.starts_with("closed") {
-            l.measures("10:02", 0.0);
+            l.holds("10:02", severity, false);
         }
         for (word, done) in [("assigned", "assign"), ("resolved", "resolve"), ("part", "merge")] {
             if has(word) {
@@ -177,9 +180,9 @@ impl Life {
             // As many others are closed as are remembered.
             for n in 0..64 {
                 let time = |minute: u32| format!("{}:{:02}", 11 + n / 2, n % 2 * 30 + minute);
-                l.measures(&time(0), level);
+                l.holds(&time(0), severity, true);
                 let id = l.g.last.events.iter().find(|e| e.transition == Transition::Opened).unwrap().incident.clone();
-                l.measures(&time(1), 0.0);
+                l.holds(&time(1), severity, false);
                 l.g.act(&time(2), Action::Acknowledge { incident: id, note: None });
             }
             l.at = "43:30";
@@ -187,8 +190,15 @@ impl Life {
         l.g.until(l.at);
         l
     }
-    fn measures(&mut self, time: &str, level: f64) {
-        self.g.says(time, self.device, Quantity::Co, level);
+    fn copy(&self) -> Life {
+        let state = self.g.state.clone();
+        let g = Gateway { state, log: vec![], told: vec![], last: crate::engine::Outcome::default() };
+        Life { g, id: self.id.clone(), ..*self }
+    }
+    /// Its condition of that severity holds from now on, or no longer.
+    fn holds(&mut self, time: &str, severity: u8, on: bool) {
+        let (quantity, level) = if severity == 1 { (Quantity::CoAlarm, 1.0) } else { (Quantity::Co, 50.0) };
+        self.g.says(time, self.device, quantity, if on { level } else { 0.0 });
     }
     /// Another incident that this one can become part of.
     fn gas(&mut self, what: &str, time: &str) {
@@ -234,8 +244,7 @@ impl Life {
                 }
             }
             None => {
-                let level = [("clears", 0.0), ("holds", self.level), ("worse", 150.0)].into_iter().find(|(w, _)| *w == what).unwrap().1;
-                self.measures(at, level);
+                self.holds(at, if what == "worse" { 1 } else { self.severity }, what != "clears");
             }
         }
         Some(self.g.last.events.iter().filter(|e| e.hazard.as_str() == HAZARD).cloned().collect())
@@ -281,12 +290,14 @@ fn after(mut s: IncidentState, word: &str) -> IncidentState {
 fn every_state_and_everything_that_may_come() {
     let mut wrong = Vec::new();
     for severity in [2u8, 1] {
-        for (state, cells, _, _) in &TABLE {
+        for (state, cells, _, _) in TABLE.iter().filter(|(state, ..)| severity == 1 || *state != "drill") {
+            let row = Life::of(state, severity);
             for (what, expected) in TRIED.iter().zip(cells) {
-                if *what == "worse" && severity == 1 {
+                // Nothing is worse than an emergency, and nothing less is staged.
+                if severity == 1 && *what == "worse" {
                     continue;
                 }
-                let mut l = Life::of(state, severity);
+                let mut l = row.copy();
                 if !state.contains("drill") && !state.contains("part") {
                     l.gas(what, l.at);
                 }
@@ -338,6 +349,9 @@ fn what_time_brings_of_itself() {
     let mut wrong = Vec::new();
     for (severity, of) in [(2u8, 0), (1, 1)] {
         for (state, _, serious, emergency) in &TABLE {
+            if severity == 2 && *state == "drill" {
+                continue;
+            }
             let mut l = Life::of(state, severity);
             let from = l.g.log.len();
             l.g.until(&format!("{}:04", 15 + t(l.at).saturating_sub(t(NOW)) / 3_600_000));
