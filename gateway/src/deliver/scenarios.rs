@@ -157,6 +157,20 @@ async fn a_proxy_that_refuses_everything_costs_no_alert() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_recovers_between_an_alert_and_its_tombstone_gets_the_alert() {
+    let log = MemoryLog::new();
+    log.commit_events((1..=3).map(event));
+    let double = platform::Double::default();
+    double.lock().unwrap().mood = platform::Mood::ProxiedOnceMore;
+    let (url, _server) = platform::serve(double.clone(), any_port()).await;
+    let rig = Rig::start(log, &[platform_sink(&url, TOKEN)]);
+    eventually("all arrive", || rig.log.cursor_at("platform", Lane::Alerts) == 3).await;
+    assert!(rig.log.aside.lock().unwrap().is_empty());
+    assert_eq!(double.lock().unwrap().order, ids(1..=3));
+    assert!(double.lock().unwrap().events.values().all(|e| e["type"] == "cn.tuoan.incident.opened.v1"));
+}
+
+#[tokio::test]
 async fn overload_is_waited_for_and_large_batches_shrink() {
     let log = MemoryLog::new();
     log.commit_events((1..=50).map(event));

@@ -95,35 +95,40 @@ pub struct Delivery {
 impl Delivery {
     /// Starts a task for each lane of each sink, and the heartbeat. They end after `shutdown`, when their progress is handed to the store.
     pub fn start(&self, sinks: &[Arc<dyn Sink>], health: watch::Receiver<Health>, tasks: &mut JoinSet<()>) -> Deliveries {
-        let mut gauges = Vec::new();
-        for sink in sinks {
-            for &lane in sink.lanes() {
-                let gauge = Arc::new(Gauge::new(sink.name(), lane, self.room.clone(), self.log.committed()));
-                gauges.push(gauge.clone());
-                tasks.spawn(LaneTask::new(self.clone(), sink.clone(), lane, gauge).run());
-            }
+        let mut lanes = Vec::new();
+        for (sink, &lane) in sinks.iter().flat_map(|s| s.lanes().iter().map(move |l| (s, l))) {
+            lanes.push((sink.clone(), lane, Arc::new(Gauge::new(sink.name(), lane, self.room.clone(), self.log.committed()))));
         }
-        let deliveries = Deliveries(gauges.into());
+        let deliveries = Deliveries(lanes.iter().map(|(.., gauge)| gauge.clone()).collect());
+        let beat = self.beat(deliveries.clone(), health);
+        for (sink, lane, gauge) in lanes {
+            tasks.spawn(LaneTask::new(self.clone(), sink, lane, gauge, beat.clone()).run());
+        }
         for sink in sinks.iter().filter(|s| s.lanes().contains(&Lane::Alerts)) {
-            tasks.spawn(self.clone().hearten(sink.clone(), deliveries.clone(), health.clone()));
+            tasks.spawn(self.clone().hearten(sink.clone(), beat.clone()));
         }
         let lanes = sinks.iter().flat_map(|s| s.lanes().iter().map(|lane| (s.name(), *lane))).collect();
         tasks.spawn(self.clone().claim(lanes));
         deliveries
     }
 
+    /// What a sign of life says now.
+    fn beat(&self, deliveries: Deliveries, health: watch::Receiver<Health>) -> Beat {
+        let (clock, trusted, committed) = (self.clock.clone(), self.clock_trusted.clone(), self.log.committed());
+        Arc::new(move || Heartbeat {
+            at: clock.utc_ms(),
+            position: committed.borrow().position,
+            queue_alerts: deliveries.queued(Lane::Alerts),
+            queue_metrics: deliveries.queued(Lane::Metrics),
+            healthy: Heartbeat::healthy(&health.borrow()),
+            clock_trusted: trusted(),
+        })
+    }
+
     /// A missed heartbeat is not repeated: the next one says more.
-    async fn hearten(self, sink: Arc<dyn Sink>, deliveries: Deliveries, health: watch::Receiver<Health>) {
-        let committed = self.log.committed();
+    async fn hearten(self, sink: Arc<dyn Sink>, beat: Beat) {
         loop {
-            let beat = Heartbeat {
-                at: self.clock.utc_ms(),
-                position: committed.borrow().position,
-                queue_alerts: deliveries.queued(Lane::Alerts),
-                queue_metrics: deliveries.queued(Lane::Metrics),
-                healthy: Heartbeat::healthy(&health.borrow()),
-                clock_trusted: (self.clock_trusted)(),
-            };
+            let beat = beat();
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 sent = sink.heartbeat(&beat) => if let Err(e) = sent {
@@ -149,6 +154,8 @@ impl Delivery {
     }
 }
 
+type Beat = Arc<dyn Fn() -> Heartbeat + Send + Sync>;
+
 /// Shutdown has been asked for; what is not done stays for the next start.
 struct Stopped;
 
@@ -156,6 +163,8 @@ struct Stopped;
 enum Work {
     /// These parcels of the batch.
     Send(Range<usize>),
+    /// This alert was refused alone, for that reason; whether it is at fault is to be seen.
+    Doubt(usize, String),
     /// This one is refused for that reason: its place must be filled.
     Bury(usize, String),
 }
@@ -180,6 +189,7 @@ struct LaneTask {
     sink: Arc<dyn Sink>,
     lane: Lane,
     gauge: Arc<Gauge>,
+    beat: Beat,
     backoff: Backoff,
     /// For a receiver that answers and does not accept us.
     refused: Backoff,
@@ -194,12 +204,12 @@ struct LaneTask {
 }
 
 impl LaneTask {
-    fn new(env: Delivery, sink: Arc<dyn Sink>, lane: Lane, gauge: Arc<Gauge>) -> Self {
+    fn new(env: Delivery, sink: Arc<dyn Sink>, lane: Lane, gauge: Arc<Gauge>, beat: Beat) -> Self {
         let Timing { backoff_base, backoff_cap, probe, .. } = env.timing;
         let cap = if lane == Lane::Alerts { probe.min(backoff_cap) } else { backoff_cap };
         let (backoff, refused) = (Backoff::new(backoff_base, cap), Backoff::new(backoff_base, backoff_cap));
         let limit = batch_limit(lane);
-        Self { env, sink, lane, gauge, backoff, refused, limit, store_down: false, done: Done::default(), read: None, utc_offset: 0 }
+        Self { env, sink, lane, gauge, beat, backoff, refused, limit, store_down: false, done: Done::default(), read: None, utc_offset: 0 }
     }
 
     async fn run(mut self) {
@@ -433,6 +443,7 @@ impl LaneTask {
                         }
                     }
                 }
+                Work::Doubt(index, reason) => self.doubt(batch, index, reason, &mut work, done).await?,
                 Work::Bury(index, reason) => self.bury(batch, index, reason, records, &mut work, done).await?,
             }
         }
@@ -460,7 +471,7 @@ impl LaneTask {
     /// Cuts a refused range: around the parcel that the receiver suspects, or in the middle. A parcel that was refused alone is at fault.
     fn divide(&self, range: Range<usize>, suspect: Option<usize>, reason: String, work: &mut Vec<Work>) {
         if range.len() <= 1 {
-            work.push(Work::Bury(range.start, reason));
+            work.push(if self.lane == Lane::Alerts { Work::Doubt(range.start, reason) } else { Work::Bury(range.start, reason) });
             return;
         }
         let cuts = match suspect.map(|s| range.start.saturating_add(s)).filter(|s| range.contains(s)) {
@@ -471,6 +482,39 @@ impl LaneTask {
             }
         };
         work.extend(cuts.into_iter().rev().filter(|r| !r.is_empty()).map(Work::Send));
+    }
+
+    /// A proxy in the way refuses everything, and may be gone in the next moment: then the tombstone would be taken in the place of an alert that nobody has seen.
+    /// An alert is at fault only when it is refused once more right after something else was taken.
+    async fn doubt(&mut self, batch: &Batch, index: usize, reason: String, work: &mut Vec<Work>, done: &mut Outcome) -> Result<(), Stopped> {
+        let beat = (self.beat)();
+        let probe = tokio::select! {
+            () = self.env.shutdown.cancelled() => return Err(Stopped),
+            answer = self.sink.heartbeat(&beat) => answer,
+        };
+        let alone = index..index.saturating_add(1);
+        if probe.is_err() {
+            self.failed(LaneState::Refused, &reason, None).await?;
+            work.push(Work::Send(alone));
+            return Ok(());
+        }
+        let part = batch.part(alone.clone());
+        match self.send(&part).await? {
+            Ok(sent) => {
+                self.succeeded(part.len());
+                self.accept(&part, sent, index, work, done);
+            }
+            Err(SendError::Poison { reason, .. } | SendError::TooLarge { reason }) => work.push(Work::Bury(index, reason)),
+            Err(SendError::Retry { reason, after }) => {
+                self.failed(LaneState::Retrying, &reason, after).await?;
+                work.push(Work::Send(alone));
+            }
+            Err(SendError::Refused { reason }) => {
+                self.failed(LaneState::Refused, &reason, None).await?;
+                work.push(Work::Send(alone));
+            }
+        }
+        Ok(())
     }
 
     /// Sets a parcel aside. Where the receiver counts, it must take a tombstone first: a receiver that refuses even that refuses everything

@@ -155,10 +155,11 @@ impl Run<'_> {
         device.quiet_since = Some(at);
         device.offline_since = None;
         let was_silent = std::mem::replace(&mut device.silent, false);
-        // A changed state is news, not habit.
+        // A changed state is news, not habit; and what is between two that are alike may be lost or late.
+        let in_turn = m.boot.zip(m.seq).is_none_or(|(boot, seq)| device.boots.in_turn(boot, seq));
         let news = m.items.iter().any(|i| match i {
             Item::Reading { quantity, channel, value } if quantity.is_state() => {
-                device.value(quantity, *channel).is_some_and(|v| v.value != *value)
+                !in_turn || device.value(quantity, *channel).is_some_and(|v| v.value != *value)
             }
             Item::Reading { .. } | Item::Unknown { .. } => false,
             Item::Event { .. } | Item::Presence(_) => true,

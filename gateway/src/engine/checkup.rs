@@ -171,11 +171,16 @@ impl Run<'_> {
     }
 
     pub(super) fn report_again(&mut self, key: &Key, cause: &Cause) {
+        let whole = self.state.incidents.get(key).and_then(|i| i.within.clone());
+        let key = whole.as_ref().unwrap_or(key);
         if let Some(i) = self.state.incidents.get_mut(key) {
             i.acknowledged = false;
+            (i.resolved, i.assignee) = (None, None);
             i.activations = i.activations.saturating_add(1);
         }
+        self.weigh(key);
         self.say(key, Transition::Reactivated, cause);
+        self.begin_climb(key);
     }
 }
 

@@ -30,6 +30,13 @@ pub struct Climb {
     due: Option<EngineMs>,
 }
 
+#[cfg(test)]
+impl Climb {
+    pub(super) fn due(&self) -> Option<EngineMs> {
+        self.due
+    }
+}
+
 /// Whoever has taken an emergency in hand gets so long before the next rung is told.
 const IN_HAND_MS: i64 = 3 * 60_000;
 /// A condition that still holds so long after a person said it was handled is told anew.
@@ -102,6 +109,18 @@ impl Run<'_> {
             let naps = zone.and_then(|z| self.zone(Some(z))).is_some_and(|z| z.phase == Phase::Nap);
             self.tell(key, &to, kind, naps && step.is_some_and(|s| s.silent_at_nap));
         }
+    }
+
+    /// It has become less grave: what its ladder says of the time that is over, the graver one has told.
+    pub(super) fn ease_climb(&mut self, key: &Key) {
+        let Some(incident) = self.state.incidents.get(key) else { return };
+        let began = incident.climb.began;
+        let over = |l: &Ladder| l.steps.iter().filter(|s| began.saturating_add(s.after) <= self.at).count();
+        let over = self.ladder_of(key, incident).map_or(0, over);
+        if let Some(incident) = self.state.incidents.get_mut(key).filter(|i| i.climb.step > 0) {
+            incident.climb.step = incident.climb.step.max(u16::try_from(over).unwrap_or(u16::MAX));
+        }
+        self.climb(key);
     }
 
     /// A step is due; one that was overtaken changes nothing.

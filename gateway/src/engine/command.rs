@@ -1,5 +1,5 @@
 //! What people ask.
-use super::incident::{Cause, Incident, Key};
+use super::incident::{Cause, FindingKey, Incident, Key};
 use super::input::{Action, Command};
 use super::rules::Latch;
 use super::standing::{DRILL_MIN, MAINTENANCE_MIN, MAX_STANDINGS, OUT_OF_SERVICE_MIN, Scope, shelve_limit};
@@ -27,8 +27,8 @@ impl Run<'_> {
                 Some(_) => Ok(()),
             },
             Action::CancelPanic { incident, reason } => {
-                let inc = self.find(incident).ok_or(NOT_OPEN)?;
-                if !inc.findings.keys().any(|f| self.compiled.rule(f.0).is_some_and(|r| r.latch.contains(&Latch::Cancel))) {
+                let key = self.open(incident).ok_or(NOT_OPEN)?;
+                if self.waiting(&key, &[Latch::Cancel]).is_empty() {
                     return Err("only an active incident that waits for a person can be cancelled");
                 }
                 if reason.trim().is_empty() { Err("a reason is required to cancel an alarm") } else { Ok(()) }
@@ -56,6 +56,9 @@ impl Run<'_> {
                 let inc = self.find(incident).ok_or(NOT_OPEN)?;
                 if inc.exercise.is_some() {
                     return Err("a drill is ended, not shelved");
+                }
+                if self.open(incident).is_some_and(|key| self.state.standings.contains_key(&Scope::Alarm(key))) {
+                    return Err("it is shelved already, until the time that was said; end that first");
                 }
                 self.may_stand(*minutes, shelve_limit(inc.severity), reason)
             }
@@ -158,7 +161,7 @@ impl Run<'_> {
                 let cause = by(Some(reason));
                 // Whoever cancels has taken note.
                 self.acknowledge(&key, &cause);
-                self.cancel(&key, &cause);
+                self.cancel(&key, &[Latch::Cancel], &cause);
             }
             Action::Comment { incident, text } => match self.open(incident) {
                 Some(key) => self.say(&key, Transition::Commented, &by(Some(text))),
@@ -185,7 +188,7 @@ impl Run<'_> {
             }
             Action::Resolve { incident, cause, note } => match self.open(incident) {
                 Some(key) => {
-                    self.cancel(&key, &by(note.as_ref()));
+                    self.cancel(&key, &[Latch::Cancel, Latch::District], &by(note.as_ref()));
                     self.resolve(&key, *cause, &by(note.as_ref()));
                 }
                 None => {
@@ -214,6 +217,9 @@ impl Run<'_> {
                 self.weigh(&key);
                 self.say(&key, Transition::Reopened, &by(Some(reason)));
                 // Who reopens it wants it looked at, whether its condition holds or not.
+                if self.state.incidents.get(&key).is_some_and(|i| !i.active() && i.inhibited.is_some()) {
+                    return;
+                }
                 if self.state.incidents.get(&key).is_some_and(|i| !i.active()) {
                     self.tell(&key, &[Rung::Carer, Rung::Director], super::outcome::NoticeKind::Alert, false);
                 } else {
@@ -251,7 +257,7 @@ impl Run<'_> {
                 let Some((index, rule)) = compiled.report.and_then(|i| Some((i, compiled.rule(i)?))) else { return };
                 let key = (rule.hazard.clone(), Place { zone: zone.clone(), device: None });
                 let cause = by(Some(note));
-                if self.state.incidents.contains_key(&key) {
+                if self.state.incidents.get(&key).is_some_and(Incident::active) {
                     // Another report is news of its own.
                     self.report_again(&key, &cause);
                 } else {
@@ -263,23 +269,26 @@ impl Run<'_> {
 
     fn swept_incidents(&self, zone: &tuoan_protocol::ZoneId) -> Vec<Key> {
         let by_sweep = |i: u16| self.compiled.rule(i).is_some_and(|r| r.latch.contains(&Latch::Sweep));
-        let here = self.state.incidents.iter().filter(|((_, p), _)| p.zone == *zone);
+        let here = self.state.incidents.iter().filter(|((_, p), i)| p.zone == *zone && i.within.is_none());
         here.filter(|(_, i)| i.findings.keys().any(|f| by_sweep(f.0))).map(|(k, _)| k.clone()).collect()
     }
 
-    /// Ends what waits for a person to cancel it.
-    fn cancel(&mut self, key: &Key, cause: &Cause) {
-        let compiled = self.compiled.clone();
-        let waits = |i: u16| compiled.rule(i).is_some_and(|r| r.latch.contains(&Latch::Cancel));
-        let ended: Vec<_> =
-            self.state.incidents.get(key).into_iter().flat_map(|i| i.findings.keys()).filter(|f| waits(f.0)).cloned().collect();
-        for finding in ended {
+    /// What upholds an incident and its parts until a person ends it in one of these ways.
+    fn waiting(&self, key: &Key, ways: &[Latch]) -> Vec<(Key, FindingKey)> {
+        let waits = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| ways.iter().any(|w| r.latch.contains(w)));
+        let all = self.state.incidents.iter().filter(|(k, i)| *k == key || i.within.as_ref() == Some(key));
+        all.flat_map(|(k, i)| i.findings.keys().filter(|f| waits(f)).map(|f| (k.clone(), f.clone()))).collect()
+    }
+
+    /// Ends what waits for a person to end it.
+    fn cancel(&mut self, key: &Key, ways: &[Latch], cause: &Cause) {
+        for (of, finding) in self.waiting(key, ways) {
             if let Some(d) = finding.1.as_ref().and_then(|d| self.state.devices.get_mut(d)) {
                 // A press right after the cancel is a new alarm, not the old one's echo.
                 d.struck.remove(&finding.0);
                 d.tracks.remove(&(finding.0, finding.2));
             }
-            self.lift(key, &finding, cause.clone());
+            self.lift(&of, &finding, cause.clone());
         }
     }
 

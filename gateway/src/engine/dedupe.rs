@@ -46,6 +46,11 @@ impl Boots {
     pub fn knows(&self, boot: u64, seq: u64) -> bool {
         self.0.iter().rev().find(|s| s.boot == boot).is_some_and(|s| s.ranges.iter().any(|&(from, to)| (from..=to).contains(&seq)))
     }
+    /// Whether that noted message is the newest, and the one before it was heard as well.
+    pub fn in_turn(&self, boot: u64, seq: u64) -> bool {
+        let Some(seen) = self.0.iter().rev().find(|s| s.boot == boot) else { return false };
+        seen.ranges.last().is_some_and(|&(from, to)| to == seq && (from < seq || seen.ranges.len() == 1))
+    }
     /// The counter of that boot has begun again.
     pub fn forget(&mut self, boot: u64) {
         self.0.retain(|s| s.boot != boot);

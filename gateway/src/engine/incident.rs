@@ -83,6 +83,10 @@ impl Incident {
     pub fn state(&self, closed: bool) -> IncidentState {
         IncidentState { active: self.active(), acknowledged: self.acknowledged, closed, inhibited: self.inhibited }
     }
+    /// Whether others may come under it: it is told itself.
+    fn leads(&self) -> bool {
+        self.within.is_none() && self.exercise.is_none() && self.inhibited.is_none() && self.resolved.is_none()
+    }
     /// Returned, and nobody owes it an acknowledgement: closes when the regather time is over.
     fn closes_at(&self) -> Option<EngineMs> {
         let settled = self.acknowledged || self.resolved.is_some() || self.peak >= Severity::General && !self.owed;
@@ -192,6 +196,7 @@ impl Run<'_> {
             return self.settle(&whole, cause);
         }
         let findings = self.all_findings(key);
+        let kind_before = (incident.severity, incident.basis);
         let begins = !findings.is_empty() && incident.returned.is_some();
         let flaps = begins && self.flaps(key);
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
@@ -248,6 +253,7 @@ impl Run<'_> {
         };
         match transition {
             Some(Transition::Opened) => {
+                self.unshelve_graver(key);
                 self.weigh(key);
                 self.say(key, Transition::Opened, &cause);
                 if flaps {
@@ -256,7 +262,8 @@ impl Run<'_> {
                 self.lead(key);
                 self.begin_climb(key);
             }
-            Some(t @ (Transition::Raised | Transition::Reactivated)) => {
+            // It comes back for the last time that is told: from here on the ladder goes on whether it holds at the moment or not.
+            Some(t @ (Transition::Raised | Transition::Reactivated | Transition::Chattering)) => {
                 if t == Transition::Raised {
                     self.unshelve(key);
                 }
@@ -269,9 +276,17 @@ impl Run<'_> {
                 self.say(key, t, &cause);
                 if t == Transition::Returned {
                     self.tell_end(key);
+                } else {
+                    self.reweigh(key, &Cause { via: Some(Via::Gateway), ..Cause::default() });
                 }
             }
+            None if !findings.is_empty() => self.reweigh(key, &Cause { via: Some(Via::Gateway), ..Cause::default() }),
             None => {}
+        }
+        let news =
+            matches!(transition, Some(Transition::Opened | Transition::Raised | Transition::Reactivated | Transition::Chattering));
+        if !news && self.state.incidents.get(key).is_some_and(|i| (i.severity, i.basis) != kind_before) {
+            self.ease_climb(key);
         }
         self.close_or_wait(key);
     }
@@ -301,20 +316,18 @@ impl Run<'_> {
         times.len() >= CHATTER
     }
 
-    /// The incident under which that hazard comes now, by the declared patterns.
+    /// The incident under which that hazard comes now, by the declared patterns. One that is told to nobody, or that somebody has declared
+    /// handled, would hide it.
     fn leader_of(&self, hazard: &HazardId) -> Option<Key> {
         let leads = |key: &Key, i: &Incident| {
-            i.within.is_none()
-                && i.active()
-                && i.exercise.is_none()
-                && self.compiled.patterns.iter().any(|p| p.lead == key.0 && i.severity <= p.from && p.takes(hazard))
+            i.leads() && i.active() && self.compiled.patterns.iter().any(|p| p.lead == key.0 && i.severity <= p.from && p.takes(hazard))
         };
         self.state.incidents.iter().find(|(key, i)| leads(key, i)).map(|(key, _)| key.clone())
     }
 
     /// Takes in what its patterns declare part of it and began shortly before.
-    fn lead(&mut self, key: &Key) {
-        let Some(leader) = self.state.incidents.get(key).filter(|i| i.exercise.is_none()) else { return };
+    pub(super) fn lead(&mut self, key: &Key) {
+        let Some(leader) = self.state.incidents.get(key).filter(|i| i.leads()) else { return };
         let (now, severity) = (self.state.utc(self.at), leader.severity);
         let patterns: Vec<_> = self.compiled.patterns.iter().filter(|p| p.lead == key.0 && severity <= p.from).cloned().collect();
         for pattern in patterns {

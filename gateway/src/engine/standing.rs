@@ -85,8 +85,15 @@ impl Run<'_> {
         if on(Scope::Zone(key.1.zone.clone())) || drilled {
             return Some(Inhibition::Suppressed);
         }
-        let mut devices = incident.findings.keys().map(|f| f.1.as_ref()).peekable();
-        let all_out = devices.peek().is_some() && devices.all(|d| d.is_some_and(|d| on(Scope::Device(d.clone()))));
+        let out = |device: &DeviceId| on(Scope::Device(device.clone()));
+        let parts = self.state.incidents.values().filter(|i| i.within.as_ref() == Some(key));
+        let mut upheld = std::iter::once(incident).chain(parts).flat_map(|i| i.findings.keys()).map(|f| f.1.as_ref()).peekable();
+        let all_out = if upheld.peek().is_some() {
+            upheld.all(|d| d.is_some_and(out))
+        } else {
+            // Nothing upholds it any more: it stays what it was.
+            incident.inhibited == Some(Inhibition::OutOfService) && incident.trigger.as_ref().is_some_and(|t| out(&t.device))
+        };
         all_out.then_some(Inhibition::OutOfService)
     }
 
@@ -101,29 +108,33 @@ impl Run<'_> {
     /// The same for all, with an event where it has changed.
     fn weigh_all(&mut self, cause: &Cause) {
         let keys: Vec<Key> = self.state.incidents.iter().filter(|(_, i)| i.within.is_none()).map(|(k, _)| k.clone()).collect();
-        for key in keys {
-            let before = self.state.incidents.get(&key).and_then(|i| i.inhibited);
-            self.weigh(&key);
-            let Some(incident) = self.state.incidents.get(&key).filter(|i| i.inhibited != before) else { continue };
-            let (active, severity) = (incident.active(), incident.severity);
-            match incident.inhibited {
-                Some(kind) => {
-                    let transition = match kind {
-                        Inhibition::Shelved => Transition::Shelved,
-                        Inhibition::Suppressed => Transition::Suppressed,
-                        Inhibition::OutOfService => Transition::OutOfService,
-                    };
-                    self.say(&key, transition, cause);
-                    if severity == Severity::Emergency {
-                        self.tell(&key, &[Rung::Director, Rung::Deputy, Rung::District], NoticeKind::Update, false);
-                    }
-                    self.climb(&key);
+        keys.iter().for_each(|key| self.reweigh(key, cause));
+    }
+
+    /// The same for one: also when what upholds it has changed, for what one device out of service says another may say in earnest.
+    pub(super) fn reweigh(&mut self, key: &Key, cause: &Cause) {
+        let before = self.state.incidents.get(key).and_then(|i| i.inhibited);
+        self.weigh(key);
+        let Some(incident) = self.state.incidents.get(key).filter(|i| i.inhibited != before) else { return };
+        let (active, severity) = (incident.active(), incident.severity);
+        match incident.inhibited {
+            Some(kind) => {
+                let transition = match kind {
+                    Inhibition::Shelved => Transition::Shelved,
+                    Inhibition::Suppressed => Transition::Suppressed,
+                    Inhibition::OutOfService => Transition::OutOfService,
+                };
+                self.say(key, transition, cause);
+                if severity == Severity::Emergency {
+                    self.tell(key, &[Rung::Director, Rung::Deputy, Rung::District], NoticeKind::Update, false);
                 }
-                None => {
-                    self.say(&key, Transition::Released, cause);
-                    if active {
-                        self.begin_climb(&key);
-                    }
+                self.climb(key);
+            }
+            None => {
+                self.say(key, Transition::Released, cause);
+                if active {
+                    self.lead(key);
+                    self.begin_climb(key);
                 }
             }
         }
@@ -149,6 +160,16 @@ impl Run<'_> {
     /// It is worse than what was shelved.
     pub(super) fn unshelve(&mut self, key: &Key) {
         self.state.standings.remove(&Scope::Alarm(key.clone()));
+    }
+
+    /// A shelving goes on over an incident's end; for a graver one than it was meant for it does not hold.
+    pub(super) fn unshelve_graver(&mut self, key: &Key) {
+        let Some(severity) = self.state.incidents.get(key).map(|i| i.severity) else { return };
+        let most = i64::from(shelve_limit(severity)).saturating_mul(MINUTE);
+        let standing = self.state.standings.get(&Scope::Alarm(key.clone()));
+        if standing.is_some_and(|s| s.until.saturating_sub(s.since) > most) {
+            self.unshelve(key);
+        }
     }
 
     /// What was to end by now ends.

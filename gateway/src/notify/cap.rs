@@ -47,8 +47,6 @@ pub struct Cap {
     /// Local day; how many a person got on it, and how many of these of severity 3 and 4.
     day: i64,
     people: BTreeMap<String, (u32, u32)>,
-    /// The receiver has said "too fast": nothing before this time.
-    closed_until: i64,
 }
 
 impl Cap {
@@ -60,7 +58,6 @@ impl Cap {
             sent: VecDeque::new(),
             day: i64::MIN,
             people: BTreeMap::new(),
-            closed_until: i64::MIN,
         }
     }
 
@@ -86,17 +83,8 @@ impl Cap {
         }
     }
 
-    /// The receiver has refused for haste: nothing goes out before `until` (UTC milliseconds).
-    pub fn too_fast(&mut self, until: i64) {
-        self.closed_until = self.closed_until.max(until);
-    }
-
     /// A verdict for each message of `queue`, in its order.
     pub fn plan(&self, queue: &[Pending], now: i64) -> Vec<Verdict> {
-        // A clock that was set back must not close the channel for hours.
-        if self.closed_until > now && self.closed_until.saturating_sub(now) <= DAY_MS {
-            return vec![Verdict::Wait(self.closed_until); queue.len()];
-        }
         let mut order: Vec<usize> = (0..queue.len()).collect();
         order.sort_by_key(|i| queue.get(*i).map(|p| (p.severity, p.since, *i)));
         let (high, low): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|i| queue.get(*i).is_some_and(|p| grave(p.severity)));
@@ -371,16 +359,6 @@ mod tests {
         assert_eq!(cap.plan(&[of("li", 3, T0)], T0 + 1), [Verdict::Wait(midnight)]);
         assert_eq!(cap.plan(&[of("li", 1, T0)], T0 + 1), [Verdict::Send]);
         assert_eq!(cap.plan(&[of("li", 3, T0)], midnight), [Verdict::Send]);
-    }
-
-    #[test]
-    fn a_receiver_that_says_too_fast_is_left_alone_until_then() {
-        let mut cap = Cap::new(ROBOT, 480);
-        cap.too_fast(T0 + 60_000);
-        assert_eq!(cap.plan(&[pending(1, T0)], T0), [Verdict::Wait(T0 + 60_000)]);
-        assert_eq!(cap.plan(&[pending(1, T0)], T0 + 60_000), [Verdict::Send]);
-        // A clock set back by days does not close it for days.
-        assert_eq!(cap.plan(&[pending(1, T0)], T0 - 10 * DAY_MS), [Verdict::Send]);
     }
 
     #[derive(Debug, Clone)]

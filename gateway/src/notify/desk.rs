@@ -67,7 +67,8 @@ pub struct Desk {
     jobs: BTreeMap<u64, Job>,
     /// Failures in a row.
     failures: u32,
-    closed_until: i64,
+    /// From when until when nothing leaves, because the last attempt has failed.
+    closed: Option<(i64, i64)>,
 }
 
 impl Desk {
@@ -77,7 +78,7 @@ impl Desk {
             cap: Cap::new(limits, utc_offset_minutes),
             jobs: BTreeMap::new(),
             failures: 0,
-            closed_until: i64::MIN,
+            closed: None,
         }
     }
 
@@ -116,18 +117,23 @@ impl Desk {
         self.jobs.values().filter_map(|j| j.notices.first().copied()).min()
     }
 
+    #[cfg(test)]
+    pub(super) fn holds(&self, notice: u64) -> bool {
+        self.jobs.values().any(|j| j.notices.contains(&notice))
+    }
+
     /// What there is to do. It must be answered by [`Desk::came`] before it is asked again.
     pub fn next(&self, now: i64) -> Act {
         // A clock that was set back must not close the channel for hours.
-        let closed = self.closed_until > now && self.closed_until.saturating_sub(now) <= ASKED_MAX_MS;
+        let closed = self.closed.filter(|(from, until)| (*from..*until).contains(&now)).map(|(_, until)| until);
         let due = |j: &&Job| j.not_before.is_none_or(|t| t <= now);
         let waiting = self.jobs.values().filter(|j| !due(j)).filter_map(|j| j.not_before).min();
         let mut ready: Vec<&Job> = self.jobs.values().filter(due).collect();
         if ready.is_empty() {
             return Act::Wait(waiting);
         }
-        if closed {
-            return Act::Wait(Some(self.closed_until.min(waiting.unwrap_or(i64::MAX))));
+        if let Some(until) = closed {
+            return Act::Wait(Some(until.min(waiting.unwrap_or(i64::MAX))));
         }
         ready.sort_by_key(|j| (j.severity, j.since, j.notices.first().copied()));
         let queue: Vec<Pending> = ready
@@ -152,7 +158,8 @@ impl Desk {
     /// A message of these jobs leaves: whatever comes of it, it may have arrived.
     pub fn leaves(&mut self, jobs: &[Job], now: i64) {
         let gravest = jobs.iter().map(|j| j.severity).min().unwrap_or(Severity::Advisory);
-        let person = jobs.first().and_then(|j| j.people.first()).filter(|_| self.by_person);
+        // A person's day counts messages; to try one again and again in an outage must not use it up.
+        let person = jobs.first().filter(|j| self.by_person && !j.tried).and_then(|j| j.people.first());
         self.cap.sent(gravest, person.map(String::as_str), now);
         for job in jobs {
             if let Some(kept) = job.notices.first().and_then(|n| self.jobs.get_mut(n)) {
@@ -162,10 +169,22 @@ impl Desk {
         }
     }
 
+    /// So many attempts of a message left at that time, before a restart; oldest first.
+    pub fn left_before(&mut self, severity: Severity, person: Option<&str>, attempts: u32, at: i64) {
+        for n in 0..attempts {
+            self.cap.sent(severity, person.filter(|_| n == 0), at);
+        }
+    }
+
+    /// Whether the receiver counts by person.
+    pub fn by_person(&self) -> bool {
+        self.by_person
+    }
+
     pub fn came(&mut self, jobs: &[Job], came: &Came, now: i64) {
         match came {
             Came::Taken | Came::Refused => {
-                self.failures = 0;
+                (self.failures, self.closed) = (0, None);
                 for first in jobs.iter().filter_map(|j| j.notices.first()) {
                     self.jobs.remove(first);
                 }
@@ -174,10 +193,7 @@ impl Desk {
                 let doubled = RETRY_MS.saturating_mul(1 << self.failures.min(16)).min(RETRY_MAX_MS);
                 let wait = after.unwrap_or(doubled).clamp(RETRY_MS, ASKED_MAX_MS);
                 self.failures = self.failures.saturating_add(1);
-                self.closed_until = now.saturating_add(wait);
-                if after.is_some() {
-                    self.cap.too_fast(self.closed_until);
-                }
+                self.closed = Some((now, now.saturating_add(wait)));
             }
         }
     }
@@ -275,5 +291,30 @@ pub(super) mod tests {
         now += 1_000;
         d.add(job(99, 1, &[]));
         assert_eq!(sends(d.next(now)), [99]);
+    }
+
+    #[test]
+    fn attempts_in_an_outage_do_not_use_up_a_person_s_day() {
+        let mut d = Desk::new(Limits { per_person_day: Some(3), ..ROBOT }, 480);
+        d.add(job(1, 1, &["a"]));
+        let mut now = T0;
+        for _ in 0..10 {
+            let Act::Send(jobs) = d.next(now) else { panic!() };
+            d.leaves(&jobs, now);
+            d.came(&jobs, &Came::Failed { after: None }, now);
+            now += 60_000;
+        }
+        assert_eq!(sends(d.next(now)), [1]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_close_the_channel() {
+        let mut d = Desk::new(ROBOT, 480);
+        d.add(job(1, 1, &[]));
+        let Act::Send(jobs) = d.next(T0) else { panic!() };
+        d.leaves(&jobs, T0);
+        d.came(&jobs, &Came::Failed { after: Some(60_000) }, T0);
+        assert_eq!(d.next(T0 + 1_000), Act::Wait(Some(T0 + 60_000)), "asked to wait");
+        assert_eq!(sends(d.next(T0 - 1_800_000)), [1], "half an hour back");
     }
 }

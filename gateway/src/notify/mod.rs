@@ -6,6 +6,7 @@
 //! | `text.rs` | its words: title, long, Markdown, HTML, short (SMS), spoken; zh-CN and en |
 //! | `cap.rs` | PURE: which pending messages go now, which are gathered into a digest, which wait |
 //! | `desk.rs` | PURE: what one channel still has to tell, and what it does next |
+//! | `intake.rs` | PURE: which stored notices come to the desk, and what an answer means |
 //! | `post.rs` | from the store to the channels, a task each |
 //! | `link.rs` | the links in messages: "seen", "I take it" |
 //! | `command.rs` | `tuoan notify test CHANNEL` |
@@ -17,9 +18,12 @@ pub mod cap;
 pub mod channels;
 pub mod command;
 pub mod desk;
+mod intake;
 pub mod link;
 pub mod message;
 pub mod post;
+#[cfg(test)]
+mod simulation;
 pub mod text;
 
 pub use cap::{Cap, Pending, Verdict};

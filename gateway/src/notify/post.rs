@@ -1,7 +1,8 @@
 //! From the store to the people: a task for each channel. It puts the notices that concern it on its [`Desk`], writes down before a message leaves that it may
 //! arrive, and afterwards what the receiver said.
-use super::channels::{Address, Channel, ChannelConfig, SendError};
+use super::channels::{Address, Channel, ChannelConfig};
 use super::desk::{Act, Came, DESK, Desk, Job};
+use super::intake::{Intake, is_moot, job, read_answer, recall};
 use super::link::LinkKey;
 use super::message::{Change, Kind, Links, Message, number};
 use super::text;
@@ -72,6 +73,8 @@ impl Channels {
 
 /// A channel that is new tells what is not older than this, and not the history.
 const FRESH_MS: i64 = 10 * 60_000;
+/// So far back a receiver's limits may count: a calendar day.
+const RECALLED_MS: i64 = 86_400_000;
 /// Notices read at once.
 const PAGE: usize = 200;
 /// How long a message waits for the note that it leaves; an alarm does not wait for a disk.
@@ -103,8 +106,7 @@ impl Post {
                 states: states.clone(),
                 index,
                 ahead: ahead.clone(),
-                read: 0,
-                saved: 0,
+                intake: Intake::new(None, 0, DESK),
             };
             all.push((channel.clone(), config.clone()));
             tasks.spawn(task.run());
@@ -247,10 +249,7 @@ struct Task {
     states: Channels,
     index: usize,
     ahead: Ahead,
-    /// Number of the last notice that was read.
-    read: u64,
-    /// Up to here nothing is left to tell, and the store knows it.
-    saved: u64,
+    intake: Intake,
 }
 
 /// The task is to end.
@@ -268,22 +267,26 @@ impl Task {
 
     async fn work(&mut self) -> Result<std::convert::Infallible, Stopped> {
         let cursor = self.cursor();
-        let since = self.post.clock.utc_ms().saturating_sub(FRESH_MS);
+        let now = self.post.clock.utc_ms();
+        let (fresh, lately) = (now.saturating_sub(FRESH_MS), now.saturating_sub(RECALLED_MS));
         loop {
-            let name = cursor.clone();
-            let begin = self.post.query(move |r| Ok((r.cursor(&name, Lane::Alerts)?, r.notices_before(since)?))).await;
-            match begin {
-                // A channel that was never there begins with what is fresh.
-                Some((0, fresh)) => self.read = fresh,
-                Some((done, _)) => self.read = done,
-                None => {
-                    self.sleep(NAP).await?;
-                    continue;
-                }
+            let (cursor, channel) = (cursor.clone(), self.config.name.clone());
+            let begin = self.post.query(move |r| {
+                Ok((r.begun(&cursor, Lane::Alerts)?, r.notices_before(fresh)?, r.told_since(&channel, lately)?))
+            });
+            let Some((begun, fresh, told)) = begin.await else {
+                self.sleep(NAP).await?;
+                continue;
+            };
+            recall(&told, now, &mut self.desk);
+            self.intake = Intake::new(begun, fresh, DESK);
+            if begun.is_none() {
+                // Where it begins is known from now on: what waits for a receiver that is down is not history after a restart.
+                self.save();
+                let _ = tokio::time::timeout(NOTED, self.post.ops.settled()).await;
             }
             break;
         }
-        self.saved = self.read;
         let mut committed = self.post.committed.clone();
         loop {
             let sequence = committed.borrow_and_update().sequence;
@@ -315,25 +318,31 @@ impl Task {
 
     /// Reads what was stored since, as far as there is room on the desk.
     async fn take_on(&mut self) {
-        while self.desk.len() < DESK {
-            let (name, after) = (self.config.name.clone(), self.read);
+        let ahead = self.ahead.clone();
+        let ahead = |id: u64| ahead.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
+        while let Some(after) = self.intake.wants(&self.desk) {
+            let name = self.config.name.clone();
             let Some(rows) = self.post.query(move |r| r.notices_open(&name, after, PAGE)).await else { return };
-            let Some((last, _)) = rows.last() else { return };
-            self.read = last.notice.id;
-            for (row, attempts) in &rows {
-                let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).contains(&row.notice.id);
-                if let Some(job) = job(row, &self.config, *attempts > 0 || ahead) {
-                    self.desk.add(job);
-                }
+            if rows.is_empty() {
+                return;
             }
+            self.intake.take(&rows, &self.config, ahead, &mut self.desk);
+        }
+        while let Some(after) = self.intake.wants_urgent(&self.desk) {
+            let name = self.config.name.clone();
+            let Some(rows) = self.post.query(move |r| r.notices_urgent(&name, after, PAGE)).await else { return };
+            if rows.is_empty() {
+                return;
+            }
+            self.intake.take_urgent(&rows, &self.config, ahead, &mut self.desk);
         }
     }
 
     /// Remembers up to where nothing is left.
     fn save(&mut self) {
-        let done = self.desk.lowest().map_or(self.read, |n| n.saturating_sub(1));
-        if done > self.saved && self.post.ops.advance(&self.cursor(), Lane::Alerts, Done::all_to(done), Vec::new()).is_ok() {
-            self.saved = done;
+        let Some(done) = self.intake.to_save(&self.desk) else { return };
+        if self.post.ops.advance(&self.cursor(), Lane::Alerts, Done::all_to(done), Vec::new()).is_ok() {
+            self.intake.saved(done);
         }
     }
 
@@ -361,7 +370,7 @@ impl Task {
             match event {
                 Some(StoredEvent { event: Ok(event), .. }) => {
                     let over = incident.as_ref().is_some_and(|i| i.state.closed);
-                    if job.not_before.is_some() && over {
+                    if is_moot(&job, over) {
                         self.note(std::slice::from_ref(&job), ToldState::Moot, 0, "");
                         self.desk.forget(&job);
                         continue;
@@ -404,28 +413,8 @@ impl Task {
             answer = self.channel.send(&message, &to) => answer,
         };
         let now = self.post.clock.utc_ms();
-        let came = match &answer {
-            Ok(receipt) => {
-                let state = if jobs.len() > 1 { ToldState::Digest } else { ToldState::Sent };
-                let refused: Vec<String> = receipt.refused.iter().map(|(who, why)| format!("{who}: {why}")).collect();
-                let said =
-                    if refused.is_empty() { receipt.receipt.clone() } else { format!("{} ({})", receipt.receipt, refused.join("; ")) };
-                self.note(&jobs, state, 0, &said);
-                Came::Taken
-            }
-            Err(SendError::Poison { reason }) => {
-                self.note(&jobs, ToldState::Refused, 0, reason);
-                Came::Refused
-            }
-            Err(SendError::Retry { reason, after }) => {
-                self.note(&jobs, ToldState::Trying, 0, reason);
-                Came::Failed { after: after.map(|a| i64::try_from(a.as_millis()).unwrap_or(i64::MAX)) }
-            }
-            Err(SendError::Refused { reason }) => {
-                self.note(&jobs, ToldState::Trying, 0, reason);
-                Came::Failed { after: None }
-            }
-        };
+        let (state, said, came) = read_answer(&answer, jobs.len());
+        self.note(&jobs, state, 0, &said);
         self.desk.came(&jobs, &came, now);
         self.states.update(self.index, |s| match &answer {
             Ok(_) => (s.sent, s.failing) = (s.sent.saturating_add(1), None),
@@ -466,29 +455,6 @@ async fn newer(committed: &mut watch::Receiver<Committed>, than: u64) -> bool {
             return false;
         }
     }
-}
-
-/// The job that a notice is for that channel; `None` when it does not concern it.
-fn job(row: &NoticeRow, config: &ChannelConfig, tried: bool) -> Option<Job> {
-    let n = &row.notice;
-    let concerns = match &n.person {
-        None => config.everyone,
-        Some(person) => !config.everyone && config.to.iter().any(|a| a.person == *person),
-    };
-    concerns.then(|| Job {
-        notices: vec![n.id],
-        incident: n.incident.clone(),
-        sequence: n.sequence,
-        kind: n.kind,
-        people: n.person.iter().cloned().collect(),
-        rung: n.rung,
-        silent: n.silent,
-        severity: n.severity,
-        since: row.at,
-        not_before: n.not_before,
-        tried,
-        left: None,
-    })
 }
 
 fn addresses(config: &ChannelConfig, people: &[String]) -> Vec<Address> {

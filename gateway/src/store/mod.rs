@@ -53,7 +53,7 @@ pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};
 pub use history::{Cut, History};
 pub use mailbox::NotTaken;
-pub use notices::{NoticeRow, Told, ToldState};
+pub use notices::{NoticeRow, TellingRow, Told, ToldState};
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
 pub use retention::{Lanes, Retention, Room};

@@ -64,6 +64,16 @@ pub struct Told {
     pub text: String,
 }
 
+/// What left through a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TellingRow {
+    /// UTC milliseconds of the last that is known of it; the notices of one message have the same.
+    pub at: i64,
+    pub severity: Severity,
+    pub person: Option<String>,
+    pub attempts: u32,
+}
+
 /// A notice as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeRow {
@@ -143,4 +153,10 @@ pub(super) fn told_row(r: &Row<'_>) -> rusqlite::Result<Told> {
         at: r.get(4)?,
         text: r.get(5)?,
     })
+}
+
+pub(super) fn telling_row(r: &Row<'_>) -> rusqlite::Result<TellingRow> {
+    // What cannot be read counts as urgent: the limits are kept either way.
+    let severity = Severity::try_from(r.get::<_, u8>(1)?).unwrap_or(Severity::Emergency);
+    Ok(TellingRow { at: r.get(0)?, severity, person: r.get(2)?, attempts: r.get(3)? })
 }

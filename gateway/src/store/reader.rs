@@ -1,6 +1,6 @@
 //! Queries, on read-only connections. All of them block on the disk: async callers go through `spawn_blocking`.
 use super::body::Dictionary;
-use super::notices::{COLUMNS, NoticeRow, Told, notice_row, told_row};
+use super::notices::{COLUMNS, NoticeRow, TellingRow, Told, notice_row, telling_row, told_row};
 use super::ring::Ring;
 use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
@@ -13,8 +13,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tuoan_protocol::IncidentEvent;
 use tuoan_protocol::codec::Wire;
+use tuoan_protocol::{IncidentEvent, Severity};
 
 /// Idle connections kept. More queries at once open more; those are closed again.
 const IDLE: usize = 3;
@@ -75,6 +75,10 @@ impl Reader {
     pub fn cursor(&self, sink: &str, lane: Lane) -> Result<u64> {
         let sql = "SELECT at FROM cursor WHERE sink = ?1 AND lane = ?2";
         Ok(self.one(sql, params![sink, lane.number()], unsigned(0))?.unwrap_or(0))
+    }
+    /// As [`Reader::cursor`]; `None`: nothing was ever said of it.
+    pub fn begun(&self, sink: &str, lane: Lane) -> Result<Option<u64>> {
+        self.one("SELECT at FROM cursor WHERE sink = ?1 AND lane = ?2", params![sink, lane.number()], unsigned(0))
     }
     /// What a sink is done with, with the stretches beyond its cursor.
     pub fn done(&self, sink: &str, lane: Lane) -> Result<Done> {
@@ -152,16 +156,30 @@ impl Reader {
     }
     /// Notices with a higher number that this channel is not done with, ascending, and how often it has tried each.
     pub fn notices_open(&self, channel: &str, after: u64, limit: usize) -> Result<Vec<(NoticeRow, u32)>> {
+        self.notices_left(channel, after, limit, Severity::Advisory)
+    }
+    /// The same of severity 1 and 2 alone.
+    pub fn notices_urgent(&self, channel: &str, after: u64, limit: usize) -> Result<Vec<(NoticeRow, u32)>> {
+        self.notices_left(channel, after, limit, Severity::Serious)
+    }
+    fn notices_left(&self, channel: &str, after: u64, limit: usize, least: Severity) -> Result<Vec<(NoticeRow, u32)>> {
         let sql = format!(
             "SELECT {COLUMNS}, coalesce(t.attempts, 0) FROM notice n LEFT JOIN told t ON t.notice = n.id AND t.channel = ?1 \
-             WHERE n.id > ?2 AND coalesce(t.state, 0) = 0 ORDER BY n.id LIMIT ?3"
+             WHERE n.id > ?2 AND n.severity <= ?4 AND coalesce(t.state, 0) = 0 ORDER BY n.id LIMIT ?3"
         );
-        let rows = self.list(&sql, params![channel, int(after), int(limit as u64)], |r| Ok(notice_row(r)?.map(|n| (n, r.get(11)))))?;
+        let limits = params![channel, int(after), int(limit as u64), u8::from(least)];
+        let rows = self.list(&sql, limits, |r| Ok(notice_row(r)?.map(|n| (n, r.get(11)))))?;
         let read = |row: std::result::Result<(NoticeRow, rusqlite::Result<u32>), String>| {
             let (notice, attempts) = row.map_err(|e| self.record(e))?;
             Ok((notice, attempts.unwrap_or(0)))
         };
         rows.into_iter().map(read).collect()
+    }
+    /// What left through a channel since that time (UTC milliseconds), oldest first.
+    pub fn told_since(&self, channel: &str, since: i64) -> Result<Vec<TellingRow>> {
+        let sql = "SELECT t.utc, n.severity, n.person, t.attempts FROM told t JOIN notice n ON n.id = t.notice \
+                   WHERE t.channel = ?1 AND t.utc >= ?2 ORDER BY t.utc, t.notice";
+        self.list(sql, params![channel, since], telling_row)
     }
     /// Everybody who was to be told of an incident, and what the channels made of it.
     pub fn notices_of(&self, incident: &str) -> Result<(Vec<NoticeRow>, Vec<Told>)> {

@@ -22,6 +22,8 @@ pub enum Mood {
     LosesAnswer,
     /// A proxy in front of it answers 400 to everything.
     Proxied,
+    /// The same, and it is gone as soon as it has refused an event that came alone.
+    ProxiedOnceMore,
     TakesTwo,
 }
 
@@ -62,9 +64,17 @@ async fn events(State(double): State<Double>, headers: HeaderMap, body: Bytes) -
     match state.mood {
         Mood::Overloaded => return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")], "busy").into_response(),
         Mood::Proxied => return (StatusCode::BAD_REQUEST, "<html>no</html>").into_response(),
-        Mood::Well | Mood::LosesAnswer | Mood::TakesTwo => {}
+        Mood::Well | Mood::LosesAnswer | Mood::TakesTwo | Mood::ProxiedOnceMore => {}
     }
     let batch: Vec<Value> = serde_json::from_slice(&body).expect("a JSON array");
+    if state.mood == Mood::ProxiedOnceMore {
+        if let [event] = batch.as_slice()
+            && event.get("sequence").is_some()
+        {
+            state.mood = Mood::Well;
+        }
+        return (StatusCode::BAD_REQUEST, "<html>no</html>").into_response();
+    }
     if state.mood == Mood::TakesTwo && batch.len() > 2 {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }

@@ -1,11 +1,15 @@
 //! The engine as a whole.
 mod cameras;
 mod hazards;
+mod hidden;
 mod hostile;
 mod incidents;
 mod learned;
 mod life;
+mod life_model;
+mod life_table;
 mod messages;
+mod noise;
 mod overrides;
 mod packs;
 mod partition;

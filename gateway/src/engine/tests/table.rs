@@ -116,6 +116,8 @@ const CATALOGUE: &[(&str, &str, By)] = &[
     ("sensor.silent", "传感器失联/电量低/数据卡死", Rules(&[("scenarios", "silence_across_our_own_downtime_proves_nothing")])),
     ("gateway.silent", "网关失联", Other("the district's server", "platform/tests/suite/pages.rs", "a_silent_site_is_never_shown_as_safe")),
     ("env.anomaly", "环境异常", Rules(&[])),
+    ("chain.broken", "报警链路不通", Rules(&[("life", "the_canary_is_an_event_of_the_log_and_no_incident")])),
+    ("chain.late", "平台未确认报警", Rules(&[])),
 ];
 
 const HEAD: &str = "# Hazards and what finds them
