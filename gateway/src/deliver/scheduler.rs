@@ -486,7 +486,14 @@ impl LaneTask {
 
     /// A proxy in the way refuses everything, and may be gone in the next moment: then the tombstone would be taken in the place of an alert that nobody has seen.
     /// An alert is at fault only when it is refused once more right after something else was taken.
-    async fn doubt(&mut self, batch: &Batch, index: usize, reason: String, work: &mut Vec<Work>, done: &mut Outcome) -> Result<(), Stopped> {
+    async fn doubt(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        reason: String,
+        work: &mut Vec<Work>,
+        done: &mut Outcome,
+    ) -> Result<(), Stopped> {
         let beat = (self.beat)();
         let probe = tokio::select! {
             () = self.env.shutdown.cancelled() => return Err(Stopped),

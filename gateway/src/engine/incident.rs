@@ -283,8 +283,7 @@ impl Run<'_> {
             None if !findings.is_empty() => self.reweigh(key, &Cause { via: Some(Via::Gateway), ..Cause::default() }),
             None => {}
         }
-        let news =
-            matches!(transition, Some(Transition::Opened | Transition::Raised | Transition::Reactivated | Transition::Chattering));
+        let news = matches!(transition, Some(Transition::Opened | Transition::Raised | Transition::Reactivated | Transition::Chattering));
         if !news && self.state.incidents.get(key).is_some_and(|i| (i.severity, i.basis) != kind_before) {
             self.ease_climb(key);
         }

@@ -52,13 +52,7 @@ pub struct Cap {
 impl Cap {
     /// `utc_offset_minutes`: zone in which the receiver's day begins.
     pub fn new(limits: Limits, utc_offset_minutes: i32) -> Cap {
-        Cap {
-            limits,
-            utc_offset_ms: i64::from(utc_offset_minutes) * 60_000,
-            sent: VecDeque::new(),
-            day: i64::MIN,
-            people: BTreeMap::new(),
-        }
+        Cap { limits, utc_offset_ms: i64::from(utc_offset_minutes) * 60_000, sent: VecDeque::new(), day: i64::MIN, people: BTreeMap::new() }
     }
 
     /// A message (or digest) was handed to the receiver at `now`; also for messages from before a restart, oldest first. An attempt without an

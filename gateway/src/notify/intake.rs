@@ -123,17 +123,17 @@ pub fn read_answer(answer: &Result<Receipt, SendError>, parts: usize) -> (ToldSt
 /// Attempts of one message that fit into a minute, because the waits between them double.
 const ATTEMPTS_A_MINUTE: u32 = 6;
 
-/// Tells a new desk what left before a restart. The notices of one message were noted at the same time; what was noted at a time to come is from before the clock
-/// was set back.
+/// Tells a new desk what left before a restart. The notices of one message were noted at the same time with the same state: the next may leave at the very moment
+/// at which one is answered. What was noted at a time to come is from before the clock was set back.
 pub fn recall(rows: &[TellingRow], now: i64, desk: &mut Desk) {
-    let mut messages: BTreeMap<(i64, Option<&str>), (Severity, u32)> = BTreeMap::new();
+    let mut messages: BTreeMap<(i64, ToldState, Option<&str>), (Severity, u32)> = BTreeMap::new();
     for row in rows.iter().filter(|r| r.attempts > 0 && r.at <= now) {
         let person = row.person.as_deref().filter(|_| desk.by_person());
         // What is in a digest now may have been tried by itself before.
-        let message = messages.entry((row.at, person)).or_insert((row.severity, 1));
+        let message = messages.entry((row.at, row.state, person)).or_insert((row.severity, 1));
         *message = (message.0.min(row.severity), message.1.saturating_add(row.attempts.saturating_sub(1)));
     }
-    for ((at, person), (severity, attempts)) in messages {
+    for ((at, _, person), (severity, attempts)) in messages {
         desk.left_before(severity, person, attempts.min(ATTEMPTS_A_MINUTE), at);
     }
 }
@@ -208,10 +208,11 @@ mod tests {
     #[test]
     fn after_a_restart_the_receiver_s_limit_counts_what_left_before() {
         let mut desk = Desk::new(ROBOT, 480);
-        let told = |at, severity, attempts| TellingRow { at, severity, person: None, attempts };
+        let told = |at, severity, attempts| TellingRow { at, severity, person: None, attempts, state: ToldState::Trying };
         let before = [
-            told(T0 - 5, Severity::General, 1),
-            told(T0 - 4, Severity::Emergency, 2),
+            // The second left when the first was answered.
+            TellingRow { state: ToldState::Sent, ..told(T0 - 5, Severity::General, 1) },
+            told(T0 - 5, Severity::Emergency, 2),
             // One message for two.
             told(T0 - 3, Severity::Serious, 1),
             told(T0 - 3, Severity::Serious, 1),

@@ -271,9 +271,8 @@ impl Task {
         let (fresh, lately) = (now.saturating_sub(FRESH_MS), now.saturating_sub(RECALLED_MS));
         loop {
             let (cursor, channel) = (cursor.clone(), self.config.name.clone());
-            let begin = self.post.query(move |r| {
-                Ok((r.begun(&cursor, Lane::Alerts)?, r.notices_before(fresh)?, r.told_since(&channel, lately)?))
-            });
+            let begin =
+                self.post.query(move |r| Ok((r.begun(&cursor, Lane::Alerts)?, r.notices_before(fresh)?, r.told_since(&channel, lately)?)));
             let Some((begun, fresh, told)) = begin.await else {
                 self.sleep(NAP).await?;
                 continue;

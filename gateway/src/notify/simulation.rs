@@ -71,11 +71,12 @@ impl Store {
     fn told_since(&self, channel: usize, since: i64) -> Vec<TellingRow> {
         let of = self.told.iter().filter(|((_, c), (.., at))| *c == channel && *at >= since);
         let row = |id: u64| &self.notices[id as usize - 1].notice;
-        of.map(|((id, _), (_, attempts, at))| TellingRow {
+        of.map(|((id, _), (state, attempts, at))| TellingRow {
             at: *at,
             severity: row(*id).severity,
             person: row(*id).person.clone(),
             attempts: *attempts,
+            state: *state,
         })
         .collect()
     }
@@ -340,8 +341,9 @@ impl World {
 
     /// A turn of a channel's task, as in `post.rs`.
     fn turn(&mut self, c: usize) {
-        if let Some((_, _, done)) = &self.channels[c].flying {
-            if *done > self.now {
+        if let Some(done) = self.channels[c].flying.as_ref().map(|f| f.2) {
+            if done > self.now {
+                self.channels[c].wake = done;
                 return;
             }
             let Some((jobs, answer, _)) = self.channels[c].flying.take() else { return };

@@ -72,6 +72,7 @@ pub struct TellingRow {
     pub severity: Severity,
     pub person: Option<String>,
     pub attempts: u32,
+    pub state: ToldState,
 }
 
 /// A notice as it was stored.
@@ -158,5 +159,5 @@ pub(super) fn told_row(r: &Row<'_>) -> rusqlite::Result<Told> {
 pub(super) fn telling_row(r: &Row<'_>) -> rusqlite::Result<TellingRow> {
     // What cannot be read counts as urgent: the limits are kept either way.
     let severity = Severity::try_from(r.get::<_, u8>(1)?).unwrap_or(Severity::Emergency);
-    Ok(TellingRow { at: r.get(0)?, severity, person: r.get(2)?, attempts: r.get(3)? })
+    Ok(TellingRow { at: r.get(0)?, severity, person: r.get(2)?, attempts: r.get(3)?, state: ToldState::of(r.get(4)?) })
 }

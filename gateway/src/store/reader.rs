@@ -177,7 +177,7 @@ impl Reader {
     }
     /// What left through a channel since that time (UTC milliseconds), oldest first.
     pub fn told_since(&self, channel: &str, since: i64) -> Result<Vec<TellingRow>> {
-        let sql = "SELECT t.utc, n.severity, n.person, t.attempts FROM told t JOIN notice n ON n.id = t.notice \
+        let sql = "SELECT t.utc, n.severity, n.person, t.attempts, t.state FROM told t JOIN notice n ON n.id = t.notice \
                    WHERE t.channel = ?1 AND t.utc >= ?2 ORDER BY t.utc, t.notice";
         self.list(sql, params![channel, since], telling_row)
     }

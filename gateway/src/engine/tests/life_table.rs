@@ -14,7 +14,8 @@ const NOW: &str = "10:04";
 
 /// What is tried on each row, and what then happens to the incident.
 const TRIED: [&str; 15] = [
-    "ack", "comment", "assign", "shelve", "unshelve", "resolve", "reopen", "merge", "maintain", "m-end", "disuse", "use", "clears", "holds", "worse",
+    "ack", "comment", "assign", "shelve", "unshelve", "resolve", "reopen", "merge", "maintain", "m-end", "disuse", "use", "clears",
+    "holds", "worse",
 ];
 
 /// `worse` is for severity 2 alone. The last two: what time brings of itself, at severity 2 and at severity 1.
@@ -126,7 +127,8 @@ struct Life {
 
 /// With people, a meter and alarm of carbon monoxide in the kitchen, and the rules above.
 pub(super) fn nursery() -> Gateway {
-    let co = Placement { id: "co".parse().unwrap(), zone: "kitchen".parse().unwrap(), name: None, role: Role::Co, period_s: None, via: None };
+    let co =
+        Placement { id: "co".parse().unwrap(), zone: "kitchen".parse().unwrap(), name: None, role: Role::Co, period_s: None, via: None };
     let mut s = Site { people: super::life::staffed().people, ..site() };
     s.devices.push(co);
     let mut packs = vec![RULES.to_owned()];
@@ -355,7 +357,8 @@ fn what_time_brings_of_itself() {
             let mut l = Life::of(state, severity);
             let from = l.g.log.len();
             l.g.until(&format!("{}:04", 15 + t(l.at).saturating_sub(t(NOW)) / 3_600_000));
-            let brought: Vec<String> = l.g.log[from..].iter().filter(|e| e.contains(HAZARD) && !e.contains("escalated")).map(brief).collect();
+            let brought: Vec<String> =
+                l.g.log[from..].iter().filter(|e| e.contains(HAZARD) && !e.contains("escalated")).map(brief).collect();
             let expected = [serious, emergency][of];
             if brought.join(" ") != **expected {
                 wrong.push(format!("severity {severity}, {state}: {:?}, not {expected:?}", brought.join(" ")));

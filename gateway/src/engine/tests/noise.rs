@@ -77,9 +77,7 @@ fn noisy_day(seed: u64) -> (Gateway, usize) {
     // A contact that flaps at night, hundreds of times.
     day.flaps("door", &Quantity::Open, (t("20:00"), t("20:50")), || other.random_range(1_000..8_000));
     // What really happens: smoke, and a door that is held open.
-    for (from, to, device, quantity) in
-        [("10:00", "10:03", "smoke", Quantity::Smoke), ("11:00:30", "11:03", "door", Quantity::Open)]
-    {
+    for (from, to, device, quantity) in [("10:00", "10:03", "smoke", Quantity::Smoke), ("11:00:30", "11:03", "door", Quantity::Open)] {
         day.said.retain(|(at, m)| m.device.as_str() != device || !(t(from)..t(to)).contains(at));
         day.says(t(from), device, quantity.clone(), 1.0);
         day.says(t(to), device, quantity, 0.0);
@@ -117,7 +115,8 @@ fn ten_times_the_noise_tells_no_more_than_what_was_staged() {
 #[test]
 fn a_repeat_that_comes_late_brings_nothing_back() {
     let mut g = Gateway::new(staffed());
-    let smoke = |seq, value, at| Message { boot: Some(1), seq: Some(seq), sampled_at: Some(t(at)), ..reading("smoke", Quantity::Smoke, value) };
+    let smoke =
+        |seq, value, at| Message { boot: Some(1), seq: Some(seq), sampled_at: Some(t(at)), ..reading("smoke", Quantity::Smoke, value) };
     g.message("10:00", smoke(1, 1.0, "10:00")).message("10:02", smoke(2, 0.0, "10:02")).until("10:05");
     g.message("10:06", smoke(1, 1.0, "10:00"));
     assert_eq!(g.last.verdicts, [Verdict::Duplicate]);
