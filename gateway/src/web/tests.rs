@@ -1,8 +1,8 @@
 //! The routes over a real pipeline and store, by a clock that is set.
 mod cameras;
-mod quality;
 mod lifecycle;
 mod links;
+mod quality;
 
 use super::*;
 use crate::ingest::{Ack, Inbound, Stored};

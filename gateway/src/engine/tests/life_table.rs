@@ -127,8 +127,16 @@ struct Life {
 
 /// With people, a meter and alarm of carbon monoxide in the kitchen, and the rules above.
 pub(super) fn nursery() -> Gateway {
-    let co =
-        Placement { id: "co".parse().unwrap(), zone: "kitchen".parse().unwrap(), name: None, role: Role::Co, period_s: None, via: None };
+    let co = Placement {
+        id: "co".parse().unwrap(),
+        zone: "kitchen".parse().unwrap(),
+        name: None,
+        role: Role::Co,
+        period_s: None,
+        via: None,
+        topic: None,
+        channel: None,
+    };
     let mut s = Site { people: super::life::staffed().people, ..site() };
     s.devices.push(co);
     let mut packs = vec![RULES.to_owned()];
