@@ -209,7 +209,7 @@ mod tests {
 
     /// Figures along the upper border.
     fn written(mut cells: Vec<f32>) -> Vec<f32> {
-        for y in 2..9 {
+        for y in 2..8 {
             for x in (4..60).filter(|x| (x / 2 + y / 3) % 2 == 0) {
                 cells[y * WIDTH + x] = 250.0;
             }
