@@ -1,7 +1,7 @@
 //! How well blindness is seen and how often it is seen wrongly: `cargo run --release -p tuoan-vision --example integrity-benchmark -- SEED ROOMS DAYS`.
 //! Prints the table that stands in `docs/vision-integrity.md`. Thresholds were chosen on seeds below 1000; a figure that is to be believed takes another.
 //! `PART=0` to `4` takes one kind of the quiet hours only, so that they can run side by side; `MISSES=1` says what was missed and why.
-//! `ONLY=smeared,focus` does only that to the cameras of which the table's name contains one of the words (`PART=none` beside it leaves out the quiet hours).
+//! `ONLY=smeared,focus` does to the cameras only what has one of these words in its name in the table; `PART=none` beside it leaves out the quiet hours.
 mod rooms;
 mod runs;
 
