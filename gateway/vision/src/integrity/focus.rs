@@ -14,6 +14,12 @@ const SAME_LIGHT: f32 = 0.93;
 /// A crowd before a blurred view leaves less of both, but shows that nothing covers the lens: by its own edges, or by the light.
 const CROWDED: f32 = 0.15;
 const FREE_LIGHT: f32 = 0.8;
+/// Whoever fills the rest of the picture: in so many blocks the coarse edges are in place, with traces of the fine ones, and nearly none of those is sharp, nor
+/// is anything else.
+const KEPT: f32 = 0.45;
+const TRACES: f32 = 0.3;
+const SHARPEST: f32 = 0.8;
+const NOTHING_CRISP: f32 = 0.75;
 /// Blur takes edges away. With so many more than the learned view has, the picture is full of somebody.
 const FULL: f32 = 1.5;
 /// Heavy blur leaves no edges to compare.
@@ -36,10 +42,11 @@ pub fn look(m: &Measures) -> Option<Blindness> {
     let free = m.replaced >= FEW || m.lost < covered::LOST || m.light > FREE_LIGHT;
     let in_place = shapes && (m.in_place > IN_PLACE || same_light) || free && m.coarse_agreement > CROWDED && m.in_place > CROWDED;
     let blurred = m.sharpness < BLURRED && m.crispness < CRISP && m.texture_share < FULL && in_place;
+    let behind = m.kept >= KEPT && m.traces > TRACES && m.sharpest < SHARPEST && m.crispness < NOTHING_CRISP;
     let heavily = m.lost >= LOST && m.replaced < FEW && same_light && shapes;
     let alike = m.coarse_agreement > VEILED_SHAPES && m.light > VEILED_LIGHT;
     let veiled = m.texture_share < VEILED && m.mean > BRIGHT && alike;
     let still_there = m.coarse_agreement > VEILED_SHAPES && m.light > WIPED_LIGHT && m.mean > BRIGHT;
     let wiped = m.smeared < WIPED && m.crispness < CRISP && m.texture_share < LESS && still_there;
-    (m.known && m.range > CONTRAST && (blurred || heavily || veiled || wiped)).then_some(Blindness::Defocused)
+    (m.known && m.range > CONTRAST && (blurred || behind || heavily || veiled || wiped)).then_some(Blindness::Defocused)
 }

@@ -28,6 +28,7 @@ mod offline;
 mod rate;
 mod reference;
 mod resolution;
+mod sharpness;
 mod sight;
 mod view;
 

@@ -1,18 +1,17 @@
 //! Measures the picture against the learned view, and names what is wrong with it. What is measured is in [`Measures`]; each kind's rule over it is in its
 //! own file.
-use std::f32::consts::FRAC_1_SQRT_2;
-
 use serde::Serialize;
 
 use super::edges::{self, Edge, Gradients};
 use super::luma::Luma;
 use super::motion::median;
 use super::reference::{self, Learnt, Reference};
+use super::sharpness::{Detail, Sharpness};
 use super::{Blindness, Context, covered, exposure, focus, moved};
 
 /// Blocks across and down: a person at some distance fills a few of them.
-const BLOCKS_X: usize = 8;
-const BLOCKS_Y: usize = 5;
+pub const BLOCKS_X: usize = 8;
+pub const BLOCKS_Y: usize = 5;
 const BLOCKS: usize = BLOCKS_X * BLOCKS_Y;
 /// Half and quarter of the reference's size.
 pub const WIDTH: usize = reference::WIDTH / 2;
@@ -31,16 +30,6 @@ const FLOOR: f32 = 0.35;
 const CLIPPED: u8 = 247;
 /// In the dark fewer blocks than this share must be lost before a blind camera is believed to see again.
 const FOUND_AGAIN: f32 = 0.5;
-/// Coarse correlation above which a block shows what it did.
-const SAME_BLOCK: f32 = 0.5;
-/// Below this sharpness the view is looked for near by, so many cells to each side.
-const DOUBTFUL: f32 = 0.75;
-const NEAR: i32 = 4;
-/// Directions along which it may be smeared; a block tells of one in which this share of its learned edges' strength lies.
-const DIRECTIONS: [(f32, f32); 4] = [(1.0, 0.0), (FRAC_1_SQRT_2, FRAC_1_SQRT_2), (0.0, 1.0), (FRAC_1_SQRT_2, -FRAC_1_SQRT_2)];
-const ALONG: f32 = 0.2;
-/// and this share of its coarse ones is still there: a veil takes most of the contrast.
-const TRACES: f32 = 0.2;
 /// The edges that are looked for elsewhere.
 const SEARCHED: usize = 450;
 const SEARCHED_COARSE: usize = 150;
@@ -71,9 +60,15 @@ pub struct Measures {
     pub in_place: f32,
     /// The coarse distribution of light against the learned one: correlation, -1 to 1.
     pub light: f32,
+    /// Share of blocks whose coarse edges are where they were, now.
+    pub kept: f32,
     /// Fine against coarse edges where the view agrees, over the same in the learned view: 1 sharp, 0 blurred.
     pub sharpness: f32,
-    /// Fine against coarse edges of all that is there, also of people, over the same in the learned view.
+    /// Four of five of the kept blocks stay below this sharpness.
+    pub sharpest: f32,
+    /// Correlation of the fine edges with the learned ones in the kept blocks, -1 to 1, the middle one.
+    pub traces: f32,
+    /// Fine against coarse edges of all that is there, also of people, over the same in the learned view; without the borders, where cameras write.
     pub crispness: f32,
     /// The same along the one direction in which it is least, of blocks that show edges in it: what wipes and smears take away.
     pub smeared: f32,
@@ -110,14 +105,12 @@ struct Learned {
     blocks: Vec<Option<Vec<Edge>>>,
     coarse: Vec<Edge>,
     thin_coarse: Vec<Edge>,
-    /// At full and quarter size, for the sharpness.
-    fine: Gradients,
-    quarter: Gradients,
+    detail: Detail,
     texture: f32,
-    crispness: f32,
     textures: [f32; BLOCKS],
     light: Vec<f32>,
-    informative: usize,
+    /// Numbers of those blocks.
+    informative: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -282,7 +275,7 @@ impl View {
             texture: gradients.mean_size_above(gradient_noise),
             ..Measures::default()
         };
-        if let Some(learned) = learned.filter(|l| l.informative >= FEWEST_BLOCKS) {
+        if let Some(learned) = learned.filter(|l| l.informative.len() >= FEWEST_BLOCKS) {
             m.known = true;
             m.texture_share = m.texture / learned.texture.max(0.01);
             let directions = gradients.directions(gradient_noise);
@@ -295,7 +288,7 @@ impl View {
             }
             let informative = learned.blocks.iter().zip(&self.seen_ms).enumerate().filter(|(_, (b, _))| b.is_some());
             let lost: Vec<usize> = informative.filter(|(_, (_, seen))| at_ms.saturating_sub(**seen) >= LOST_MS).map(|(b, _)| b).collect();
-            m.lost = lost.len() as f32 / learned.informative as f32;
+            m.lost = lost.len() as f32 / learned.informative.len() as f32;
             let textures = block_textures(&gradients, gradient_noise);
             let sum = |of: &[f32; BLOCKS]| lost.iter().map(|b| of[*b]).sum::<f32>();
             m.replaced = sum(&textures) / sum(&learned.textures).max(1.0);
@@ -305,8 +298,9 @@ impl View {
             m.coarse_agreement = edges::agreement(&learned.coarse, &quarter_directions, 0, 0, 0.0).unwrap_or(0.0);
             m.light = correlation(&light(&quarter_cells), &learned.light);
             let fine = Gradients::of(&cells, reference::WIDTH, reference::HEIGHT);
-            m.crispness = crispness(&fine, &quarter, self.noise) / learned.crispness.max(0.01);
-            (m.sharpness, m.smeared, m.nudged) = learned.sharpness(&fine, &quarter);
+            m.crispness = learned.detail.crispness(&fine, &quarter, self.noise);
+            Sharpness { kept: m.kept, all: m.sharpness, best: m.sharpest, least: m.smeared, traces: m.traces, nudged: m.nudged } =
+                learned.detail.sharpness(&fine, &quarter, &learned.informative);
             let half_of = |cells: i32| (cells as f32 / 2.0).round() as i32;
             m.nudged_stays = match m.nudged {
                 (0, 0) => 0.0,
@@ -357,139 +351,21 @@ impl Learned {
         let blocks: Vec<Option<Vec<Edge>>> = blocks.into_iter().map(|b| (b.len() >= EDGES_A_BLOCK).then_some(b)).collect();
         let fine = Gradients::of(reference.cells(), reference::WIDTH, reference::HEIGHT);
         Learned {
-            // A mean over time has hardly any noise.
-            crispness: crispness(&fine, &quarter, 0.0),
             thin: edges::thinned(&edges, SEARCHED),
             thin_coarse: edges::thinned(&coarse, SEARCHED_COARSE),
             coarse,
-            informative: blocks.iter().flatten().count(),
+            informative: (0..BLOCKS).filter(|b| blocks[*b].is_some()).collect(),
             blocks,
             texture: gradients.mean_size_above(FLOOR),
             textures: block_textures(&gradients, FLOOR),
             light: light(&quarter_cells),
-            fine,
-            quarter,
+            detail: Detail::of(fine, quarter),
             edges,
         }
     }
-
-    /// The gradient's projection on the learned one, in which noise averages out, fine over coarse; the middle one of the blocks that show what they did. A
-    /// small shift must not pass for blur: the best of the places near by counts, and is said, in cells. The second is the least along one direction.
-    fn sharpness(&self, fine: &Gradients, quarter: &Gradients) -> (f32, f32, (i32, i32)) {
-        let mut kept = Vec::new();
-        for block in (0..BLOCKS).filter(|b| self.blocks[*b].is_some()) {
-            let coarse = project(quarter, &self.quarter, block, (0, 0));
-            let (both, own) = (coarse.both.all(), coarse.own.all());
-            // A block that someone stands in says nothing.
-            if both > SAME_BLOCK * (own * coarse.its).sqrt() && own > 1.0 {
-                kept.push((block, coarse));
-            }
-        }
-        if kept.len() < FEWEST_BLOCKS.max(self.informative / 7) {
-            return (1.0, 1.0, (0, 0));
-        }
-        let at = |shift: (i32, i32)| {
-            let ratio = |(block, coarse): &(usize, Projection)| {
-                let fine = project(fine, &self.fine, *block, shift);
-                fine.both.all() / fine.own.all().max(1.0) / (coarse.both.all() / coarse.own.all())
-            };
-            median(&mut kept.iter().map(ratio).collect::<Vec<f32>>()).clamp(0.0, 2.0)
-        };
-        let mut best = (at((0, 0)), (0, 0));
-        if best.0 < DOUBTFUL {
-            let mut around = |(x, y): (i32, i32), far: i32, step: usize| {
-                for shift in (-far..=far).step_by(step).flat_map(|dy| (-far..=far).step_by(step).map(move |dx| (x + dx, y + dy))) {
-                    let found = at(shift);
-                    if found > best.0 {
-                        best = (found, shift);
-                    }
-                }
-                best.1
-            };
-            let rough = around((0, 0), NEAR, 2);
-            around(rough, 1, 1);
-        }
-        let fine: Vec<Projection> = kept.iter().map(|(block, _)| project(fine, &self.fine, *block, best.1)).collect();
-        let along = |direction: (f32, f32)| {
-            let blocks = fine.iter().zip(&kept).filter_map(|(fine, (_, coarse))| {
-                let (own, own_coarse, kept) = (fine.own.along(direction), coarse.own.along(direction), coarse.both.along(direction));
-                let tells = own > ALONG * fine.own.all() && own_coarse > ALONG * coarse.own.all() && kept > TRACES * own_coarse;
-                (tells && own > 1.0).then(|| fine.both.along(direction) / own / (kept / own_coarse))
-            });
-            let mut blocks: Vec<f32> = blocks.collect();
-            if blocks.len() < FEWEST_BLOCKS { 1.0 } else { median(&mut blocks).clamp(0.0, 2.0) }
-        };
-        let smeared = DIRECTIONS.into_iter().map(along).fold(1.0, f32::min);
-        (best.0, smeared, best.1)
-    }
 }
 
-/// Sums of products of two gradients: across, down, and both mixed.
-#[derive(Debug, Clone, Copy, Default)]
-struct Products {
-    xx: f32,
-    yy: f32,
-    xy: f32,
-}
-
-impl Products {
-    fn add(&mut self, (ax, ay): (f32, f32), (bx, by): (f32, f32)) {
-        self.xx += ax * bx;
-        self.yy += ay * by;
-        self.xy += ax * by + ay * bx;
-    }
-    fn all(self) -> f32 {
-        self.xx + self.yy
-    }
-    /// Of the gradients' parts in this direction only.
-    fn along(self, (x, y): (f32, f32)) -> f32 {
-        x * x * self.xx + y * y * self.yy + x * y * self.xy
-    }
-}
-
-/// One block's gradient held against the learned one.
-#[derive(Debug, Clone, Copy, Default)]
-struct Projection {
-    both: Products,
-    /// The learned one with itself.
-    own: Products,
-    /// The picture's with itself.
-    its: f32,
-}
-
-/// How strong the fine edges are against the coarse ones, without what the noise adds: Sobel's operator lets through 0.43 of it each way.
-fn crispness(fine: &Gradients, quarter: &Gradients, noise: f32) -> f32 {
-    let energy = |g: &Gradients, noise: f32| {
-        let sum: f32 = g.x.iter().zip(&g.y).map(|(x, y)| x * x + y * y).sum();
-        (sum / g.x.len().max(1) as f32 - 2.0 * (0.43 * noise).powi(2)).max(0.0)
-    };
-    (energy(fine, noise) / energy(quarter, noise / 4.0).max(0.01)).sqrt()
-}
-
-/// Over one block, the learned gradient `shift`ed.
-fn project(now: &Gradients, then: &Gradients, block: usize, (dx, dy): (i32, i32)) -> Projection {
-    let mut sums = Projection::default();
-    let (bx, by) = (block % BLOCKS_X, block / BLOCKS_X);
-    let (x0, x1) = (bx * then.width / BLOCKS_X, (bx + 1) * then.width / BLOCKS_X);
-    // What would lie outside is left out.
-    let (from, to) = (x0.max(usize::try_from(-dx).unwrap_or(0)), x1.min(now.width.saturating_sub(usize::try_from(dx).unwrap_or(0))));
-    for y in by * then.height / BLOCKS_Y..(by + 1) * then.height / BLOCKS_Y {
-        let Some(there) = usize::try_from(y as i32 + dy).ok().filter(|y| *y < now.height) else { continue };
-        let Ok(start) = usize::try_from((there * now.width + from) as i32 + dx) else { continue };
-        let (a, b) = (y * then.width + from..y * then.width + to, start..start + to.saturating_sub(from));
-        let (Some(tx), Some(ty), Some(nx), Some(ny)) = (then.x.get(a.clone()), then.y.get(a), now.x.get(b.clone()), now.y.get(b)) else {
-            continue;
-        };
-        for (((tx, ty), nx), ny) in tx.iter().zip(ty).zip(nx).zip(ny) {
-            sums.both.add((*nx, *ny), (*tx, *ty));
-            sums.own.add((*tx, *ty), (*tx, *ty));
-            sums.its += nx * nx + ny * ny;
-        }
-    }
-    sums
-}
-
-fn halved(cells: &[f32], width: usize, height: usize) -> Vec<f32> {
+pub fn halved(cells: &[f32], width: usize, height: usize) -> Vec<f32> {
     let (w, h) = (width / 2, height / 2);
     let mut out = Vec::with_capacity(w * h);
     for y in 0..h {
