@@ -28,6 +28,8 @@ struct Far {
     requests: AtomicU64,
     /// How long a request and its answer are on the way.
     way: Duration,
+    /// How long a request on a line that is cut hangs.
+    dead: Duration,
     /// What was accepted, in order: key, and when.
     taken: Mutex<Vec<(u64, Instant)>>,
 }
@@ -35,7 +37,7 @@ struct Far {
 impl Far {
     fn new(lane: Lane, refuses: bool) -> Arc<Far> {
         let (requests, taken) = (AtomicU64::default(), Mutex::default());
-        Arc::new(Far { lane, cut: AtomicBool::new(true), refuses, requests, way: Duration::from_millis(200), taken })
+        Arc::new(Far { lane, cut: AtomicBool::new(true), refuses, requests, way: Duration::from_millis(200), dead: Duration::from_secs(5), taken })
     }
     fn back(&self) {
         self.cut.store(false, Ordering::Relaxed);
@@ -81,7 +83,7 @@ impl Sink for Far {
         if self.cut.load(Ordering::Relaxed) {
             if !self.refuses {
                 // As a connection is given up.
-                sleep(Duration::from_secs(5)).await;
+                sleep(self.dead).await;
             }
             return down("not reached");
         }
@@ -178,6 +180,27 @@ async fn where_nobody_listens_it_asks_a_few_times_a_second_at_most_and_is_throug
     assert!(platform.count() <= 20, "a small request asks the way");
     platform.until("the rest", |f| f.count() == 1_200).await;
     assert_eq!(platform.keys(), (1..=1_200).collect::<Vec<_>>());
+}
+
+/// A router forgets connections on which nothing was said for a while: the first request on such a one gets no answer, and no alert may wait for the
+/// half minute after which a request is given up otherwise.
+#[tokio::test(start_paused = true)]
+async fn an_alert_on_a_connection_that_is_dead_is_through_within_six_seconds() {
+    let log = MemoryLog::new();
+    let platform = Arc::new(Far { dead: Duration::from_secs(30), ..Arc::into_inner(Far::new(Lane::Alerts, false)).unwrap() });
+    platform.back();
+    let (_deliveries, _tasks) = start(&log, &[&platform]);
+    log.commit_events([event(1)]);
+    platform.until("the first", |p| p.count() == 1).await;
+    sleep(HOUR).await;
+    platform.cut.store(true, Ordering::Relaxed);
+    let said = Instant::now();
+    log.commit_events([event(2)]);
+    platform.until("it is sent", |p| p.requests.load(Ordering::Relaxed) == 2).await;
+    // The next connection works.
+    platform.back();
+    platform.until("the second", |p| p.count() == 2).await;
+    assert!(platform.when(2).unwrap() - said < Duration::from_secs(6), "{:?}", platform.when(2).unwrap() - said);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ pub struct Timing {
     /// The same for alerts while their receiver is not reached: one small request in that time at most, so that the first alert is through
     /// soon after the receiver is back. When it answers that it does not accept us, the long waits hold.
     pub probe: Duration,
-    /// A request to a receiver that was not reached the last time is given up after this: in a network that swallows packets the next one
+    /// A request to a receiver that was not reached the last time is given up after this (after a success, after three times this): in a network that swallows packets the next one
     /// finds the way sooner than the old one. Every fourth, sixteenth and so on may take its time, for links that are just slow.
     pub patience: Duration,
     /// The metric lane's cursor is written at most this often: each write is a commit, and a repeat of metrics does no harm.
@@ -67,6 +67,9 @@ pub const BACKLOG: u64 = 10_000;
 pub const BLOCK: u64 = 2_500;
 /// Records in a request to a receiver that was not reached the last time.
 const PROBE_RECORDS: usize = 20;
+
+/// So many times longer than a probe may the request take that follows a success.
+const FIRST_PATIENCE: u32 = 3;
 
 /// Records in one request at most.
 pub fn batch_limit(lane: Lane) -> usize {
@@ -604,7 +607,12 @@ impl LaneTask {
     fn patience(&self) -> Option<Duration> {
         let failures = self.backoff.failures();
         let long = failures > 1 && failures.is_power_of_two() && failures.trailing_zeros().is_multiple_of(2);
-        (self.lane == Lane::Alerts && failures > 0 && !long).then_some(self.env.timing.patience)
+        match (self.lane, failures) {
+            // A router that has forgotten an idle connection swallows what is sent on it: no alert waits half a minute for that.
+            (Lane::Alerts, 0) => Some(self.env.timing.patience.saturating_mul(FIRST_PATIENCE)),
+            (Lane::Alerts, _) if !long => Some(self.env.timing.patience),
+            _ => None,
+        }
     }
 
     fn succeeded(&mut self, parcels: usize) {

@@ -26,6 +26,8 @@ pub fn client(sink: &'static str, token: HeaderValue) -> Result<Client, SinkErro
         .timeout(TIMEOUT)
         .pool_idle_timeout(Duration::from_secs(90))
         .tcp_nodelay(true)
+        // What is gone is found out while nothing is said, not when an alert is.
+        .tcp_keepalive(Duration::from_secs(15))
         .build()
         .map_err(|e| SinkError { sink, field: "url", problem: format!("no HTTP client can be made: {}", chain(&e)) })
 }
