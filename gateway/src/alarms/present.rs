@@ -46,7 +46,7 @@ pub fn quality(figures: &Figures, previous: Option<&Figures>, suggestions: &[Sug
             wrong: v.wrong,
         })
         .collect();
-    rules.sort_by(|a, b| (b.wrong, b.judged, b.incidents).cmp(&(a.wrong, a.judged, a.incidents)));
+    rules.sort_by_key(|r| std::cmp::Reverse((r.wrong, r.judged, r.incidents)));
     rules.truncate(LISTED);
     let (from, to) = (figures.period.from, figures.period.to);
     page::Quality {

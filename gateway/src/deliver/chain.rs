@@ -25,11 +25,14 @@ const FIRST: Duration = Duration::from_secs(60);
 /// How soon a canary that failed is sent again.
 const AGAIN: Duration = Duration::from_secs(300);
 
+/// Each stage of a canary's way, and after how many milliseconds it was there.
+pub type Stages = Vec<(String, i64)>;
+
 /// What is known of the chain. UTC milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainView {
     /// The last canary that arrived everywhere, and how many milliseconds each stage took.
-    pub proven: Option<(i64, Vec<(String, i64)>)>,
+    pub proven: Option<(i64, Stages)>,
     /// Where the last canary was lost, and since when that is so.
     pub broken: Option<(String, i64)>,
     /// Receivers that have not confirmed an alarm for [`CONFIRMED_S`].
@@ -80,7 +83,7 @@ impl Chain {
         let mut next = begun + FIRST.min(self.every);
         let mut seq = 0u64;
         let boot = self.clock.utc_ms().unsigned_abs();
-        let mut canary: Option<tokio::task::JoinHandle<Result<Vec<(String, i64)>, String>>> = None;
+        let mut canary: Option<tokio::task::JoinHandle<Result<Stages, String>>> = None;
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => {
@@ -116,7 +119,7 @@ impl Chain {
         }
     }
 
-    fn note(&self, came: Result<Vec<(String, i64)>, String>) {
+    fn note(&self, came: Result<Stages, String>) {
         let now = self.clock.utc_ms();
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         match came {
@@ -138,7 +141,7 @@ impl Chain {
     }
 
     /// One canary's way; how long each stage took, or where it was lost.
-    async fn fly(self, boot: u64, seq: u64) -> Result<Vec<(String, i64)>, String> {
+    async fn fly(self, boot: u64, seq: u64) -> Result<Stages, String> {
         let device = DeviceId::new(CANARY).map_err(|e| e.to_string())?;
         let begun = Instant::now();
         let took = || i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);

@@ -37,7 +37,15 @@ struct Far {
 impl Far {
     fn new(lane: Lane, refuses: bool) -> Arc<Far> {
         let (requests, taken) = (AtomicU64::default(), Mutex::default());
-        Arc::new(Far { lane, cut: AtomicBool::new(true), refuses, requests, way: Duration::from_millis(200), dead: Duration::from_secs(5), taken })
+        Arc::new(Far {
+            lane,
+            cut: AtomicBool::new(true),
+            refuses,
+            requests,
+            way: Duration::from_millis(200),
+            dead: Duration::from_secs(5),
+            taken,
+        })
     }
     fn back(&self) {
         self.cut.store(false, Ordering::Relaxed);
