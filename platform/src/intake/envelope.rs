@@ -2,7 +2,7 @@
 use crate::text::{canonical, parse_rfc3339, sha256_hex};
 use serde::Deserialize;
 use serde_json::Value;
-use tuoan_protocol::{Basis, EventId, HazardId, IncidentId, IncidentState, LogId, Place, Severity, SiteId, Transition};
+use tuoan_protocol::{Basis, EventId, Exercise, HazardId, IncidentId, IncidentState, LogId, Place, Severity, SiteId, Transition};
 
 /// Largest member of a batch, as JSON.
 pub const MAX_EVENT: usize = 16 * 1024;
@@ -40,7 +40,8 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentMember {
     pub stored: Stored,
-    pub incident: String,
+    /// `None`: the canary, which proves the way here and is shown to nobody.
+    pub incident: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,8 @@ pub struct EventFields {
     pub place: Place,
     pub severity: Severity,
     pub basis: Basis,
+    #[serde(default)]
+    pub exercise: Option<Exercise>,
 }
 
 fn version_1() -> u64 {
@@ -164,7 +167,7 @@ pub fn check(value: &Value, site: &str) -> Result<Member, String> {
     }
     Ok(Member::Incident(Box::new(IncidentMember {
         stored: stored(kind, event.at, canonical(&content), incident.unrecorded),
-        incident: event.incident.to_string(),
+        incident: (event.exercise != Some(Exercise::Canary)).then(|| event.incident.to_string()),
     })))
 }
 
@@ -220,7 +223,7 @@ pub(crate) mod tests {
     #[test]
     fn a_whole_event_is_taken() {
         let Ok(Member::Incident(m)) = check(&event("a", 3, "E3", "E1", "raised"), "a") else { panic!("refused") };
-        assert_eq!((m.stored.sequence, m.stored.kind.as_str(), m.incident.as_str(), m.stored.unrecorded), (3, "raised", "E1", false));
+        assert_eq!((m.stored.sequence, m.stored.kind.as_str(), m.incident.as_deref(), m.stored.unrecorded), (3, "raised", Some("E1"), false));
     }
 
     #[test]
@@ -264,7 +267,7 @@ pub(crate) mod tests {
         let mut member = event("a", 12, "E12", "E1", "raised");
         member["data"]["event"] = serde_json::from_str(&written.to_json()).unwrap();
         let Ok(Member::Incident(m)) = check(&member, "a") else { panic!("refused: {:?}", check(&member, "a")) };
-        assert_eq!((m.stored.at, m.incident.as_str()), (1_795_329_120_250, "E1"));
+        assert_eq!((m.stored.at, m.incident.as_deref()), (1_795_329_120_250, Some("E1")));
     }
 
     #[test]

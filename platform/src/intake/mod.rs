@@ -70,7 +70,7 @@ pub async fn take(db: &Db, site: &str, members: &[Value], now: i64) -> Result<An
     }
     for (id, member) in checked {
         let receipt = match member {
-            Ok(Member::Incident(m)) => batch.event(&m.stored, Some(&m.incident)).await?,
+            Ok(Member::Incident(m)) => batch.event(&m.stored, m.incident.as_deref()).await?,
             Ok(Member::Tombstone(stored)) => batch.event(&stored, None).await?,
             Ok(Member::Heartbeat(h)) => batch.heartbeat(h).await?,
             Err(reason) => batch.rejected(id, reason).await?,

@@ -16,7 +16,7 @@ macro_rules! on_both {
     )* };
 }
 
-on_both! { receipts_and_duplicates gaps_and_tombstones order_does_not_matter conflicts_and_unrecorded_copies bad_members_do_not_spoil_the_batch
+on_both! { receipts_and_duplicates the_canary_has_a_receipt_and_is_shown_to_nobody gaps_and_tombstones order_does_not_matter conflicts_and_unrecorded_copies bad_members_do_not_spoil_the_batch
 hostile_requests concurrent_copies_are_stored_once list_order_and_pages claims_and_acknowledgements silence sees_its_own_site_only
 influx_write_and_query influx_refusals influx_retention influx_many_points }
 
@@ -49,6 +49,20 @@ async fn receipts_and_duplicates(mut w: World) {
     let (_, sent) = w.get("/v1/events?site=a", READER).await;
     assert_eq!((&sent["total"], &sent["duplicates"], &sent["events"][1]["sequence"]), (&json!(2), &json!(3), &json!(2)));
     assert_eq!(w.site("a").await["heartbeat"]["queue"]["metrics"], 3);
+}
+
+async fn the_canary_has_a_receipt_and_is_shown_to_nobody(w: World) {
+    let mut canary = event("a", 1, "C1", "C1", "opened");
+    canary["data"]["event"]["exercise"] = json!("canary");
+    let (_, answer) = w.send(SITE_A, &[canary.clone(), event("a", 2, "E2", "E2", "opened")]).await;
+    assert_eq!((&answer["receipts"][0]["status"], &answer["receipts"][1]["status"]), (&json!("accepted"), &json!("accepted")));
+    assert_eq!(answer["gaps"], json!([]), "it counts in the sequence");
+    let (_, again) = w.send(SITE_A, &[canary]).await;
+    assert_eq!(again["receipts"][0]["status"], "duplicate");
+    let (_, list) = w.get("/v1/incidents", READER).await;
+    let shown: Vec<&Value> = list["incidents"].as_array().unwrap().iter().map(|i| &i["id"]).collect();
+    assert_eq!(shown, [&json!("E2")]);
+    assert_eq!(w.get("/v1/incidents/C1", READER).await.0, 404);
 }
 
 async fn gaps_and_tombstones(w: World) {
