@@ -55,7 +55,7 @@ pub const HAZARDS: [&str; 43] = [
 ];
 
 /// Why the gateway may refuse what a person asks.
-pub const REFUSALS: [&str; 27] = [
+pub const REFUSALS: [&str; 28] = [
     "not_open",
     "reason",
     "time",
@@ -67,6 +67,7 @@ pub const REFUSALS: [&str; 27] = [
     "no_cause",
     "drill",
     "not_shelved",
+    "shelved",
     "comment",
     "nobody",
     "open",

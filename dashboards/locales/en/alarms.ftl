@@ -96,6 +96,7 @@ refused-district = A report of concern is closed by the district, not on site.
 refused-no_cause = There is no such incident, or it has a conclusion already.
 refused-drill = This is a drill: end the drill rather than shelve it.
 refused-not_shelved = It is not shelved.
+refused-shelved = It is set aside already. End that first.
 refused-comment = The comment is empty. Please write something.
 refused-nobody = Please say who takes it.
 refused-open = It is still open and need not be reopened.

@@ -96,6 +96,7 @@ refused-district = 疑虑报告由区里结案，园里不能关闭。
 refused-no_cause = 找不到这件事，或已有结论。
 refused-drill = 这是演练，请直接结束演练，不用搁置。
 refused-not_shelved = 它现在没有搁置。
+refused-shelved = 它已经搁置，要改时间请先结束搁置。
 refused-comment = 备注是空的，请写点什么。
 refused-nobody = 请说清楚由谁接手。
 refused-open = 它还没有结束，不用重新打开。

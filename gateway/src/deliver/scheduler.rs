@@ -47,8 +47,9 @@ impl Default for Timing {
         Self {
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(60),
-            probe: Duration::from_secs(1),
-            patience: Duration::from_millis(1_500),
+            // Together with an answer's way: the first alert is through within two seconds of the return.
+            probe: Duration::from_millis(780),
+            patience: Duration::from_secs(1),
             save_metrics: Duration::from_secs(1),
             gather_metrics: Duration::from_millis(10),
             heartbeat: Duration::from_secs(60),

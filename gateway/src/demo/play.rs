@@ -333,12 +333,15 @@ async fn collect(handle: &Handle, seen: u64, spoken: &mut Spoken, narrator: &Nar
             match stored.event {
                 Ok(event) => {
                     narrator.event(&event);
-                    spoken.alerts.push(Alert {
-                        id: event.id.as_str().to_owned(),
-                        at: event.at,
-                        transition: event.transition,
-                        device: event.trigger.map(|t| t.device.as_str().to_owned()),
-                    });
+                    // The canary is no alarm.
+                    if event.exercise.is_none() {
+                        spoken.alerts.push(Alert {
+                            id: event.id.as_str().to_owned(),
+                            at: event.at,
+                            transition: event.transition,
+                            device: event.trigger.map(|t| t.device.as_str().to_owned()),
+                        });
+                    }
                 }
                 Err(reason) => spoken.troubles.push(format!("incident event {} cannot be read: {reason}", stored.sequence)),
             }

@@ -308,7 +308,8 @@ mod tests {
         let r = &played.report;
         assert_eq!((r.staged[0].incidents, r.unexpected, r.lost, r.duplicated, r.quarantined), (1, 0, 0, 0, 0), "{r:?}");
         assert!(r.published > 100 && r.stored == r.published && r.metrics_points > r.published, "{r:?}");
-        assert_eq!((r.alerts_sent, r.alerts_received), (2, 2), "opened and returned: {r:?}");
+        // Opened and returned; and, because nobody has handled it meanwhile, told again.
+        assert!(r.alerts_sent >= 2 && r.alerts_sent == r.alerts_received, "{r:?}");
         assert!(r.alert_latency_ms.p50 > 0.0);
         played.connections.close().await;
         show.close().await.unwrap();

@@ -1,7 +1,7 @@
 //! Why the engine refuses what a person asks, as names of messages: its reasons are for logs, pages speak the person's language.
 
 /// The engine's reasons and the members of `refused-` that say them.
-const KNOWN: [(&str, &str); 30] = [
+const KNOWN: [(&str, &str); 31] = [
     ("there is no such open incident; it may have been closed", "not_open"),
     ("there is no such incident", "not_open"),
     ("a reason is required", "reason"),
@@ -18,6 +18,7 @@ const KNOWN: [(&str, &str); 30] = [
     ("there is no such incident whose cause could still be given", "no_cause"),
     ("a drill is ended, not shelved", "drill"),
     ("it is not shelved", "not_shelved"),
+    ("it is shelved already, until the time that was said; end that first", "shelved"),
     ("there is nothing in the comment", "comment"),
     ("say who takes it", "nobody"),
     ("say who you are: every action is recorded with a name", "nobody"),

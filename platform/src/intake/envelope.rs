@@ -223,7 +223,10 @@ pub(crate) mod tests {
     #[test]
     fn a_whole_event_is_taken() {
         let Ok(Member::Incident(m)) = check(&event("a", 3, "E3", "E1", "raised"), "a") else { panic!("refused") };
-        assert_eq!((m.stored.sequence, m.stored.kind.as_str(), m.incident.as_deref(), m.stored.unrecorded), (3, "raised", Some("E1"), false));
+        assert_eq!(
+            (m.stored.sequence, m.stored.kind.as_str(), m.incident.as_deref(), m.stored.unrecorded),
+            (3, "raised", Some("E1"), false)
+        );
     }
 
     #[test]
