@@ -198,7 +198,9 @@ impl Run<'_> {
         let findings = self.all_findings(key);
         let kind_before = (incident.severity, incident.basis);
         let begins = !findings.is_empty() && incident.returned.is_some();
-        let flaps = begins && self.flaps(key);
+        // A rule that gathers nothing (regather = "0s") says that each time is an incident of its own.
+        let gathers = findings.iter().any(|(k, _)| compiled.rule(*k).is_some_and(|r| r.regather > 0));
+        let flaps = begins && gathers && self.flaps(key);
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
         let basis_of = |r: &Rule, f: &Finding| if f.confirmed { Basis::Confirmed } else { r.basis };
         let all = || findings.iter().filter_map(|(k, f)| Some((compiled.rule(*k)?, f)));
