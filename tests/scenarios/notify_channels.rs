@@ -154,8 +154,9 @@ fn a_loudspeaker_hears_it_through_an_outside_broker_only() {
     let broker = Mosquitto::start(dir.path(), "");
     configure(dir.path(), &Setup { outside_broker: Some(broker.port), more, ..Setup::default() });
     let heard = dir.path().join("heard.log");
-    let mut listen = Command::new("mosquitto_sub");
-    listen.args(["-h", "127.0.0.1", "-p", &broker.port.to_string(), "-t", "announce", "-q", "1", "-d"]);
+    // What it says of itself must not lie in a buffer.
+    let mut listen = Command::new("stdbuf");
+    listen.args(["-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", &broker.port.to_string(), "-t", "announce", "-q", "1", "-d"]);
     let _listener = Process::start("mosquitto_sub", &mut listen, &heard);
     let said = || std::fs::read_to_string(&heard).unwrap_or_default();
     wait_for("the subscription", Duration::from_secs(20), || said().contains("SUBACK").then_some(()));
