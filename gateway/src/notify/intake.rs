@@ -37,13 +37,17 @@ impl Intake {
         let full = desk.len() >= self.most && desk.len() < self.most.saturating_mul(2);
         full.then(|| self.urgent.max(self.read))
     }
-    /// What was read after [`Intake::wants`], with the attempts made of each; `ahead`: those that went out before they were stored.
+    /// What was read after [`Intake::wants`], with the attempts made of each; `ahead`: those that went out before they were stored. Nothing: all beyond is done with,
+    /// also what was read before its turn.
     pub fn take(&mut self, rows: &[(NoticeRow, u32)], config: &ChannelConfig, ahead: impl Fn(u64) -> bool, desk: &mut Desk) {
         for (row, attempts) in rows {
             self.read = self.read.max(row.notice.id);
             if !self.before_turn.remove(&row.notice.id) {
                 put(row, *attempts, config, &ahead, desk);
             }
+        }
+        if rows.is_empty() {
+            self.read = self.before_turn.last().map_or(self.read, |last| self.read.max(*last));
         }
         let read = self.read;
         self.before_turn.retain(|n| *n > read);
@@ -203,6 +207,18 @@ mod tests {
         intake.take(&[row(3, 3), row(4, 1)], &config, |_| false, &mut desk);
         assert_eq!([done(&mut desk, T0), done(&mut desk, T0), done(&mut desk, T0)], [Some(2), Some(3), None]);
         assert_eq!(intake.to_save(&desk), Some(4));
+    }
+
+    #[test]
+    fn what_was_told_before_its_turn_and_is_not_read_again_does_not_hold_the_mark_back() {
+        let (mut desk, config) = (Desk::new(Limits::default(), 480), robot());
+        let mut intake = Intake::new(Some(0), 0, 1);
+        intake.take(&[row(1, 3)], &config, |_| false, &mut desk);
+        intake.take_urgent(&[row(2, 1)], &config, |_| false, &mut desk);
+        assert_eq!([done(&mut desk, T0), done(&mut desk, T0)], [Some(2), Some(1)]);
+        assert_eq!(intake.to_save(&desk), Some(1));
+        intake.take(&[], &config, |_| false, &mut desk);
+        assert_eq!(intake.to_save(&desk), Some(2));
     }
 
     #[test]

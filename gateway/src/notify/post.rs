@@ -322,10 +322,10 @@ impl Task {
         while let Some(after) = self.intake.wants(&self.desk) {
             let name = self.config.name.clone();
             let Some(rows) = self.post.query(move |r| r.notices_open(&name, after, PAGE)).await else { return };
+            self.intake.take(&rows, &self.config, ahead, &mut self.desk);
             if rows.is_empty() {
                 return;
             }
-            self.intake.take(&rows, &self.config, ahead, &mut self.desk);
         }
         while let Some(after) = self.intake.wants_urgent(&self.desk) {
             let name = self.config.name.clone();

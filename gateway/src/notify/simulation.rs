@@ -293,6 +293,7 @@ impl World {
             // It dies before the commit; the broker delivers the message again.
             let mut lost = self.state.clone();
             step(&mut lost, &[Input { at, body: body.clone() }], at);
+            self.restarts += 1;
             self.store.pending.clear();
             (0..self.channels.len()).for_each(|c| self.open_channel(c));
         }
@@ -384,10 +385,10 @@ impl World {
         let channel = &mut self.channels[c];
         while let Some(after) = channel.intake.wants(&channel.desk) {
             let rows = self.store.open(c, after, 200, Severity::Advisory);
+            channel.intake.take(&rows, &channel.config, |_| false, &mut channel.desk);
             if rows.is_empty() {
                 return;
             }
-            channel.intake.take(&rows, &channel.config, |_| false, &mut channel.desk);
         }
         while let Some(after) = channel.intake.wants_urgent(&channel.desk) {
             let rows = self.store.open(c, after, 200, Severity::Serious);
@@ -619,8 +620,7 @@ fn day(seed: u64) {
 
 #[test]
 fn whatever_fails_everybody_is_told_and_nobody_twice_unmarked() {
-    // Of 10,000 seeds 1153 is the first that fails, with steps of the clock: an urgent message waits a minute at a channel that has room. See docs/alarms.md.
-    let seeds = if cfg!(debug_assertions) { 500 } else { 1_000 };
+    let seeds = if cfg!(debug_assertions) { 500 } else { 10_000 };
     let from: u64 = std::env::var("SIMULATION_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     for seed in from..from + seeds {
         if std::panic::catch_unwind(|| day(seed)).is_err() {
