@@ -487,7 +487,8 @@ impl World {
         jobs.filter(|j| !pending.contains(&j.notices[0]))
             .filter(|j| {
                 let Some(most) = channel.receiver.limits.per_person_day else { return true };
-                channel.day_counts.get(&(day, j.people[0].clone())).copied().unwrap_or(0) < most
+                // What was on its way in a kill may count twice: as it was noted, and as it left with others afterwards.
+                channel.day_counts.get(&(day, j.people[0].clone())).copied().unwrap_or(0) + self.restarts < most
             })
             .map(|j| j.notices[0])
             // Memory is bounded: when even the room for urgent ones is full, the rest waits in the store.
