@@ -1,5 +1,5 @@
 //! One simulated device: when it speaks, and what it says. Deterministic in (day, seed).
-use super::scenario::{Day, Device as Spec, Rhythm, Source, Span, Wire};
+use super::scenario::{Day, Device as Spec, Noise, Rhythm, Source, Span, Wire};
 use super::signal::{Override, Recordings, Signal};
 use crate::engine::site::Placement;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -66,6 +66,11 @@ impl Device {
             if m.quantity == Quantity::Open && matches!(m.source, Source::Is(_) | Source::During(_)) {
                 let own = day.rhythm.iter().filter(|r| r.device == spec.id);
                 signal.also_during(own.flat_map(|r| openings(r, &mut rng)).collect::<Vec<_>>());
+            }
+            for n in day.noise.iter().filter(|n| n.device == spec.id && n.quantity == m.quantity) {
+                // Its own dice: the rest of the day stays as it is.
+                let mut dice = Xoshiro256PlusPlus::seed_from_u64(!seed ^ fnv(spec.id.as_str()));
+                turns(n, &mut dice).into_iter().for_each(|o| signal.stage(o));
             }
             for s in day.staged.iter().filter(|s| s.device.as_ref() == Some(&spec.id)) {
                 if let (Some(set), Some(until)) = (&s.set, s.until)
@@ -172,6 +177,17 @@ fn openings(r: &Rhythm, rng: &mut Xoshiro256PlusPlus) -> Vec<Span> {
         spans.push(Span { from, to });
     }
     spans
+}
+
+/// On and off by turns.
+fn turns(n: &Noise, rng: &mut Xoshiro256PlusPlus) -> Vec<Override> {
+    let (mut out, mut from, mut on) = (Vec::new(), n.during.from, true);
+    while from < n.during.to {
+        let to = from.saturating_add(rng.random_range(n.every_s.0..=n.every_s.1)).min(n.during.to);
+        out.push(Override { span: Span { from, to }, to: f64::from(u8::from(on)), ramp_s: 0 });
+        (from, on) = (to, !on);
+    }
+    out
 }
 
 fn fnv(text: &str) -> u64 {

@@ -212,6 +212,7 @@ impl Connections {
             said.extend(d.due(second).map(|due| (index, due)));
         }
         let mut waits = Vec::with_capacity(said.len());
+        let mut repeats = Vec::new();
         for (index, due) in &said {
             let Some(d) = nursery.devices.get(*index) else { continue };
             let device = d.id.as_str().to_owned();
@@ -223,9 +224,14 @@ impl Connections {
             };
             spoken.moments.insert((device, now), stage.watch.elapsed());
             spoken.published = spoken.published.saturating_add(1);
+            if !nursery.day.noise.is_empty() && matches!(key, Key::Numbered { .. }) {
+                repeats.extend([(d, packet.clone(), key.clone()), (d, packet.clone(), key.clone())]);
+            }
             waits.push(self.say(d, packet, key));
         }
         spoken.acknowledged.extend(try_join_all(waits).await?);
+        // Noise: the network brings it again and again.
+        try_join_all(repeats.into_iter().map(|(d, packet, key)| self.say(d, packet, key))).await?;
         Ok(())
     }
 

@@ -11,7 +11,10 @@ use tuoan_protocol::{DeviceId, EventKind, Fixed, IncidentEvent, IncidentId, Pres
 
 /// All inputs and incident events of the built-in day.
 pub(crate) fn rehearse(seed: u64) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
-    let mut nursery = Nursery::built_in(Some(seed)).unwrap();
+    play(Nursery::built_in(Some(seed)).unwrap())
+}
+
+fn play(mut nursery: Nursery) -> (Nursery, Vec<Input>, Vec<IncidentEvent>) {
     let packs = rules::builtin().into_iter().map(|(_, text)| text.to_owned()).collect();
     let log = "01DEM00000000000000000000A".parse().unwrap();
     let begin = nursery.utc_ms(nursery.day.from.0 - PRELUDE_S);
@@ -118,18 +121,38 @@ fn story(nursery: &Nursery, events: &[IncidentEvent]) -> String {
     })
 }
 
+fn opened(events: &[IncidentEvent]) -> BTreeMap<(String, String), u64> {
+    let mut opened: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for e in events.iter().filter(|e| e.transition == Transition::Opened) {
+        *opened.entry((e.hazard.to_string(), e.place.zone.to_string())).or_default() += 1;
+    }
+    opened
+}
+
+fn promised(nursery: &Nursery) -> BTreeMap<(String, String), u64> {
+    let staged = nursery.day.staged.iter().map(|s| ((s.hazard.to_string(), s.zone.to_string()), 1));
+    let natural = nursery.day.natural.iter().map(|n| ((n.hazard.to_string(), n.zone.to_string()), n.incidents));
+    staged.chain(natural).collect()
+}
+
 /// Whatever the seed, the day has the incidents that it promises, and no other.
 #[test]
 fn the_day_on_the_engine_alone_gives_the_promised_incidents() {
     for seed in [20_260_209, 1, 2, 3] {
         let (nursery, _, events) = rehearse(seed);
-        let mut opened: BTreeMap<(String, String), u64> = BTreeMap::new();
-        for e in events.iter().filter(|e| e.transition == Transition::Opened) {
-            *opened.entry((e.hazard.to_string(), e.place.zone.to_string())).or_default() += 1;
-        }
-        let staged = nursery.day.staged.iter().map(|s| ((s.hazard.to_string(), s.zone.to_string()), 1));
-        let natural = nursery.day.natural.iter().map(|n| ((n.hazard.to_string(), n.zone.to_string()), n.incidents));
-        let promised: BTreeMap<(String, String), u64> = staged.chain(natural).collect();
-        assert_eq!(opened, promised, "seed {seed}\n{}", story(&nursery, &events));
+        assert_eq!(opened(&events), promised(&nursery), "seed {seed}\n{}", story(&nursery, &events));
+    }
+}
+
+/// Ten times the noise makes no incident more; the door that flaps is one incident with a count.
+#[test]
+fn the_noisy_day_gives_the_same_incidents() {
+    for seed in [20_260_209, 1, 2, 3] {
+        let (quiet, quiet_inputs, _) = rehearse(seed);
+        let (nursery, inputs, events) = play(Nursery::noisy(Some(seed)).unwrap());
+        assert!(inputs.len() > quiet_inputs.len() + 1_500, "{} and {}", inputs.len(), quiet_inputs.len());
+        assert_eq!(opened(&events), promised(&quiet), "seed {seed}\n{}", story(&nursery, &events));
+        let of = |t: Transition| events.iter().filter(|e| e.hazard.as_str() == "door.after_hours" && e.transition == t).count();
+        assert!(of(Transition::Chattering) == 1 && of(Transition::Reactivated) <= 4, "{}", story(&nursery, &events));
     }
 }

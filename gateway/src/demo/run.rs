@@ -41,6 +41,9 @@ pub struct Options {
     /// Seed of all jitter.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// The day with ten times the noise: doors that flap, a motion sensor that chatters, every message three times. The same incidents must come of it, and no more.
+    #[arg(long)]
+    pub noise: bool,
 }
 
 /// Plays the demo.
@@ -48,7 +51,8 @@ pub struct Options {
 /// # Errors
 /// When it cannot be set up. What goes wrong in the day itself is in the exit code and the report.
 pub async fn run(options: Options) -> Result<ExitCode> {
-    let mut nursery = Nursery::built_in(options.seed).map_err(|e| miette!("the built-in nursery cannot be played:\n{e}"))?;
+    let built = if options.noise { Nursery::noisy(options.seed) } else { Nursery::built_in(options.seed) };
+    let mut nursery = built.map_err(|e| miette!("the built-in nursery cannot be played:\n{e}"))?;
     let folder = Folder::new(options.data.as_deref())?;
     let show = Show::open(&nursery, folder.path(), options.headless).await?;
     let narrator = Narrator::new(&nursery, titles(), options.headless);

@@ -26,6 +26,9 @@ pub struct Day {
     pub sweep: Vec<Sweep>,
     #[serde(default)]
     pub natural: Vec<Natural>,
+    /// Played on demand only: see [`super::nursery::Nursery::noisy`].
+    #[serde(default)]
+    pub noise: Vec<Noise>,
 }
 
 /// Seconds since local midnight; written "07:30" or "07:30:15".
@@ -199,6 +202,18 @@ pub struct Rhythm {
     pub open_s: (u32, u32),
 }
 
+/// A sensor that cannot make up its mind: it turns on and off by turns, each for a jittered while. No incident may come of it but those that are promised.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noise {
+    pub device: DeviceId,
+    pub quantity: Quantity,
+    pub during: Span,
+    /// Shortest and longest seconds between two turns.
+    pub every_s: (u32, u32),
+    pub why: Text,
+}
+
 /// A hazard that is made to happen, and the one incident that it must become.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -331,6 +346,14 @@ impl Day {
             }
             if r.every_s == 0 || r.open_s.0 > r.open_s.1 || r.from >= r.to {
                 out.push(format!("rhythm of {}: `every_s` above 0, `open_s` ascending, `from` before `to`", r.device));
+            }
+        }
+        for n in &self.noise {
+            if !self.device.iter().any(|d| d.id == n.device && d.measure.iter().any(|m| m.quantity == n.quantity)) {
+                out.push(format!("noise: there is no device {} that measures {}", n.device, n.quantity.name()));
+            }
+            if n.every_s.0 == 0 || n.every_s.0 > n.every_s.1 {
+                out.push(format!("noise of {}: `every_s` ascending and above 0", n.device));
             }
         }
         let mut pairs = BTreeSet::new();
