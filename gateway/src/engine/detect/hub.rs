@@ -136,8 +136,12 @@ impl Run<'_> {
 
     /// A device that was told under a hub stays silent though the hub is back: its own incident.
     pub(in crate::engine) fn stand_alone(&mut self, id: &DeviceId) {
-        if self.gone_hub(id).is_some() {
-            return; // It went again: still the hub's.
+        if let Some(hub) = self.gone_hub(id) {
+            // It went again: still the hub's, which is known to be gone again, or its next return would wake nobody behind it.
+            if self.state.devices.get(id).and_then(|d| d.under.as_ref()) != Some(&hub) {
+                self.leave(id, Cause::default());
+            }
+            return self.put_under(&hub, std::slice::from_ref(id));
         }
         self.leave(id, Cause::default());
         if let Some((key, finding)) = self.own_silence(id) {

@@ -322,7 +322,8 @@ proptest! {
         said.events.extend(out.events);
         said.commands.extend(out.commands);
 
-        prop_assert_eq!(&said.events, &whole.events);
+        let first = said.events.iter().zip(&whole.events).position(|(a, b)| a != b);
+        prop_assert!(first.is_none() && said.events.len() == whole.events.len(), "event {first:?} differs: {:?}", first.map(|n| (&said.events[n], &whole.events[n])));
         prop_assert_eq!(said.commands, whole.commands);
         prop_assert_eq!(said.verdicts, whole.verdicts);
         prop_assert!(state.encode() == whole.state, "the final states differ:\n{}", difference(&state.encode(), &whole.state));

@@ -88,6 +88,23 @@ fn when_it_is_back_whoever_stays_silent_is_told_alone() {
     assert!(silent(&g).is_empty() || silent(&g)[0].place.device.as_ref().unwrap().as_str() != "n5");
 }
 
+/// It was forgotten that the hub is gone: at its next return nobody behind it was expected, unless the gateway had been started anew meanwhile.
+#[test]
+fn a_hub_that_goes_again_before_all_are_back_wakes_them_at_its_next_return() {
+    let mut g = Gateway::new(behind(Some("switch"), 5, "n"));
+    speak(&mut g, "09:00", "n", 1..=5);
+    g.until("10:00");
+    speak(&mut g, "10:00", "n", [1]);
+    g.until("10:30");
+    assert_eq!((silent(&g).len(), silent(&g)[0].rule.as_str()), (1, "sensor.hub"), "{:?}", told(&g));
+    for minute in 0..=5 {
+        speak(&mut g, &format!("10:4{minute}"), "n", 1..=4);
+    }
+    let open = silent(&g);
+    assert_eq!((open.len(), open[0].rule.as_str()), (1, "sensor.silent"), "{:?}", told(&g));
+    assert_eq!(open[0].place.device.as_ref().unwrap().as_str(), "n5", "expected again, missed, and told alone");
+}
+
 #[test]
 fn while_others_are_heard_through_it_the_hub_is_there() {
     let mut g = Gateway::new(behind(Some("switch"), 10, "n"));
