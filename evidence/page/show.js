@@ -10,7 +10,7 @@
       file: "核验一个文件", fileask: "选择证据文件（可以就是本文件）。文件不会离开这台电脑。", notread: "文件无法读取。", unshown: "这一部分无法显示", site: "机构", hazard: "事件", zone: "地点", severity: "级别",
       opened: "开始", changed: "最后变化", id: "事件编号", made: "导出", by: "导出人", purpose: "用途", timeline: "经过", time: "时间", what: "发生了什么", who: "人员", proof: "证明",
       leaf: "日志第 {n} 条", seen: "区级已见证", unseen: "区级尚未见证", clock: "时钟未校准", rule: "依据的规则", source: "来源", clause: "条款", unchecked: "条款尚未与原文核对",
-      readings: "当时的读数", band: "色带：从事件开始到最后变化", from: "从", to: "到", low: "最低", high: "最高", notices: "通知", person: "收件人", everybody: "所有人", ways: "途径与结果", receipts: "接收方回执", receiver: "接收方", receipt: "回执",
+      readings: "当时的读数", band: "色带：从事件开始到最后变化", from: "从", to: "到", low: "最低", still: "这段时间没有变化的", yes: "是", no: "否", high: "最高", notices: "通知", person: "收件人", everybody: "所有人", ways: "途径与结果", receipts: "接收方回执", receiver: "接收方", receipt: "回执",
       frames: "打码图片", camera: "摄像头", originals: "封存的原始图片（仅散列值）", models: "使用的模型", deeds: "谁看过、做过什么", log: "日志与见证", head: "机构签名的日志头", records: "{n} 条记录", root: "根散列", witness: "区级见证", witnessed: "区级平台于 {t} 见证了前 {n} 条",
       nowitness: "区级平台还没有见证这份日志。", replay: "重放", replayin: "文件内含规则引擎的输入，可用 tuoan replay 重新推出这一事件。", replaynot: "文件不含规则引擎的输入（已过保存期），不能重放。", replaycut: "输入过多，只含事件开始的一段。", replayother: "事件由另一版本的引擎写出，重放结果可能不同。",
       says: { opened: "发现", raised: "级别升高", lowered: "级别降低", reactivated: "再次发生", returned: "恢复正常", acknowledged: "已确认收到", closed: "关闭", gathered: "并入相关发现", chattering: "反复发生，改为计数", escalated: "升级通知", assigned: "指派", commented: "备注", shelved: "搁置", suppressed: "检修中不通知", out_of_service: "设备停用", released: "解除搁置", resolved: "已处理", reopened: "重新打开", merged: "合并" },
@@ -25,7 +25,7 @@
       file: "Check a file", fileask: "Choose an evidence file (this one, too). It does not leave this computer.", notread: "The file cannot be read.", unshown: "This part cannot be shown", site: "Institution", hazard: "Incident", zone: "Place", severity: "Severity",
       opened: "Began", changed: "Last change", id: "Number", made: "Exported", by: "By", purpose: "Purpose", timeline: "What happened", time: "Time", what: "What", who: "Who", proof: "Proof",
       leaf: "log record {n}", seen: "witnessed by the district", unseen: "not witnessed yet", clock: "clock not certain", rule: "The rule", source: "Source", clause: "Clause", unchecked: "the clause was not compared with the printed text",
-      readings: "Readings around it", band: "Shaded: from its beginning to its last change", from: "from", to: "to", low: "lowest", high: "highest", notices: "Who was told", person: "To", everybody: "everybody", ways: "Way and result", receipts: "Receipts", receiver: "Receiver", receipt: "Receipt",
+      readings: "Readings around it", band: "Shaded: from its beginning to its last change", from: "from", to: "to", low: "lowest", still: "What did not change", yes: "yes", no: "no", high: "highest", notices: "Who was told", person: "To", everybody: "everybody", ways: "Way and result", receipts: "Receipts", receiver: "Receiver", receipt: "Receipt",
       frames: "Blurred pictures", camera: "Camera", originals: "Sealed originals (hashes only)", models: "Models in use", deeds: "Who looked, who did what", log: "Log and witness", head: "Head signed by the institution", records: "{n} records", root: "Root hash", witness: "District's witness", witnessed: "The district's platform witnessed the first {n} on {t}",
       nowitness: "The district's platform has not witnessed this log.", replay: "Replay", replayin: "The inputs of the rule engine are enclosed: tuoan replay derives the incident again.", replaynot: "The inputs of the rule engine are not enclosed (no longer kept): it cannot be replayed.", replaycut: "Too many inputs: those of the beginning are enclosed.", replayother: "Another version of the engine wrote the events; a replay may differ.",
       says: { opened: "Found", raised: "Severity raised", lowered: "Severity lowered", reactivated: "Again", returned: "Returned to normal", acknowledged: "Acknowledged", closed: "Closed", gathered: "Another finding joined", chattering: "Again and again: counted from here on", escalated: "Escalated", assigned: "Assigned", commented: "Comment", shelved: "Shelved", suppressed: "Suppressed for maintenance", out_of_service: "Device out of service", released: "No longer set aside", resolved: "Handled", reopened: "Reopened", merged: "Merged" },
@@ -171,11 +171,16 @@
     if (!list.length) return null;
     var first = found.events[0].at, last = found.events[found.events.length - 1].at, from = Infinity, to = -Infinity;
     list.forEach(function (r) { r.points.forEach(function (p) { from = Math.min(from, p[0]); to = Math.max(to, p[0]); }); });
-    return section("readings", [el("p", "soft", t("from") + " " + when(from) + " " + t("to") + " " + when(to) + " · " + t("band"))].concat(list.map(function (r) {
-      var c = curve(r.points, from, to, first, last), unit = r.unit ? " " + r.unit : "";
-      return el("div", "", [el("h3", "", name("devices", r.device) + " · " + r.quantity), c.svg,
-        el("p", "soft", t("low") + " " + c.low + unit + " · " + t("high") + " " + c.high + unit)]);
-    })));
+    function title(r) { return name("devices", r.device) + " · " + (words(about && about.quantities && about.quantities[r.quantity]) || r.quantity); }
+    function says(r, value) { return r.unit === "bool" ? t(value ? "yes" : "no") : value + (r.unit ? " " + r.unit : ""); }
+    var moving = [], still = [];
+    list.forEach(function (r) {
+      var c = curve(r.points, from, to, first, last);
+      if (c.low === c.high) still.push(title(r) + ": " + says(r, c.low));
+      else moving.push(el("div", "", [el("h3", "", title(r)), c.svg, el("p", "soft", t("low") + " " + says(r, c.low) + " · " + t("high") + " " + says(r, c.high))]));
+    });
+    return section("readings", [el("p", "soft", t("from") + " " + when(from) + " " + t("to") + " " + when(to) + " · " + t("band"))].concat(moving,
+      still.length ? [el("h3", "", t("still")), el("ul", "", still.map(function (s) { return el("li", "", s); }))] : []));
   }
   function notices(found) {
     var list = Evidence.parsed(found, "notice");
