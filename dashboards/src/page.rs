@@ -6,6 +6,7 @@ use crate::quality::Key;
 use crate::view::Notice;
 use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
+use crate::view::evidence::{self, Verdict};
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::view::quality::{Advice, QualityPage, ReportPage};
@@ -98,6 +99,28 @@ struct LinkOverPage<'a> {
 /// A link that leads nowhere, and why.
 pub fn link_over(ui: &Ui, why: LinkOver) -> String {
     finish(LinkOverPage { ui, why: why.name() })
+}
+
+#[derive(Template)]
+#[template(path = "evidence_export.html")]
+struct EvidenceExport<'a> {
+    ui: &'a Ui,
+    v: &'a evidence::Export,
+}
+/// The form that exports an incident's evidence.
+pub fn evidence_export(ui: &Ui, v: &evidence::Export) -> String {
+    finish(EvidenceExport { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "evidence_check.html")]
+struct EvidenceCheck<'a> {
+    ui: &'a Ui,
+    v: &'a evidence::Check,
+}
+/// The district's page that checks evidence, and what it has seen of each log.
+pub fn evidence_check(ui: &Ui, v: &evidence::Check) -> String {
+    finish(EvidenceCheck { ui, v })
 }
 
 #[derive(Template)]

@@ -1067,3 +1067,45 @@ pub fn quality_report() -> quality::ReportPage {
         after: None,
     }
 }
+
+/// A file that was checked at the district: whole, or not.
+pub fn evidence_check(whole: bool) -> crate::view::evidence::Check {
+    use crate::view::evidence::{Check, Fault, KeyState, Proven, Verdict, Witnessed};
+    let print = "1f0a 93c2 77de 0b41 5a6e 2c19 d8f3 6b07 9e44 a15d 30c8 72fb e6a9 4d12 8c5f b370".to_owned();
+    let verdict = if whole {
+        Verdict::Whole(Proven {
+            site: "杏园托育".into(),
+            incident: "01JE0000000000000000000001".into(),
+            events: 6,
+            witnessed: 5,
+            records: 214,
+            made_at: NOW - 3_600_000,
+            made_by: "赵主任".into(),
+            purpose: "家长查询".into(),
+            fingerprint: print.clone(),
+            key: KeyState::Known,
+        })
+    } else {
+        let detail = Some("record 9 (leaf: event 17 acknowledged)".to_owned());
+        let says = "the time of record 9 (leaf: event 17 acknowledged) was changed".to_owned();
+        Verdict::Changed(vec![Fault { code: "time", detail, says }])
+    };
+    let trouble = Some(("the site's log has 40 records, and had 52 before: records were taken away".to_owned(), NOW - 60_000));
+    let logs = vec![
+        Witnessed { site: "杏园托育".into(), records: 1_204, at: NOW - 40_000, key: print.clone(), trouble: None },
+        Witnessed { site: "星园托育中心".into(), records: 52, at: NOW - 7_200_000, key: print.clone(), trouble },
+    ];
+    Check { key: print, verdict: Some(verdict), logs }
+}
+
+/// The form that exports evidence, with what is missing in it.
+pub fn evidence_export() -> crate::view::evidence::Export {
+    crate::view::evidence::Export {
+        incident: "01JE0000000000000000000001".into(),
+        title: "烟雾报警 · 2026年11月22日 14:32".into(),
+        name: "赵主任".into(),
+        pictures: true,
+        key: "1f0a 93c2 77de 0b41 5a6e 2c19 d8f3 6b07 9e44 a15d 30c8 72fb e6a9 4d12 8c5f b370".into(),
+        ..crate::view::evidence::Export::default()
+    }
+}

@@ -95,7 +95,7 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 32] = [
+pub const WORDS: [(&str, &[&str]); 34] = [
     ("quality", &["acknowledge", "handle"]),
     ("quality-care", &["place", "link", "battery", "value", "test"]),
     ("quality-def", &["alarm", "flood", "chatter", "stale", "false", "targets"]),
@@ -113,7 +113,9 @@ pub const WORDS: [(&str, &[&str]); 32] = [
     ("link-over-help", &["unknown", "expired", "closed", "locked"]),
     ("watch-reason", &crate::view::cameras::REASONS),
     ("area", &crate::view::cameras::AREAS),
-    ("deed", &["watch", "watch_ended", "open", "hold", "release", "delete", "set_up"]),
+    ("deed", &["watch", "watch_ended", "open", "hold", "release", "delete", "set_up", "export"]),
+    ("evidence-fault", &crate::view::evidence::FAULTS),
+    ("evidence-signer", &crate::view::evidence::KeyState::NAMES),
     ("severity", &["1", "2", "3", "4"]),
     ("basis", &["confirmed", "inferred"]),
     ("symptom", &["fever", "cough", "vomiting", "diarrhoea", "rash", "blisters", "red_eyes", "swollen_cheeks"]),

@@ -4,6 +4,7 @@ use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
 use tuoan_dashboards::view::Whole;
 use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
+use tuoan_dashboards::view::evidence::Verdict;
 use tuoan_dashboards::view::gateway::Home;
 use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::words::{HAZARDS, WORDS};
@@ -95,6 +96,17 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         kept: tuoan_dashboards::view::cameras::Kept::Damaged(EVIL.into()),
         ..sample::pictures_page(false)
     };
+    let mut export = sample::evidence_export();
+    (export.title, export.name, export.purpose, export.key) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
+    (export.incident, export.name_error, export.purpose_error) = (EVIL.into(), Some(EVIL.into()), Some(EVIL.into()));
+    let (mut whole, mut changed) = (sample::evidence_check(true), sample::evidence_check(false));
+    if let Some(Verdict::Whole(p)) = &mut whole.verdict {
+        (p.site, p.incident, p.made_by, p.purpose) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into());
+    }
+    if let Some(Verdict::Changed(faults)) = &mut changed.verdict {
+        faults.iter_mut().for_each(|f| (f.detail, f.says) = (Some(EVIL.into()), EVIL.into()));
+    }
+    whole.logs.iter_mut().for_each(|l| (l.site, l.trouble) = (EVIL.into(), Some((EVIL.into(), sample::NOW))));
     let mut quality = sample::quality_page();
     let q = &mut quality.quality;
     for a in &mut q.actors {
@@ -146,6 +158,9 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     (group.token, group.name) = (EVIL.into(), EVIL.into());
     let other = |state| page::trial(&ui, &tuoan_dashboards::view::rules::TrialPage { state, ..sample::trial_page() });
     vec![
+        ("evidence-export", page::evidence_export(&ui, &export)),
+        ("evidence-whole", page::evidence_check(&ui, &whole)),
+        ("evidence-changed", page::evidence_check(&ui, &changed)),
         ("quality", page::quality(&ui, &quality)),
         ("quality quiet", page::quality(&ui, &quiet)),
         ("quality report", page::quality_report(&ui, &report)),

@@ -20,6 +20,7 @@ use crate::engine::rules::Catalogue;
 use crate::engine::site::Site;
 use crate::engine::standing::DRILL_PREFIX;
 use crate::estimate::model::{ClimateModel, Source};
+use crate::evidence;
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
 use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
@@ -170,6 +171,22 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         miette!("the channels cannot be built:\n  - {}", text.join("\n  - "))
     })?;
+    let site_key = evidence::site_key(&config.data).into_diagnostic().wrap_err("the site's key cannot be used")?;
+    if let Some(p) = platform(&config).filter(|p| p.receipts) {
+        let district = evidence::witness::Http::new(&p).map_err(|e| miette!("{e}"))?;
+        let witness = evidence::witness::Witness {
+            reader: handle.reader.clone(),
+            ops: handle.ops.clone(),
+            committed: handle.committed.clone(),
+            key: site_key.clone(),
+            site: config.site.id.as_str().to_owned(),
+            log: handle.log.as_str().to_owned(),
+            clock: clock.clone(),
+            state: Arc::default(),
+            shutdown: shutdown.clone(),
+        };
+        tasks.spawn(witness.run(district));
+    }
     let link_key = LinkKey::open(&config.data).into_diagnostic().wrap_err("the key of links in messages cannot be used")?;
     let post = Post {
         reader: handle.reader.clone(),
@@ -243,6 +260,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         chain: chain_view,
         link_key,
         pictures,
+        evidence: evidence::Office { data: config.data.clone(), key: site_key },
         clock,
         door: door.clone(),
         shutdown: CancellationToken::new(),

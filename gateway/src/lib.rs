@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod drill;
 pub mod engine;
 pub mod estimate;
+pub mod evidence;
 pub mod ingest;
 pub mod metrics;
 pub mod models;

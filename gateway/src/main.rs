@@ -10,7 +10,7 @@ use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::runtime::Choice;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, models, notify, replay, say, vision_files};
+use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, evidence, models, notify, replay, say, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -98,6 +98,9 @@ enum Command {
     /// Incidents in the database.
     #[command(subcommand)]
     Incidents(Incidents),
+    /// Evidence about an incident that proves itself.
+    #[command(subcommand)]
+    Evidence(evidence::cli::Command),
     /// Devices of the embedded broker.
     #[command(subcommand)]
     Device(Device),
@@ -155,7 +158,7 @@ enum Quarantine {
 enum Incidents {
     /// Newest first.
     List {
-        #[arg(long)]
+        #[arg(long, default_value = config::DATA)]
         data: PathBuf,
         /// Only those not yet closed.
         #[arg(long)]
@@ -315,6 +318,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Evidence(command) => evidence::cli::run(command),
         Command::Drill(args) => runtime()?.block_on(drill::run(args)),
         Command::Notify(command) => runtime()?.block_on(notify::command::run(command)),
         Command::Model(Model::Check(args)) => models::check::run(args),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::Door;
+use tuoan_evidence::SigningKey;
 
 #[derive(Clone)]
 pub struct App {
@@ -23,6 +24,8 @@ pub struct App {
     pub version: watch::Sender<u64>,
     pub door: Door,
     pub look: Arc<Look>,
+    /// Countersigns the heads of sites' logs.
+    pub key: SigningKey,
     pub counters: Arc<Counters>,
     pub on_receipt: Option<ReceiptHook>,
     /// Ends the streams of live pages, which would otherwise hold the server open.

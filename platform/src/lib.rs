@@ -23,6 +23,7 @@ mod silence;
 pub mod sites;
 mod text;
 mod web;
+pub mod witness;
 
 pub use clock::Clock;
 pub use config::{Config, Influx, Reader, ReceiptHook, Secret, SiteSeed};

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Dialect, OpenError, default_url};
 use crate::influx::Store;
-use crate::{incidents, silence, sites, web};
+use crate::{incidents, silence, sites, web, witness};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
 use tuoan_dashboards::listen::{Limits, limited};
+use tuoan_evidence::SigningKey;
 
 /// A gateway keeps one or two connections open from one heartbeat to the next; those of a whole street may share an address.
 const CONNECTIONS: Limits = Limits { all: 4096, of_one: 512, idle: Duration::from_secs(180) };
@@ -109,6 +110,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         now: Box::new(move || real_time.utc_ms()),
     };
     let door = Door::open(door, FileVault::in_dir(&config.data)).map_err(data)?;
+    let key = SigningKey::open(&witness::key_file(&config.data)).map_err(data)?;
     let now = config.clock.utc_ms();
     for site in &config.sites {
         sites::seed(&db, site, now).await.map_err(StartError::Seed)?;
@@ -130,6 +132,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             utc_offset_minutes: config.utc_offset_minutes,
             clock_speed: config.clock_speed,
         }),
+        key,
         counters: Arc::new(Counters::default()),
         on_receipt: config.on_receipt.clone(),
         stop: stop.clone(),

@@ -174,3 +174,4 @@ deed-hold = Set to be kept
 deed-release = Released
 deed-delete = Originals deleted
 deed-set_up = Changed the set-up
+deed-export = evidence exported

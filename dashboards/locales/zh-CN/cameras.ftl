@@ -174,3 +174,4 @@ deed-hold = 设为一直保留
 deed-release = 取消保留
 deed-delete = 删除原始画面
 deed-set_up = 修改设置
+deed-export = 导出证据

@@ -12,6 +12,10 @@ use axum::routing::get;
 
 /// Longest form, in bytes.
 const FORM: usize = 64 * 1024;
+/// A file of evidence that somebody who is signed in hands in to be checked; bytes at most.
+pub const UPLOAD: usize = 64 << 20;
+/// Where.
+pub const UPLOAD_PATH: &str = "/evidence/verify";
 /// The same where nobody has logged in.
 const OPEN_FORM: usize = 4 * 1024;
 
@@ -55,7 +59,8 @@ async fn screen(State(door): State<Door>, request: Request, next: Next) -> Respo
     } else if !same_origin(&parts.headers) {
         Err(("error-origin", StatusCode::FORBIDDEN))
     } else {
-        match to_bytes(body, FORM).await {
+        let upload = visitor.session.is_some() && parts.uri.path() == UPLOAD_PATH && parts.headers.contains_key("x-csrf-token");
+        match to_bytes(body, if upload { UPLOAD } else { FORM }).await {
             Ok(bytes) => check_token(&visitor, Request::from_parts(parts, Body::empty()), bytes).await,
             Err(_) => Err(("error-server", StatusCode::PAYLOAD_TOO_LARGE)),
         }

@@ -18,6 +18,7 @@ pub mod visitor;
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use attempts::Attempts;
+pub use guard::{UPLOAD, UPLOAD_PATH};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::net::IpAddr;

@@ -49,6 +49,15 @@ impl Still {
     }
 }
 
+/// An incident's stills in a folder, oldest first: for who has no [`Stills`] open.
+pub fn files_of(folder: &std::path::Path, incident: &IncidentId) -> Vec<(Still, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = entries.filter_map(|e| Some((Still::of(e.file_name().to_str()?)?, e.path())));
+    let mut list: Vec<_> = found.filter(|(s, _)| s.incident == *incident).collect();
+    list.sort();
+    list
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// On disk, with their sizes.

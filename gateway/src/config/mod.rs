@@ -26,6 +26,9 @@ pub mod notify;
 use fields::Fields;
 pub use fields::{Problem, line_of};
 
+/// The data folder of commands that are given none.
+pub const DATA: &str = "/var/lib/tuoan";
+
 /// Everything the daemon needs to start.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -193,3 +193,12 @@ impl Case {
 fn celsius(t: Fixed) -> String {
     format!("{} °C", Quantity::BodyTemperature.exact(t))
 }
+impl super::State {
+    /// Gives the children who are remembered other codes: for a state that leaves the box. `rename` must give different codes different names;
+    /// then everything that follows is the same, because codes are only ever compared.
+    pub fn rename_children(&mut self, rename: &dyn Fn(&str) -> String) {
+        for case in &mut self.cases {
+            case.child = case.child.as_deref().map(rename);
+        }
+    }
+}

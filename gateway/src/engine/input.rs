@@ -277,6 +277,8 @@ pub enum PictureAct {
     Delete,
     /// A camera's areas or calibration are set.
     SetUp,
+    /// An incident's evidence is exported, with or without its blurred stills.
+    Export,
 }
 
 impl PictureAct {
@@ -290,6 +292,7 @@ impl PictureAct {
             PictureAct::Release => "release",
             PictureAct::Delete => "delete",
             PictureAct::SetUp => "set_up",
+            PictureAct::Export => "export",
         }
     }
 }

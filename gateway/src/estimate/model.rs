@@ -24,6 +24,11 @@ static KIND: Kind = Kind {
     beside: &[("golden.json", include_bytes!("../../../models/room-climate/golden.json"))],
 };
 
+/// What this program knows of it.
+pub fn kind() -> &'static Kind {
+    &KIND
+}
+
 /// Where the model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Source {

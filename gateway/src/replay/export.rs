@@ -1,4 +1,4 @@
-//! A log as a text file: one JSON object a line. The first says what it is, then come the inputs in order of their positions, each followed
+//! A log as a text file, or as a part of an evidence file: one JSON object a line. The first says what it is, then come the inputs in order of their positions, each followed
 //! by the incident events that it gave. Before the inputs of a log whose beginning has been removed stands the engine's state there. For handing a log to somebody else, and for reading it without this program.
 use super::ReplayError;
 use super::source::{Source, Stored};
@@ -13,20 +13,20 @@ use tuoan_protocol::LogId;
 
 /// Longest line: a configuration with its rule packs is the longest there is.
 const LINE: u64 = 16 << 20;
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct Head {
-    tuoan_log: u32,
-    log: Option<LogId>,
-    now: i64,
-    utc_offset: i64,
+pub(super) struct Head {
+    pub tuoan_log: u32,
+    pub log: Option<LogId>,
+    pub now: i64,
+    pub utc_offset: i64,
     /// The first input that the gateway still had.
     #[serde(default = "one")]
-    first: u64,
-    position: u64,
-    sequence: u64,
-    span: Option<(i64, i64)>,
+    pub first: u64,
+    pub position: u64,
+    pub sequence: u64,
+    pub span: Option<(i64, i64)>,
 }
 
 fn one() -> u64 {
@@ -35,31 +35,34 @@ fn one() -> u64 {
 
 /// What a log begins with whose beginning has been removed.
 #[derive(Serialize, Deserialize)]
-struct Begin {
-    snapshot: u64,
-    sequence: u64,
+pub(super) struct Begin {
+    pub snapshot: u64,
+    pub sequence: u64,
     /// The engine's state, in hexadecimal.
-    state: String,
+    pub state: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    position: u64,
-    at: i64,
-    body: Body,
+pub(super) struct Entry {
+    pub position: u64,
+    pub at: i64,
+    pub body: Body,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Event {
-    sequence: u64,
+pub(super) struct Event {
+    pub sequence: u64,
     /// The canonical bytes, in hexadecimal.
-    cbor: String,
+    pub cbor: String,
 }
 
 /// How the lines of each begin: the others need not be parsed.
 const ENTRY: &str = "{\"position\":";
 const BEGIN: &str = "{\"snapshot\":";
 const EVENT: &str = "{\"sequence\":";
+/// How the first line begins, and that of a file which `tuoan evidence export` wrote.
+const HEAD: &str = "{\"tuoan_log\":";
+const EVIDENCE: &str = "<!doctype html>";
 
 /// An exported log that is being read.
 pub struct Export {
@@ -77,6 +80,20 @@ impl Export {
         let n = file.read(&mut start).map_err(|e| ReplayError::file(path, &e))?;
         Ok(!start.get(..n).is_some_and(|s| s.starts_with(b"SQLite format 3\0")))
     }
+    /// An evidence file must be whole before anything in it is believed. Of another export nothing is known beforehand.
+    pub fn check(path: &Path) -> Result<(), ReplayError> {
+        let failed = |e: std::io::Error| ReplayError::file(path, &e);
+        let mut file = File::open(path).map_err(failed)?;
+        let mut start = [0u8; EVIDENCE.len()];
+        let n = file.read(&mut start).map_err(failed)?;
+        if start.get(..n) != Some(EVIDENCE.as_bytes()) {
+            return Ok(());
+        }
+        let mut bytes = start.to_vec();
+        file.take(tuoan_evidence::MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let checked = tuoan_evidence::verify(&bytes, &tuoan_evidence::Trust::default());
+        checked.map(drop).map_err(|refused| ReplayError::Evidence { path: path.to_owned(), why: refused.to_string() })
+    }
     pub fn open(path: &Path) -> Result<Export, ReplayError> {
         let file = File::open(path).map_err(|e| ReplayError::file(path, &e))?;
         let foreign = || ReplayError::Foreign { path: path.to_owned() };
@@ -84,11 +101,22 @@ impl Export {
         let mut first = String::new();
         // A file of another kind may have no line end at all.
         lines.by_ref().take(4096).read_line(&mut first).map_err(|_| foreign())?;
+        let mut number = 1;
+        if first.trim_end() == EVIDENCE {
+            // The log is a part of it, behind everything that is for people; no other line of it begins so.
+            while !first.starts_with(HEAD) {
+                first.clear();
+                number += 1;
+                if lines.by_ref().take(LINE).read_line(&mut first).map_err(|_| foreign())? == 0 {
+                    return Err(ReplayError::NoInputs { path: path.to_owned() });
+                }
+            }
+        }
         let head: Head = serde_json::from_str(&first).map_err(|_| foreign())?;
         if head.tuoan_log > VERSION {
             return Err(ReplayError::Newer { path: path.to_owned(), found: head.tuoan_log });
         }
-        Ok(Export { path: path.to_owned(), lines, number: 1, head })
+        Ok(Export { path: path.to_owned(), lines, number, head })
     }
     pub fn cut(&self) -> Cut {
         let h = &self.head;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `source.rs` | where a log comes from, and the thread that reads it ahead |
 //! | `export.rs` | a log as a text file |
+//! | `segment.rs` | a stretch of a log with the state that it begins with, for evidence |
 //! | `exact.rs` | the same rules: the incident log must come out bit for bit |
 //! | `change.rs` | a rule pack put in force beside the others |
 //! | `what_if.rs` | the history under other rules: acknowledgements find the incidents that they would have met |
@@ -24,10 +25,11 @@ pub mod exact;
 pub mod export;
 pub mod poisson;
 pub mod report;
+pub mod segment;
 pub mod source;
 pub mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod what_if;
 
 pub use backtest::{Backtest, backtest};
@@ -72,6 +74,12 @@ pub enum ReplayError {
     #[error("{path} holds no configuration yet: there is nothing to replay")]
     #[diagnostic(code(replay::empty), help("Start the gateway on it once."))]
     Empty { path: PathBuf },
+    #[error("{path} is evidence without the inputs of its incident: there is nothing to replay")]
+    #[diagnostic(code(replay::no_inputs), help("The log no longer had them when the evidence was exported."))]
+    NoInputs { path: PathBuf },
+    #[error("{path} is evidence that was changed:\n{why}")]
+    #[diagnostic(code(replay::evidence), help("`tuoan evidence verify` says more. Ask for the file as it was exported."))]
+    Evidence { path: PathBuf, why: String },
     #[error("the rules cannot be put in force:\n{0}")]
     #[diagnostic(code(replay::rules), help("`tuoan rules check FILE` names every problem of a rule pack with its line."))]
     Rules(String),

@@ -54,6 +54,9 @@ impl Source {
     /// It is not there or cannot be read.
     pub fn open(path: &Path) -> Result<Source, ReplayError> {
         let exported = !path.is_dir() && Export::is_one(path)?;
+        if exported {
+            Export::check(path)?;
+        }
         let cut = if exported { Export::open(path)?.cut() } else { History::open(path)?.cut()? };
         Ok(Source { path: path.to_owned(), exported, cut })
     }

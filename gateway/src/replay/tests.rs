@@ -30,7 +30,7 @@ fn hash(events: &[IncidentEvent]) -> String {
 }
 
 /// The day in a store, as the pipeline would have written it, with snapshots on the way.
-fn store(dir: &Path) -> &Path {
+pub(crate) fn store(dir: &Path) -> &Path {
     let clock = Clock::manual(DAY.0[0].at);
     let (store, _) = Store::open(dir, Options { reserve_mb: 0, ..Options::default() }, Deps::new(clock, Arc::new(Metrics::new()))).unwrap();
     let mut state = State::new();

@@ -13,6 +13,7 @@
 //! | `ring.rs` | the newest entries in memory |
 //! | `reader.rs` | queries, on read-only connections |
 //! | `history.rs` | the log from one end to the other, for a replay |
+//! | `leaves.rs` | the Merkle tree over what must stand: events, deeds, ledgers |
 //! | `rows.rs` | what the queries answer |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
 //! | `retained.rs` | the embedded broker's retained messages |
@@ -34,6 +35,7 @@ pub mod done;
 pub mod error;
 mod files;
 pub mod history;
+pub mod leaves;
 mod mailbox;
 pub mod notices;
 pub mod ops;

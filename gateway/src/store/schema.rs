@@ -62,7 +62,7 @@ CREATE TABLE settled(
     PRIMARY KEY(sink, lane)) WITHOUT ROWID;
 -- UTC minus engine time from that entry on: a projection of `log`, for who reads it from the middle.
 CREATE TABLE clock_step(position INTEGER PRIMARY KEY, utc_offset INTEGER NOT NULL);
-", super::notices::TABLES];
+", super::notices::TABLES, super::leaves::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {
@@ -147,6 +147,7 @@ fn prepare(db: &mut Connection, path: &Path, check: bool) -> Result<(), Problem>
         tx.pragma_update(None, "user_version", to)?;
         tx.commit()?;
     }
+    super::leaves::catch_up(db)?;
     Ok(())
 }
 

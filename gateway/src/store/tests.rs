@@ -522,3 +522,52 @@ fn hot_queries_use_their_index() {
         assert!(plan.starts_with("SEARCH") || plan.contains("USING INDEX") || plan.contains("INTEGER PRIMARY KEY"), "{sql}: {plan}");
     }
 }
+
+/// The tree over the events that are on disk, computed anew.
+fn root_of(reader: &Reader) -> (u64, tuoan_evidence::tree::Hash) {
+    use tuoan_evidence::{Kind, tree};
+    let events = reader.events_after(0, 10_000).unwrap();
+    let leaves: Vec<_> = events.iter().map(|e| tree::leaf(Kind::Event.number(), &e.bytes)).collect();
+    (leaves.len() as u64, tree::root(leaves.as_slice(), leaves.len() as u64).unwrap())
+}
+
+/// Wherever the process ends, before the commit, during its repeats or after it: the tree is that of the events.
+#[test]
+fn the_tree_and_the_log_are_in_step_wherever_it_ends() {
+    for stop in 0..6u32 {
+        let dir = tempfile::tempdir().unwrap();
+        let asked = Arc::new(AtomicU32::new(0));
+        let mut deps = quick(deps());
+        let (ask, copy) = (asked.clone(), dir.path().join("copy"));
+        deps.fault = Some(Arc::new(move |moment, path| {
+            if ask.fetch_add(1, Ordering::Relaxed) != stop {
+                return Ok(());
+            }
+            // What a power cut at this moment would leave: the file and its write-ahead log as they are.
+            std::fs::create_dir_all(&copy).unwrap();
+            for suffix in ["", "-wal"] {
+                let name = format!("{LOG_FILE}{suffix}");
+                if let Ok(bytes) = std::fs::read(path.with_file_name(&name)) {
+                    std::fs::write(copy.join(&name), bytes).unwrap();
+                }
+            }
+            if moment == Moment::BeforeCommit { Err(full()) } else { Ok(()) }
+        }));
+        let (store, _) = open(dir.path(), deps);
+        for n in 1..=4u64 {
+            let (mut b, waiting) = batch(n..=n);
+            b.events = vec![event(2 * n - 1, n, Transition::Opened), event(2 * n, n, Transition::Returned)];
+            store.submit(b, LONG).unwrap();
+            waiting.into_iter().for_each(|w| drop(w.blocking_recv()));
+        }
+        let (size, root) = root_of(&store.reader);
+        assert_eq!((store.reader.tree_size().unwrap(), size), (8, 8));
+        assert_eq!(tuoan_evidence::tree::root(&store.reader, 8).unwrap(), root);
+        store.close();
+        let (store, _) = open(&dir.path().join("copy"), self::deps());
+        let (size, root) = root_of(&store.reader);
+        assert_eq!(store.reader.tree_size().unwrap(), size, "stopped at {stop}");
+        assert_eq!(tuoan_evidence::tree::root(&store.reader, size).unwrap(), root, "stopped at {stop}");
+        store.close();
+    }
+}

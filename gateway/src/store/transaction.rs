@@ -1,12 +1,13 @@
 //! What one commit writes: everything of a batch and the small operations that ride along, or nothing.
 use super::body::{self, Names};
-use super::notices;
 use super::ops::Pending;
 use super::retention::{Lanes, Plan, Removed};
 use super::{Batch, Entry, Quarantined, Retained};
+use super::{leaves, notices};
 use crate::engine::input::{Action, PictureDeed};
 use crate::engine::{Body, Command};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use tuoan_evidence::Kind;
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{Basis, Exercise, IncidentEvent};
 
@@ -196,6 +197,23 @@ fn clock_step(tx: &Transaction<'_>, position: u64, utc_offset: i64) -> rusqlite:
     Ok(())
 }
 
+/// The canonical bytes of a deed are this as JSON, in this order.
+#[derive(serde::Serialize)]
+struct PictureRecord<'a> {
+    /// UTC milliseconds.
+    at: i64,
+    actor: &'a str,
+    what: &'a str,
+    camera: Option<&'a str>,
+    incident: Option<&'a str>,
+    reason: &'a str,
+    position: u64,
+}
+
+fn record_about(deed: &PictureDeed) -> Option<&str> {
+    deed.incident.as_ref().map(|i| i.as_str())
+}
+
 fn picture_deed(tx: &Transaction<'_>, entry: &Entry, utc_offset: i64, actor: &str, deed: &PictureDeed) -> rusqlite::Result<()> {
     tx.prepare_cached("INSERT INTO picture_deed VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
         int(entry.position),
@@ -206,6 +224,17 @@ fn picture_deed(tx: &Transaction<'_>, entry: &Entry, utc_offset: i64, actor: &st
         deed.incident.as_ref().map(|i| i.as_str()),
         deed.reason
     ])?;
+    let record = PictureRecord {
+        at: entry.at.saturating_add(utc_offset),
+        actor,
+        what: deed.what.name(),
+        camera: deed.camera.as_ref().map(|c| c.as_str()),
+        incident: deed.incident.as_ref().map(|i| i.as_str()),
+        reason: &deed.reason,
+        position: entry.position,
+    };
+    let record = serde_json::to_vec(&record).map_err(|e| unwritable(e.to_string()))?;
+    leaves::append(tx, Kind::PictureDeed, int(entry.position), record_about(deed), &record)?;
     Ok(())
 }
 
@@ -221,6 +250,7 @@ fn events(tx: &Transaction<'_>, batch: &Batch, next: &mut Progress) -> rusqlite:
             e.incident.as_str(),
             bytes
         ])?;
+        leaves::append(tx, Kind::Event, sequence, None, &bytes)?;
         // The canary proves the chain; it is no incident.
         if e.exercise != Some(Exercise::Canary) {
             project(tx, e)?;

@@ -23,6 +23,7 @@
 mod actions;
 mod cameras;
 mod check;
+mod evidence;
 mod forms;
 mod lifecycle;
 mod links;
@@ -108,6 +109,8 @@ pub struct WebDeps {
     pub link_key: LinkKey,
     /// Figures of cameras, and their pictures for who may see them.
     pub pictures: Pictures,
+    /// Exports evidence.
+    pub evidence: crate::evidence::Office,
     pub clock: Clock,
     pub door: Door,
     /// Ends event streams and the server.
@@ -179,6 +182,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/cameras/{id}/areas", post(cameras::areas))
         .route("/cameras/{id}/floor", post(cameras::floor))
         .route("/cameras/{id}/floor/try", post(cameras::try_floor))
+        .route("/incidents/{id}/evidence", get(evidence::ask).post(evidence::export))
         .route("/incidents/{id}/stills/{number}", get(cameras::still))
         .route("/incidents/{id}/pictures", get(cameras::pictures).post(cameras::open))
         .route("/incidents/{id}/pictures/end", post(cameras::close))

@@ -1,5 +1,6 @@
 //! The routes over a real pipeline and store, by a clock that is set.
 mod cameras;
+mod evidence;
 mod lifecycle;
 mod links;
 mod quality;
@@ -179,6 +180,7 @@ async fn gateway_at(site: &str) -> Box_ {
         rulebook: Arc::new(super::rules::rulebook(&[PACK])),
         deliveries: Deliveries::default(),
         pictures: pictures.clone(),
+        evidence: crate::evidence::Office { data: dir.path().to_owned(), key: crate::evidence::site_key(dir.path()).unwrap() },
         clock: clock.clone(),
         door: door.clone(),
         shutdown: shutdown.clone(),

@@ -4,15 +4,17 @@ use crate::app::App;
 use crate::auth::{self, Principal};
 use crate::incidents::{self, Done, Filter, Kind};
 use crate::intake::{self, MAX_BATCH};
-use crate::sites;
+use crate::{sites, witness};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tuoan_evidence::{NotWitnessed, Submission};
 
 /// Largest body of `POST /v1/events`, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -165,6 +167,33 @@ async fn act(app: App, who: Principal, id: String, site: Option<String>, kind: K
         Done::Closed => Err(ApiError::conflict("the incident is closed")),
         Done::NoSuchIncident => Err(ApiError::not_found("there is no such incident")),
     }
+}
+
+/// `POST /v1/heads`: a gateway's newest head of its log; answered by the countersignature. 409 when it does not go on from what was seen before; with
+/// `known`, another proof will do.
+pub async fn post_head(State(app): State<App>, who: Principal, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
+    let Principal::Site(site) = who else {
+        return Err(ApiError::forbidden("only the token of a site may send heads"));
+    };
+    let body = body.map_err(|_| ApiError::too_large(format!("a head may have at most {MAX_BODY} bytes")))?;
+    let head: Submission = serde_json::from_slice(&body).map_err(|e| ApiError::bad_request(format!("this is no head of a log: {e}")))?;
+    if head.head.site != site {
+        return Err(ApiError::forbidden("the token is another site's than the head"));
+    }
+    match witness::take(&app.db, &app.key, &head, app.clock.utc_ms()).await? {
+        Ok(countersignature) => Ok(Json(countersignature).into_response()),
+        Err(NotWitnessed::Behind { known }) => {
+            let message = NotWitnessed::Behind { known }.to_string();
+            Ok((StatusCode::CONFLICT, Json(json!({"error": "behind", "message": message, "known": known}))).into_response())
+        }
+        Err(why) => Err(ApiError::conflict(why.to_string())),
+    }
+}
+
+/// `GET /v1/heads`: the platform's public key, and what it has countersigned.
+pub async fn get_heads(State(app): State<App>, who: Principal) -> Result<Json<Value>, ApiError> {
+    let heads = witness::list(&app.db, who.site()).await?;
+    Ok(Json(json!({"key": app.key.public(), "heads": heads})))
 }
 
 /// `GET /v1/sites`

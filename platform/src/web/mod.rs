@@ -1,6 +1,7 @@
 //! HTTP: the JSON API, the InfluxDB endpoints, live updates and the pages.
 pub mod api;
 pub mod error;
+mod evidence;
 pub mod live;
 pub mod pages;
 mod present;
@@ -23,6 +24,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/incidents/{id}/claim", post(api::claim))
         .route("/v1/incidents/{id}/acknowledge", post(api::acknowledge))
         .route("/v1/sites", get(api::get_sites))
+        .route("/v1/heads", post(api::post_head).get(api::get_heads))
         .layer(DefaultBodyLimit::max(api::MAX_BODY));
     let influx = Router::new()
         .route("/api/v2/write", post(influx::write))

@@ -28,15 +28,16 @@ pub fn routes(app: App) -> Router {
         .route("/incidents/{id}", get(incident))
         .route("/incidents/{id}/claim", post(claim))
         .route("/incidents/{id}/acknowledge", post(acknowledge))
+        .merge(super::evidence::routes())
         .with_state(app)
 }
 
-fn ui(app: &App, visitor: &Visitor) -> Ui {
+pub(super) fn ui(app: &App, visitor: &Visitor) -> Ui {
     visitor.ui(app.clock.utc_ms(), app.look.utc_offset_minutes, app.look.clock_speed, &app.look.district)
 }
 
 /// A failure as a page, in words.
-fn failure(ui: &Ui, e: ApiError) -> Response {
+pub(super) fn failure(ui: &Ui, e: ApiError) -> Response {
     let (title, help) = match e.status {
         StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => ("error-not-found", "error-not-found-help"),
         _ => ("error-server", "error-server-help"),

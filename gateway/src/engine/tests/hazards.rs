@@ -177,3 +177,22 @@ fn a_gas_meter_that_only_counts_shows_its_flow() {
     let sensors = &v.zones.iter().find(|z| z.id.as_str() == "kitchen").unwrap().sensors;
     assert_eq!(sensors.iter().find(|s| s.quantity == Quantity::GasFlow).unwrap().value, Quantity::GasFlow.fixed(0.6).unwrap());
 }
+
+/// For evidence: codes of children are only ever compared, so that others in their place change nothing, and the old ones are nowhere.
+#[test]
+fn codes_of_children_can_be_exchanged_without_a_trace() {
+    let holds = |g: &Gateway, code: &str| g.state.encode().windows(code.len()).any(|w| w == code.as_bytes());
+    let mut g = Gateway::new(site());
+    g.act("07:40", check(385, Some("kid17"), &[Symptom::Fever]));
+    assert!(holds(&g, "kid17"));
+    let mut other = Gateway::new(site());
+    other.state = g.state.clone();
+    other.state.rename_children(&|code| format!("x{}", code.len()));
+    assert!(!holds(&other, "kid17") && holds(&other, "x5"));
+    for (time, tenths, fever) in [("07:50", 386, true), ("08:10", 366, false)] {
+        let symptoms: &[Symptom] = if fever { &[Symptom::Fever] } else { &[] };
+        g.act(time, check(tenths, Some("kid17"), symptoms));
+        other.act(time, check(tenths, Some("x5"), symptoms));
+        assert_eq!(g.last.events, other.last.events);
+    }
+}
