@@ -62,6 +62,7 @@ impl Lang {
                 include_str!("../locales/zh-CN/notify.ftl"),
                 include_str!("../locales/zh-CN/quality.ftl"),
                 include_str!("../locales/zh-CN/alarms.ftl"),
+                include_str!("../locales/zh-CN/coverage.ftl"),
             ],
             Lang::En => &[
                 include_str!("../locales/en/pages.ftl"),
@@ -73,6 +74,7 @@ impl Lang {
                 include_str!("../locales/en/notify.ftl"),
                 include_str!("../locales/en/quality.ftl"),
                 include_str!("../locales/en/alarms.ftl"),
+                include_str!("../locales/en/coverage.ftl"),
             ],
         }
     }

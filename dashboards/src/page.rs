@@ -6,6 +6,7 @@ use crate::quality::Key;
 use crate::view::Notice;
 use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
+use crate::view::coverage::CoveragePage;
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::view::quality::{Advice, QualityPage, ReportPage};
@@ -98,6 +99,17 @@ struct LinkOverPage<'a> {
 /// A link that leads nowhere, and why.
 pub fn link_over(ui: &Ui, why: LinkOver) -> String {
     finish(LinkOverPage { ui, why: why.name() })
+}
+
+#[derive(Template)]
+#[template(path = "coverage.html")]
+struct Coverage<'a> {
+    ui: &'a Ui,
+    v: &'a CoveragePage,
+}
+/// A day of the coverage ledger, and the calendar.
+pub fn coverage(ui: &Ui, v: &CoveragePage) -> String {
+    finish(Coverage { ui, v })
 }
 
 #[derive(Template)]

@@ -6,49 +6,58 @@ use sqlx::Row;
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// `{autokey}` is a 64-bit key that the database counts up; `{clustered}` keeps a table's rows in the order of its primary key.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE sites (
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE sites (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at BIGINT NOT NULL,
         last_seen_at BIGINT, heartbeat TEXT,
         duplicates BIGINT NOT NULL DEFAULT 0, conflicts BIGINT NOT NULL DEFAULT 0, rejected BIGINT NOT NULL DEFAULT 0,
         last_rejection TEXT, silent_since BIGINT, silences BIGINT NOT NULL DEFAULT 0)",
-    "CREATE TABLE site_tokens (hash TEXT PRIMARY KEY, site TEXT NOT NULL REFERENCES sites(id), created_at BIGINT NOT NULL)",
-    "CREATE INDEX site_tokens_site ON site_tokens (site)",
-    // `sequence` is NULL while only an unrecorded copy is here: the gateway may still give the number to another event.
-    "CREATE TABLE events (
+        "CREATE TABLE site_tokens (hash TEXT PRIMARY KEY, site TEXT NOT NULL REFERENCES sites(id), created_at BIGINT NOT NULL)",
+        "CREATE INDEX site_tokens_site ON site_tokens (site)",
+        // `sequence` is NULL while only an unrecorded copy is here: the gateway may still give the number to another event.
+        "CREATE TABLE events (
         position {autokey}, site TEXT NOT NULL REFERENCES sites(id), id TEXT NOT NULL, log TEXT NOT NULL,
         sequence BIGINT, rank BIGINT NOT NULL, type TEXT NOT NULL, incident TEXT,
         at BIGINT NOT NULL, received_at BIGINT NOT NULL, receipt TEXT NOT NULL, hash TEXT NOT NULL,
         unrecorded BIGINT NOT NULL, data TEXT NOT NULL)",
-    "CREATE UNIQUE INDEX events_id ON events (site, id)",
-    "CREATE UNIQUE INDEX events_sequence ON events (site, log, sequence)",
-    "CREATE INDEX events_incident ON events (site, incident, rank)",
-    "CREATE INDEX events_site ON events (site, position)",
-    // Same id (or same sequence) with other content: evidence, kept apart, bounded per site by the intake.
-    "CREATE TABLE conflicts (
+        "CREATE UNIQUE INDEX events_id ON events (site, id)",
+        "CREATE UNIQUE INDEX events_sequence ON events (site, log, sequence)",
+        "CREATE INDEX events_incident ON events (site, incident, rank)",
+        "CREATE INDEX events_site ON events (site, position)",
+        // Same id (or same sequence) with other content: evidence, kept apart, bounded per site by the intake.
+        "CREATE TABLE conflicts (
         site TEXT NOT NULL REFERENCES sites(id), id TEXT NOT NULL, hash TEXT NOT NULL, reason TEXT NOT NULL,
         received_at BIGINT NOT NULL, receipt TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (site, id, hash))",
-    "CREATE TABLE logs (site TEXT NOT NULL REFERENCES sites(id), log TEXT NOT NULL, highest BIGINT NOT NULL, PRIMARY KEY (site, log))",
-    "CREATE TABLE gaps (
+        "CREATE TABLE logs (site TEXT NOT NULL REFERENCES sites(id), log TEXT NOT NULL, highest BIGINT NOT NULL, PRIMARY KEY (site, log))",
+        "CREATE TABLE gaps (
         site TEXT NOT NULL REFERENCES sites(id), log TEXT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
         PRIMARY KEY (site, log, first))",
-    "CREATE TABLE incidents (
+        "CREATE TABLE incidents (
         number {autokey}, site TEXT NOT NULL REFERENCES sites(id), id TEXT NOT NULL, origin TEXT NOT NULL, version BIGINT NOT NULL,
         hazard TEXT NOT NULL, zone TEXT, place TEXT NOT NULL, severity BIGINT NOT NULL, inferred BIGINT NOT NULL,
         active BIGINT NOT NULL, acknowledged BIGINT NOT NULL, closed BIGINT NOT NULL, unrecorded BIGINT NOT NULL,
         opened_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, received_at BIGINT NOT NULL, events BIGINT NOT NULL, latest TEXT NOT NULL)",
-    "CREATE UNIQUE INDEX incidents_id ON incidents (site, id)",
-    "CREATE INDEX incidents_order ON incidents (closed, severity, inferred, opened_at, number)",
-    "CREATE TABLE actions (
+        "CREATE UNIQUE INDEX incidents_id ON incidents (site, id)",
+        "CREATE INDEX incidents_order ON incidents (closed, severity, inferred, opened_at, number)",
+        "CREATE TABLE actions (
         site TEXT NOT NULL, incident TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL, at BIGINT NOT NULL,
         PRIMARY KEY (site, incident, kind))",
-    "CREATE TABLE influx_series (
+        "CREATE TABLE influx_series (
         id {autokey}, bucket TEXT NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL, field TEXT NOT NULL, type TEXT NOT NULL)",
-    "CREATE UNIQUE INDEX influx_series_key ON influx_series (bucket, measurement, tags, field)",
-    "CREATE TABLE influx_points (
+        "CREATE UNIQUE INDEX influx_series_key ON influx_series (bucket, measurement, tags, field)",
+        "CREATE TABLE influx_points (
         series BIGINT NOT NULL, time BIGINT NOT NULL, f DOUBLE PRECISION NOT NULL, n BIGINT NOT NULL, s TEXT NOT NULL,
         PRIMARY KEY (series, time)) {clustered}",
-]];
+    ],
+    &[
+        // `canonical`: the day's canonical bytes in hex, as the site closed it.
+        "CREATE TABLE coverage_days (
+        site TEXT NOT NULL REFERENCES sites(id), date BIGINT NOT NULL, log TEXT NOT NULL, number BIGINT NOT NULL, closed_at BIGINT NOT NULL,
+        watched BIGINT NOT NULL, degraded BIGINT NOT NULL, blind BIGINT NOT NULL, gap_zone TEXT, gap_minutes BIGINT, gap_cause TEXT,
+        canonical TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY (site, date))",
+    ],
+];
 
 pub(super) async fn migrate(db: &Db) -> Result<(), OpenError> {
     let mut tx = db.begin().await.map_err(OpenError::Connect)?;
