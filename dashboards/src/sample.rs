@@ -1083,7 +1083,7 @@ pub fn coverage_page() -> crate::view::coverage::CoveragePage {
     let covered = Sight::blind(Cause::CameraCovered, Some(Need::Camera));
     let silent = Sight::degraded(Cause::Silent, Some(Need::Co2));
     let day = |n: i64| {
-        let date = time::Date::from_julian_day(2_461_000 + n as i32).map(|d| d.to_string()).unwrap_or_default();
+        let date = time::Date::from_julian_day(2_461_272 + n as i32).map(|d| d.to_string()).unwrap_or_default();
         let blind = [0, 0, 3, 55, 900][(n % 5) as usize];
         let told = (n > 20).then_some((Figure { watched: 7200 - blind, degraded: 0, blind }, blind as u16));
         CalendarDay { date, told }
