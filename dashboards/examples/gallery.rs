@@ -1,6 +1,6 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
 //! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, fresh, taken, shelved, closed, drill, aside, deed, link, link-group, link-taken, link-expired, link-unknown, link-closed, link-locked,
-//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, evidence, evidence-whole, evidence-changed, live, platform-incident, claim, login, name, error.
+//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -53,6 +53,7 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "camera-watched" => page::camera(&ui, &sample::camera_page(true)),
         "pictures" => page::pictures(&ui, &sample::pictures_page(false)),
         "pictures-open" => page::pictures(&ui, &sample::pictures_page(true)),
+        "coverage" => page::coverage(&ui, &sample::coverage_page()),
         "quality" => page::quality(&ui, &sample::quality_page()),
         "quality-report" => page::quality_report(&ui, &sample::quality_report()),
         "evidence" => page::evidence_export(&ui, &sample::evidence_export()),

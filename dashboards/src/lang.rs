@@ -63,6 +63,7 @@ impl Lang {
                 include_str!("../locales/zh-CN/quality.ftl"),
                 include_str!("../locales/zh-CN/alarms.ftl"),
                 include_str!("../locales/zh-CN/evidence.ftl"),
+                include_str!("../locales/zh-CN/coverage.ftl"),
             ],
             Lang::En => &[
                 include_str!("../locales/en/pages.ftl"),
@@ -75,6 +76,7 @@ impl Lang {
                 include_str!("../locales/en/quality.ftl"),
                 include_str!("../locales/en/alarms.ftl"),
                 include_str!("../locales/en/evidence.ftl"),
+                include_str!("../locales/en/coverage.ftl"),
             ],
         }
     }

@@ -11,6 +11,7 @@
 //! | [`bars`] | counts as bars |
 //! | [`page`] | the pages themselves |
 //! | [`rules`] | rules in sentences |
+//! | [`coverage`] | the coverage ledger in words and bars |
 //! | [`quality`] | alarm quality in words |
 //! | [`assets`] | style, script and icon, with their hashes |
 //! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
@@ -19,6 +20,7 @@
 pub mod assets;
 pub mod bars;
 pub mod chart;
+pub mod coverage;
 pub mod door;
 pub mod icon;
 pub mod lang;

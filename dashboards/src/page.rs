@@ -6,6 +6,7 @@ use crate::quality::Key;
 use crate::view::Notice;
 use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
+use crate::view::coverage::CoveragePage;
 use crate::view::evidence::{self, Verdict};
 use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
@@ -121,6 +122,17 @@ struct EvidenceCheck<'a> {
 /// The district's page that checks evidence, and what it has seen of each log.
 pub fn evidence_check(ui: &Ui, v: &evidence::Check) -> String {
     finish(EvidenceCheck { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "coverage.html")]
+struct Coverage<'a> {
+    ui: &'a Ui,
+    v: &'a CoveragePage,
+}
+/// A day of the coverage ledger, and the calendar.
+pub fn coverage(ui: &Ui, v: &CoveragePage) -> String {
+    finish(Coverage { ui, v })
 }
 
 #[derive(Template)]

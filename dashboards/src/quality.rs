@@ -45,7 +45,7 @@ impl Ui {
             _ => date.to_owned(),
         }
     }
-    fn args(&self, key: &str, pairs: Vec<(&str, FluentValue<'_>)>) -> String {
+    pub(crate) fn args(&self, key: &str, pairs: Vec<(&str, FluentValue<'_>)>) -> String {
         let args: fluent_bundle::FluentArgs<'_> = pairs.into_iter().collect();
         self.lang.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }

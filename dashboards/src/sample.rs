@@ -107,6 +107,7 @@ pub fn calm() -> Home {
         strip: Strip {
             clock_trusted: true,
             estimating: true,
+            days_left: Some(412),
             sinks: vec![Sink { name: "platform".into(), ..Sink::default() }, Sink { name: "influx".into(), ..Sink::default() }],
             ..Strip::default()
         },
@@ -545,6 +546,7 @@ pub fn live() -> Live {
             queue: u64::from(trust) * 12,
             open: 2,
             worst: Some(Severity::Serious),
+            coverage: None,
         }
     };
     let mut silent = site(3, 0);
@@ -1107,5 +1109,39 @@ pub fn evidence_export() -> crate::view::evidence::Export {
         pictures: true,
         key: "1f0a 93c2 77de 0b41 5a6e 2c19 d8f3 6b07 9e44 a15d 30c8 72fb e6a9 4d12 8c5f b370".into(),
         ..crate::view::evidence::Export::default()
+    }
+}
+
+/// A day with a covered camera, a gateway that was off and a sensor that was silent, and the weeks before it.
+pub fn coverage_page() -> crate::view::coverage::CoveragePage {
+    use crate::view::coverage::{CalendarDay, CoveragePage, Zone};
+    use tuoan_protocol::ledger::{Cause, Figure, Need, Run, Sight};
+    let zone = |name: &str, parts: &[(u16, Sight)]| {
+        let mut run = Run::default();
+        parts.iter().for_each(|(minutes, sight)| run.push(*minutes, *sight));
+        Zone { name: name.into(), run, now: Some(parts.last().map_or(Sight::Absent, |p| p.1)) }
+    };
+    let off = Sight::blind(Cause::GatewayDown, None);
+    let covered = Sight::blind(Cause::CameraCovered, Some(Need::Camera));
+    let silent = Sight::degraded(Cause::Silent, Some(Need::Co2));
+    let day = |n: i64| {
+        let date = time::Date::from_julian_day(2_461_272 + n as i32).map(|d| d.to_string()).unwrap_or_default();
+        let blind = [0, 0, 3, 55, 900][(n % 5) as usize];
+        let told = (n > 20).then_some((Figure { watched: 7200 - blind, degraded: 0, blind }, blind as u16));
+        CalendarDay { date, told }
+    };
+    CoveragePage {
+        date: "2026-11-22".into(),
+        open: Some(872),
+        zones: vec![
+            zone("托小班1", &[(200, Sight::Watched), (6, off), (334, Sight::Watched), (19, covered), (313, Sight::Watched)]),
+            zone("托小班2", &[(200, Sight::Watched), (6, off), (444, Sight::Watched), (222, silent)]),
+            zone("大门", &[(200, Sight::Watched), (6, off), (660, Sight::Watched), (6, Sight::blind(Cause::Silent, Some(Need::Contact)))]),
+            zone("厨房", &[(300, Sight::Absent), (572, Sight::Watched)]),
+        ],
+        calendar: (0..96).map(day).collect(),
+        before: Some("2026-11-21".into()),
+        after: None,
+        hash: None,
     }
 }

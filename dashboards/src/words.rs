@@ -8,7 +8,7 @@ use time::{OffsetDateTime, UtcOffset};
 use tuoan_protocol::{Basis, CauseCode, Fixed, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
 /// Ids of the hazard catalogue, each with a name and an advice in both languages.
-pub const HAZARDS: [&str; 43] = [
+pub const HAZARDS: [&str; 44] = [
     "fire.smoke",
     "gas.leak",
     "co.high",
@@ -45,6 +45,7 @@ pub const HAZARDS: [&str; 43] = [
     "exit.blocked",
     "power.lost",
     "recorder.gap",
+    "coverage.gap",
     "detector.untested",
     "concern.report",
     "camera.blind",

@@ -14,6 +14,7 @@ mod app;
 mod auth;
 pub mod clock;
 pub mod config;
+mod coverage;
 pub mod db;
 mod incidents;
 mod influx;

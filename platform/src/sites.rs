@@ -1,5 +1,6 @@
 //! The sites of the district and how much of each can be seen.
 use crate::config::{Secret, SiteSeed};
+use crate::coverage::{self, CoverageView};
 use crate::db::Db;
 use crate::silence::is_silent;
 use crate::text::sha256_hex;
@@ -39,6 +40,8 @@ pub struct SiteView {
     /// How often the site has fallen silent.
     pub silences: i64,
     pub logs: Vec<LogView>,
+    /// The last day of its coverage ledger that is closed.
+    pub coverage: Option<CoverageView>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -57,6 +60,7 @@ pub async fn list(db: &Db, only: Option<&str>, now: i64, silent_after_ms: i64) -
         FROM sites s WHERE $1 = '' OR s.id = $1 ORDER BY s.id";
     let rows = sqlx::query(sql).bind(only.unwrap_or_default().to_owned()).fetch_all(db.read()).await?;
     let mut logs = logs(db, only).await?;
+    let mut coverage = coverage::latest(db, only).await?;
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
         let id: String = row.try_get("id")?;
@@ -78,6 +82,7 @@ pub async fn list(db: &Db, only: Option<&str>, now: i64, silent_after_ms: i64) -
             last_rejection: row.try_get("last_rejection")?,
             silences: row.try_get("silences")?,
             logs: logs.remove(&id).unwrap_or_default(),
+            coverage: coverage.remove(&id),
             id,
         });
     }

@@ -10,6 +10,7 @@
 //! | [`frame`] | header before a camera's JPEG |
 //! | [`command`] | what the gateway asks of a device |
 //! | [`incident`] | what happened at a place, as an append-only log of events |
+//! | `ledger` | the coverage ledger's days; with the feature `std` |
 //! | [`decimal`] | exact decimal text <-> fixed point |
 //! | [`topic`] | the MQTT topics `tuoan/v1/<site>/<device>/<kind>` |
 //! | [`codec`] | JSON and CBOR of all of them, versioned |
@@ -22,6 +23,8 @@ pub mod event;
 pub mod frame;
 pub mod id;
 pub mod incident;
+#[cfg(feature = "std")]
+pub mod ledger;
 pub mod quantity;
 pub mod reading;
 pub mod status;

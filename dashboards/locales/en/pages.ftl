@@ -100,6 +100,7 @@ clock-ok = right
 clock-untrusted = in doubt; treated as care hours
 disk = Storage
 disk-ok = well
+disk-days = full in { $n } days at this rate, then the oldest readings make room
 disk-fault = not saving · since { $time }
 queue = Sending
 queue-none = No receiver has been set up.

@@ -53,6 +53,7 @@ rule-kind-recheck = beyond its limit, to be measured again
 rule-kind-daily = Not done for long enough on a working day
 rule-kind-decay = does not fall as in an empty room
 rule-kind-entry = A temperature entered at the morning check
+rule-kind-gap = A zone that must be watched (or the whole gateway) is blind
 rule-kind-cluster = Similar symptoms of several children of a class at the morning checks
 rule-kind-implausible = Readings that cannot be
 rule-kind-lost = One of its readings no longer comes

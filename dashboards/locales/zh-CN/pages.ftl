@@ -94,6 +94,7 @@ clock-ok = 准确
 clock-untrusted = 不准，按托育时间处理
 disk = 存储
 disk-ok = 正常
+disk-days = 按现在的速度还能记 { $n } 天，之后最旧的读数让位
 disk-fault = 未保存 · { $time } 起
 queue = 发送
 queue-none = 没有设置接收方。

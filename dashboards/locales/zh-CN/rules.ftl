@@ -53,6 +53,7 @@ rule-kind-recheck = 超出限值，需要复测
 rule-kind-daily = 一个工作日内没有做够
 rule-kind-decay = 没有像空房间那样降下来
 rule-kind-entry = 晨检登记的体温
+rule-kind-gap = 必须监测的区域（或整个网关）看不到
 rule-kind-cluster = 晨检登记中同一班多名孩子症状相似
 rule-kind-implausible = 读数不可能
 rule-kind-lost = 其中一项读数不再出现

@@ -89,7 +89,7 @@ pub struct Form {
 /// Names of the causes, as forms and message files have them.
 pub const CAUSES: [&str; 4] = ["real", "false", "test", "maintenance"];
 /// Kinds of forms.
-pub const FORMS: [&str; 15] = [
+pub const FORMS: [&str; 17] = [
     "take",
     "acknowledge",
     "resolve",
@@ -100,6 +100,8 @@ pub const FORMS: [&str; 15] = [
     "unshelve",
     "merge",
     "reopen",
+    "hold",
+    "release",
     "maintain",
     "maintain_end",
     "out",
@@ -135,7 +137,7 @@ impl Form {
     /// Whether there is a line to write: `Some(true)`, it must be filled in.
     pub fn asks_note(&self) -> Option<bool> {
         match self.kind {
-            "shelve" | "reopen" | "merge" | "maintain" | "out" | "comment" => Some(true),
+            "shelve" | "reopen" | "merge" | "hold" | "release" | "maintain" | "out" | "comment" => Some(true),
             "resolve" | "cause" | "acknowledge" => Some(false),
             _ => None,
         }

@@ -188,6 +188,8 @@ pub struct Strip {
     /// Why commits fail and what to do; `None`: the disk is well.
     pub disk_fault: Option<String>,
     pub disk_fault_since: Option<i64>,
+    /// Until the store's room is full, at the rate of the last day.
+    pub days_left: Option<u64>,
     pub sinks: Vec<Sink>,
     /// Ways to people.
     pub channels: Vec<ChannelLine>,

@@ -1,6 +1,7 @@
 //! What pages show: plain structs, no engine types. Times are UTC milliseconds.
 pub mod alarm;
 pub mod cameras;
+pub mod coverage;
 pub mod evidence;
 pub mod gateway;
 pub mod platform;

@@ -73,6 +73,19 @@ pub struct Site {
     pub queue: u64,
     pub open: u64,
     pub worst: Option<Severity>,
+    /// Of its last closed day.
+    pub coverage: Option<SiteCoverage>,
+}
+
+/// How far a site's zones were watched on one day.
+#[derive(Debug, Clone)]
+pub struct SiteCoverage {
+    /// Days since 1970-01-01.
+    pub date: i64,
+    /// Watched minutes of those required, in tenths of a per cent; `None`: nothing was required.
+    pub per_mille: Option<u16>,
+    /// The longest gap: its zone, its length in milliseconds, the name of its cause.
+    pub gap: Option<(String, i64, String)>,
 }
 
 /// Whether what we show of a site can be believed.

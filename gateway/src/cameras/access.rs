@@ -3,11 +3,13 @@
 //! What must hold: a [`Logged`] exists only for what is committed, and no [`Lease`] exists without one. So nobody sees a picture whose seeing is not
 //! on record.
 use crate::engine::Command;
-use crate::engine::input::{Action, PictureDeed};
+use crate::engine::input::{Action, PictureAct, PictureDeed};
 use crate::pipeline::Control;
+use crate::store::Reader;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tuoan_protocol::IncidentId;
 
 /// How long leave lasts.
 pub const LEASE_MS: i64 = 10 * 60_000;
@@ -21,6 +23,16 @@ const LEASES: usize = 8;
 pub struct Logged(u64);
 
 impl Logged {
+    /// The last word on record on whether an incident is held, if there is one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn of_hold(reader: &Reader, incident: &IncidentId) -> Result<Option<(bool, Logged)>, String> {
+        let deeds = reader.picture_deeds(None, Some(incident.as_str()), usize::MAX).map_err(|e| e.to_string())?;
+        let (hold, release) = (PictureAct::Hold.name(), PictureAct::Release.name());
+        let last = deeds.iter().find(|d| d.what == hold || d.what == release);
+        Ok(last.map(|d| (d.what == hold, Logged(d.position))))
+    }
     pub fn position(self) -> u64 {
         self.0
     }

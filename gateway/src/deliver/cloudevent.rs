@@ -2,10 +2,13 @@
 //! is any run of them in brackets without the last comma.
 use super::directory::{Bilingual, Directory, RuleText};
 use super::sinks::{Absent, Heartbeat, Unsayable};
+use crate::engine::LedgerDay;
+use crate::engine::schedule::date_of;
 use serde::Serialize;
 use std::io::Write as _;
 use time::OffsetDateTime;
 use tuoan_protocol::codec::Wire;
+use tuoan_protocol::ledger::Day;
 use tuoan_protocol::{IncidentEvent, LogId, SiteId};
 
 /// Media type of a batch.
@@ -116,6 +119,26 @@ pub fn heartbeat(beat: &Heartbeat, directory: &Directory, to: &mut Vec<u8>) -> R
         "healthy": beat.healthy,
         "clock_trusted": beat.clock_trusted,
     });
+    json(&data, to)?;
+    to.extend_from_slice(b"},");
+    Ok(())
+}
+
+/// A closed day of the coverage ledger: outside the sequence, known by its log and number. The canonical bytes are the record; what stands
+/// beside them is for receivers that do not read those.
+pub fn coverage_day(closed: &LedgerDay, directory: &Directory, to: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let day = Day::from_canonical(&closed.bytes).map_err(|e| Unsayable(e.to_string()))?;
+    let id = format!("coverage-{}-{}", day.log, day.number);
+    let date = date_of(day.date);
+    let mut envelope = Envelope::new(&day.site, &day.log, &id, "cn.tuoan.coverage.day.v1", day.closed_at, None)?;
+    envelope.subject = Some(&date);
+    open(&envelope, to)?;
+    let longest = day.longest_gap().map(|(zone, gap)| {
+        serde_json::json!({ "zone": zone.as_str(), "zone_name": directory.zone_name(zone), "from": gap.from, "minutes": gap.minutes,
+                            "cause": gap.reason.cause.name() })
+    });
+    let data = serde_json::json!({ "date": date, "number": day.number, "minutes": day.figure(), "per_mille": day.figure().per_mille(),
+                                   "longest_gap": longest, "canonical": hex::encode(&closed.bytes) });
     json(&data, to)?;
     to.extend_from_slice(b"},");
     Ok(())

@@ -1,4 +1,5 @@
 //! What delivery needs of the store, as a trait: [`StoreLog`] is the real one, tests use one in memory.
+use crate::engine::LedgerDay;
 use crate::store::{Committed, Done, Entries, Entry, Lane, Ops, OpsError, OutboxRow, Reader, Receipt, SetAside, StoreError, StoredEvent};
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -67,6 +68,12 @@ pub trait Log: Send + Sync + 'static {
     fn attempted(&self, id: u64, at: i64) -> Result<(), LogError>;
     /// Waits until everything handed over before is on disk.
     async fn settled(&self) -> Result<(), LogError>;
+    /// Closed days of the coverage ledger with a higher number, ascending, at most `limit`.
+    async fn ledger_after(&self, number: u64, limit: usize) -> Result<Vec<LedgerDay>, LogError>;
+    /// Number of the last day that was delivered; 0 at first.
+    async fn ledger_sent(&self) -> Result<u64, LogError>;
+    /// That day is delivered, and all before it. What a crash loses of it is sent again.
+    fn ledger_done(&self, number: u64) -> Result<(), LogError>;
 }
 
 /// The committed log in SQLite.
@@ -77,6 +84,8 @@ pub struct StoreLog {
     pub committed: watch::Receiver<Committed>,
 }
 
+/// Under this name the store keeps how far the coverage ledger is delivered.
+const LEDGER_SENT: &str = "coverage.sent";
 /// Set-aside records that are counted at start; a lane that has more shows at least this many.
 const COUNTED: usize = 10_000;
 
@@ -140,5 +149,15 @@ impl Log for StoreLog {
     }
     async fn settled(&self) -> Result<(), LogError> {
         Ok(self.ops.settled().await?)
+    }
+    async fn ledger_after(&self, number: u64, limit: usize) -> Result<Vec<LedgerDay>, LogError> {
+        self.blocking(move |r| r.ledger_after(number, limit)).await
+    }
+    async fn ledger_sent(&self) -> Result<u64, LogError> {
+        let kept = self.blocking(|r| r.kept(LEDGER_SENT)).await?;
+        Ok(kept.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
+    }
+    fn ledger_done(&self, number: u64) -> Result<(), LogError> {
+        Ok(self.ops.keep(LEDGER_SENT, number.to_be_bytes().to_vec())?)
     }
 }

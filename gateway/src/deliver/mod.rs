@@ -9,6 +9,7 @@
 //! | `cloudevent.rs` | an incident event as CloudEvents 1.0 JSON |
 //! | `directory.rs` | names and texts that are not in the log: zones, rules |
 //! | `emergency.rs` | events that cannot be stored now and must go out all the same |
+//! | `ledger.rs` | the closed days of the coverage ledger, to the district |
 //! | `line.rs` | a message as InfluxDB line protocol, refused when it cannot be said safely |
 //! | `log.rs` | what delivery needs of the store |
 //! | `outage.rs` | tests: three days without the outside, in virtual time |
@@ -26,6 +27,7 @@ pub mod chain;
 pub mod cloudevent;
 pub mod directory;
 pub mod emergency;
+pub mod ledger;
 pub mod line;
 pub mod log;
 #[cfg(test)]

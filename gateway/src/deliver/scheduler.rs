@@ -110,6 +110,7 @@ impl Delivery {
         }
         for sink in sinks.iter().filter(|s| s.lanes().contains(&Lane::Alerts)) {
             tasks.spawn(self.clone().hearten(sink.clone(), beat.clone()));
+            tasks.spawn(super::ledger::deliver(self.clone(), sink.clone()));
         }
         let lanes = sinks.iter().flat_map(|s| s.lanes().iter().map(|lane| (s.name(), *lane))).collect();
         tasks.spawn(self.clone().claim(lanes));

@@ -5,7 +5,7 @@ use super::scheduler::{Delivery, Timing};
 use crate::clock::Clock;
 use crate::engine::input::Item;
 use crate::engine::site::Site;
-use crate::engine::{Body, Message};
+use crate::engine::{Body, LedgerDay, Message};
 use crate::store::{Committed, Done, Entries, Entry, Lane, OutboxRow, Receipt, SetAside, StoredEvent};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -141,6 +141,8 @@ pub struct MemoryLog {
     pub aside: Mutex<Vec<SetAside>>,
     pub orders: Mutex<Vec<OutboxRow>>,
     pub attempts: Mutex<Vec<(u64, i64)>>,
+    pub ledger: Mutex<Vec<LedgerDay>>,
+    pub ledger_sent: Mutex<u64>,
     /// Reads and writes fail meanwhile.
     pub broken: AtomicBool,
 }
@@ -156,6 +158,8 @@ impl MemoryLog {
             aside: Mutex::default(),
             orders: Mutex::default(),
             attempts: Mutex::default(),
+            ledger: Mutex::default(),
+            ledger_sent: Mutex::default(),
             broken: AtomicBool::new(false),
         })
     }
@@ -238,5 +242,17 @@ impl Log for MemoryLog {
     }
     async fn settled(&self) -> Result<(), LogError> {
         self.check()
+    }
+    async fn ledger_after(&self, number: u64, limit: usize) -> Result<Vec<LedgerDay>, LogError> {
+        self.check()?;
+        Ok(self.ledger.lock().unwrap().iter().filter(|d| d.number > number).take(limit).cloned().collect())
+    }
+    async fn ledger_sent(&self) -> Result<u64, LogError> {
+        self.check().map(|()| *self.ledger_sent.lock().unwrap())
+    }
+    fn ledger_done(&self, number: u64) -> Result<(), LogError> {
+        self.check()?;
+        *self.ledger_sent.lock().unwrap() = number;
+        Ok(())
     }
 }

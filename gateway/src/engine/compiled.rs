@@ -1,4 +1,5 @@
 //! A configuration made ready: which rules look at which quantity of which device, so that a message touches nothing else.
+use super::coverage::obligation::{Required, required};
 use super::rules::{self, Condition, Kind, Ladder, Pattern, Rule};
 use super::schedule::Schedule;
 use super::site::{Role, Site, Zone, ZoneKind};
@@ -48,6 +49,9 @@ pub struct Compiled {
     pub class_zones: BTreeMap<String, u32>,
     /// All that rules ask of other sensors, each once, by its number.
     pub conditions: Vec<Condition>,
+    /// The zones of which something is required, for the coverage ledger; and the rules about their gaps.
+    pub required: Vec<Required>,
+    pub gap_rules: Vec<u16>,
 }
 
 /// What the rules see in one placed device; the last slot is that of all devices that stand nowhere.
@@ -183,6 +187,8 @@ impl Compiled {
         c.watch(&rules);
         c.report = numbered(&rules).find(|(_, r)| r.kind == Kind::Report).map(|(i, _)| i);
         c.hub = numbered(&rules).find(|(_, r)| r.kind == Kind::Hub).map(|(i, _)| i);
+        c.required = required(site);
+        c.gap_rules = numbered(&rules).filter(|(_, r)| r.kind == Kind::Gap).map(|(i, _)| i).collect();
         c.rules = rules;
         c
     }
@@ -297,7 +303,7 @@ fn slot<'a>(rules: impl Iterator<Item = (u16, &'a Rule)>, zone: Option<u32>, zon
             Kind::Silence if silence.is_none_or(|(best, _)| r.severity < best.severity) => silence = Some((r, i)),
             Kind::Silence => {}
             Kind::Age => slot.age = Some(i),
-            Kind::Report | Kind::Hub | Kind::Entry | Kind::Cluster => {}
+            Kind::Report | Kind::Hub | Kind::Entry | Kind::Cluster | Kind::Gap => {}
             k if k.is_quality() => slot.quality.push(i),
             _ => {
                 let Some(q) = &r.quantity else { continue };

@@ -1,5 +1,6 @@
 //! A new configuration, and what is rebuilt after a snapshot.
 use super::compiled::{Compiled, UNPLACED_ZONE, VISION_PREFIX, is_own};
+use super::coverage::ledger::ZoneLedger;
 use super::device::Device;
 use super::incident::{Cause, FindingKey, Key};
 use super::input::Configuration;
@@ -102,6 +103,7 @@ impl Run<'_> {
         };
         self.dissolve(was);
         self.carry_findings(&new_index);
+        self.require(&compiled);
         self.rearm();
         self.new_phase();
         // A state that stands is judged by the rules that are new, too; a number is judged when it comes again.
@@ -185,6 +187,7 @@ impl Run<'_> {
             self.arm_zone(zone);
         }
         self.arm_schedule();
+        self.arm_minute();
     }
 }
 
@@ -205,6 +208,11 @@ impl State {
         let compiled = self.compiled.clone();
         for (id, device) in self.devices.iter_mut() {
             device.slot = compiled.slot_of(id);
+        }
+        if self.ledger.zones.is_empty() {
+            // A snapshot of before there was a ledger.
+            self.ledger.zones =
+                compiled.required.iter().filter_map(|r| Some(ZoneLedger::new(compiled.zone_id(r.zone)?.clone(), 0))).collect();
         }
         self.count_watched();
     }

@@ -84,7 +84,7 @@ impl Incident {
         IncidentState { active: self.active(), acknowledged: self.acknowledged, closed, inhibited: self.inhibited }
     }
     /// Whether others may come under it: it is told itself.
-    fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.within.is_none() && self.exercise.is_none() && self.inhibited.is_none() && self.resolved.is_none()
     }
     /// Returned, and nobody owes it an acknowledgement: closes when the regather time is over.
@@ -162,7 +162,7 @@ impl Run<'_> {
                 resolved: None,
                 inhibited: None,
                 chattering: false,
-                within: if exercise.is_none() { self.leader_of(&key.0) } else { None },
+                within: if exercise.is_none() { self.leader_of(&key.0).or_else(|| self.told_by_device(&key)) } else { None },
                 climb: Climb::default(),
                 told: BTreeSet::new(),
                 exercise,

@@ -246,6 +246,7 @@ impl Run<'_> {
         let utc = self.state.utc(self.at);
         if self.compiled.schedule.next_boundary(utc.saturating_sub(1)) == utc {
             self.new_phase();
+            self.note_phases();
         }
     }
 
@@ -259,6 +260,7 @@ impl Run<'_> {
 
     /// A device cannot be relied on to see people any more.
     pub(super) fn blinded(&mut self, place: &Place3) {
+        self.look_where(&place.device);
         let at = self.at;
         let Some((index, z)) = place.zone.and_then(|i| Some((i, self.state.zones.get_mut(i as usize)?))) else { return };
         let before = z.seen_by.len();

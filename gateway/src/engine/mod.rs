@@ -18,6 +18,7 @@
 //! | [`incident`] | findings -> incidents, life cycle |
 //! | [`climb`] | the escalation ladder: who is told, when |
 //! | [`standing`] | shelved, under maintenance, out of service; drills |
+//! | [`coverage`] | the coverage ledger: which zones were watched, minute by minute |
 //! | [`people`] | who is on duty |
 //! | [`state`] | what is remembered, and its snapshot |
 //! | [`view`] | what a page shows |
@@ -28,6 +29,7 @@ mod climb;
 mod command;
 mod compiled;
 mod configure;
+pub mod coverage;
 mod dedupe;
 mod derive;
 mod detect;
@@ -62,11 +64,11 @@ mod view_build;
 
 pub use compiled::{CANARY, CHAIN, ESTIMATE_PREFIX, UNPLACED_ZONE, VISION_HEARTBEAT_MS, VISION_PREFIX, is_own};
 pub use input::{Action, Body, Check, Command, Configuration, DeviceInfo, EngineMs, Input, Item, Message, Symptom};
-pub use outcome::{DeviceCommand, Notice, NoticeKind, Outcome, Verdict};
+pub use outcome::{DeviceCommand, LedgerDay, Notice, NoticeKind, Outcome, Verdict};
 pub use schedule::Phase;
 pub use site::Site;
 pub use state::{SnapshotError, State};
 pub use step::step;
 
 /// Written into every incident event; raise it whenever the same inputs could give another incident log.
-pub const ENGINE_VERSION: &str = "3.0";
+pub const ENGINE_VERSION: &str = "3.1";

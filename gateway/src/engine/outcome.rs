@@ -14,6 +14,18 @@ pub struct Outcome {
     pub notices: Vec<Notice>,
     /// Orders that a device says it has carried out, and who says so: only the word of the device that the order is for counts.
     pub confirmed: Vec<(DeviceId, u64)>,
+    /// Days of the coverage ledger that are closed; numbered without a gap.
+    pub ledger: Vec<LedgerDay>,
+}
+
+/// A closed day of the coverage ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerDay {
+    pub number: u64,
+    /// Days since 1970-01-01 by the site's clock.
+    pub date: i64,
+    /// Canonical bytes of a [`tuoan_protocol::ledger::Day`].
+    pub bytes: Vec<u8>,
 }
 
 /// One person, or the groups that channels reach as a whole, is to be told of one event of an incident.

@@ -1,6 +1,7 @@
 //! What the engine remembers between steps, and its snapshot.
 use super::checkup::Case;
 use super::compiled::Compiled;
+use super::coverage::ledger::Ledger;
 use super::device::Info;
 use super::devices::Devices;
 use super::held_back::HeldBack;
@@ -62,6 +63,7 @@ pub struct State {
     pub(super) hubs: BTreeSet<DeviceId>,
     /// Hour of engine time of the last look at what the series have learned.
     pub(super) round: i64,
+    pub(super) ledger: Ledger,
     /// Series that have a learned detector.
     #[serde(skip)]
     pub(super) watched: usize,
@@ -99,6 +101,7 @@ impl Default for State {
             closing: BTreeSet::new(),
             hubs: BTreeSet::new(),
             round: 0,
+            ledger: Ledger::default(),
             watched: 0,
             timers: Timers::default(),
             compiled: Arc::default(),

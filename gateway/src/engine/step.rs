@@ -1,5 +1,6 @@
 //! One step: for each input the timers that are due before it, then the input; at last the timers that are due by `now`.
 use super::compiled::Compiled;
+use super::coverage::Away;
 use super::input::{Body, EngineMs, Input};
 use super::outcome::{Outcome, Verdict};
 use super::quality::series::Bucket;
@@ -20,9 +21,14 @@ pub fn step(state: &mut State, inputs: &[Input], now: EngineMs) -> Outcome {
     for input in inputs {
         if let Body::Started { down_from } = input.body {
             run.advance(down_from.min(input.at));
-            run.was_deaf(input.at.saturating_sub(run.state.now.max(down_from)));
+            let deaf = input.at.saturating_sub(run.state.now.max(down_from));
+            run.was_deaf(deaf);
+            if deaf > 0 {
+                run.go_away();
+            }
         }
         run.advance(input.at);
+        run.come_back();
         let verdict = run.apply(&input.body);
         run.out.verdicts.push(verdict);
         run.after();
@@ -43,6 +49,8 @@ pub(super) struct Run<'a> {
     pub incidents_changed: bool,
     /// What the reading at hand has brought about in its series.
     pub learned: Learned,
+    /// The time at hand lies in one in which the gateway did not listen.
+    pub away: Option<Away>,
 }
 
 /// A number that was bad is good again; a mean is complete.
@@ -73,7 +81,7 @@ impl Place3 {
 impl<'a> Run<'a> {
     pub fn new(state: &'a mut State) -> Run<'a> {
         let (compiled, at) = (state.compiled.clone(), state.now);
-        Run { state, compiled, out: Outcome::default(), at, incidents_changed: false, learned: Learned::default() }
+        Run { state, compiled, out: Outcome::default(), at, incidents_changed: false, learned: Learned::default(), away: None }
     }
 
     /// Fires the timers due by `limit`, each at the time it was due.
@@ -99,6 +107,7 @@ impl<'a> Run<'a> {
             Timer::Close(key) => self.close_or_wait(&key),
             Timer::Climb(key) => self.climb_due(&key),
             Timer::Standing => self.standings_due(),
+            Timer::Minute => self.minute_due(),
         }
     }
 
@@ -117,6 +126,7 @@ impl<'a> Run<'a> {
             let position = self.take_position();
             self.round();
             self.message(m);
+            self.coverage_heard(m);
             return Verdict::Accepted(position);
         }
         if let Body::Command(c) = body {
@@ -158,6 +168,7 @@ impl<'a> Run<'a> {
         // Beyond three thousand years either way it is no time, and days could not be counted.
         (self.state.offset_ms, self.state.trusted) = (offset_ms.clamp(-OFFSET_LIMIT_MS, OFFSET_LIMIT_MS), trusted);
         self.new_phase();
+        self.arm_minute();
     }
 
     /// Nothing could be heard for so long: what counts silence counts from later on.

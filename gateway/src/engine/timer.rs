@@ -21,6 +21,8 @@ pub enum Timer {
     Climb(Box<(HazardId, Place)>),
     /// The end of a shelving, a maintenance, a time out of service or a drill.
     Standing,
+    /// The end of a minute, for the coverage ledger.
+    Minute,
 }
 
 #[derive(Debug, Clone, Default)]

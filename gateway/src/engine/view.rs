@@ -6,6 +6,7 @@ use super::rules::Override;
 use super::schedule::Phase;
 use super::site::{Role, ZoneKind};
 use super::standing::Scope;
+use tuoan_protocol::ledger::{Run, Sight};
 use tuoan_protocol::{
     Basis, CauseCode, DeviceId, Exercise, Fixed, HazardId, IncidentId, IncidentState, Place, Quantity, RuleId, Rung, Severity, Trigger,
     ZoneId,
@@ -36,10 +37,30 @@ pub struct View {
     pub drill: Option<DrillView>,
     /// The people of the site: id, name, rung.
     pub people: Vec<(String, String, Rung)>,
+    /// The open day of the coverage ledger.
+    pub coverage: CoverageView,
     /// Classes by id and name, of which a morning check can be entered.
     pub classes: Vec<(String, String)>,
     /// What the site changes about the rules, in the order of its file.
     pub overrides: Vec<OverrideView>,
+}
+
+/// The coverage ledger's day so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CoverageView {
+    /// Days since 1970-01-01 by the site's clock; `None` while no day is open.
+    pub date: Option<i64>,
+    /// Minutes of it that are told of.
+    pub minutes: u16,
+    pub zones: Vec<ZoneCoverageView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneCoverageView {
+    pub zone: ZoneId,
+    pub run: Run,
+    /// At this moment.
+    pub now: Sight,
 }
 
 /// Shelved, under maintenance or out of service. UTC milliseconds.

@@ -1,5 +1,6 @@
 //! Builds the [`View`].
 use super::compiled::{Slot, is_own};
+use super::coverage::ledger::ZoneLedger;
 use super::detect::{Hold, anomaly, flat, silence};
 use super::device::{Device, Value};
 use super::eyes::{BLINDNESS, takes_sight};
@@ -12,8 +13,8 @@ use super::site::{Site, ZoneKind};
 use super::standing::Scope;
 use super::state::State;
 use super::view::{
-    CameraView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView, StandingView,
-    View, ZoneView,
+    CameraView, CoverageView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView,
+    StandingView, View, ZoneCoverageView, ZoneView,
 };
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 use tuoan_vision::setup::Camera;
@@ -110,6 +111,9 @@ impl State {
                 affected: self.affected(i),
             })
             .collect();
+        let coverage = |z: &ZoneLedger| ZoneCoverageView { zone: z.zone.clone(), run: z.run.clone(), now: z.now };
+        let zones = self.ledger.zones.iter().map(coverage).collect();
+        view.coverage = CoverageView { date: self.ledger.day, minutes: self.ledger.told, zones };
         view.standings = self
             .standings
             .iter()
@@ -231,12 +235,12 @@ impl State {
     }
 
     /// Whether a rule of quality of that kind holds for the device.
-    fn holds(&self, d: &Device, slot: &Slot, kind: Kind) -> bool {
+    pub(super) fn holds(&self, d: &Device, slot: &Slot, kind: Kind) -> bool {
         let of_kind = |i: &&u16| self.compiled.rule(**i).is_some_and(|r| r.kind == kind);
         slot.quality.iter().filter(of_kind).any(|i| d.tracks.get(&(*i, 0)).is_some_and(|t| t.hold == Hold::On))
     }
 
-    fn quality(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value) -> Quality {
+    pub(super) fn quality(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value) -> Quality {
         let Some(s) = v.series.as_deref() else { return Quality { implausible: v.implausible, ..Quality::default() } };
         Quality {
             implausible: v.implausible,
@@ -245,7 +249,7 @@ impl State {
         }
     }
 
-    fn freshness(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value, now: EngineMs) -> Freshness {
+    pub(super) fn freshness(&self, d: &Device, slot: &Slot, quantity: &Quantity, v: &Value, now: EngineMs) -> Freshness {
         let heard = d.last_heard.unwrap_or(v.at);
         if let Some(since) = v.unknown_since {
             return Freshness::Lost { since: self.utc(since) };

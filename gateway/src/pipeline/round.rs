@@ -192,6 +192,7 @@ impl Round {
             commands: outcome.commands,
             notices: outcome.notices,
             confirmed: outcome.confirmed,
+            ledger: outcome.ledger,
             ..self.batch
         })
     }

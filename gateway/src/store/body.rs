@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use tuoan_protocol::{DeviceId, EventKind, Fixed, Presence, Quantity, id::OtherName};
 
 const GENERIC: u8 = 0;
-const MESSAGE: u8 = 1;
+pub(super) const MESSAGE: u8 = 1;
 const EVENT: i64 = -1;
 const PRESENCE: i64 = -2;
 const UNKNOWN: i64 = -3;

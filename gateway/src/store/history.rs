@@ -1,6 +1,7 @@
 //! The log from one end to the other, for a replay: a connection of its own, the names resolved once, rows decoded as they are read.
+use super::block;
 use super::body::{self, Dictionary};
-use super::reader::{first_at, stored_event};
+use super::reader::{first_at, first_position, stored_event, stored_row};
 use super::transaction::int;
 use super::{LOG_FILE, Snapshot, StoreError, StoredEvent, schema};
 use crate::engine::{Body, Input, State};
@@ -57,14 +58,19 @@ impl History {
             let log: Option<String> = tx.query_row("SELECT value FROM meta WHERE key = 'log'", [], |r| r.get(0)).optional()?;
             let number = |sql: &str| tx.query_row(sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
             let at = |sql: &str| tx.query_row(sql, [], |r| r.get::<_, i64>(0)).optional();
-            let first = at("SELECT at FROM log ORDER BY position LIMIT 1")?;
+            let oldest =
+                tx.query_row("SELECT position, at, message, body FROM log ORDER BY position LIMIT 1", [], stored_row).optional()?;
+            let first = oldest.map(|row| {
+                let end = row.at;
+                block::unpack(row).ok().and_then(|rows| rows.first().map(|r| r.at)).unwrap_or(end)
+            });
             let last = at("SELECT at FROM log ORDER BY position DESC LIMIT 1")?;
             let (now, utc_offset) = tx.query_row("SELECT now, utc_offset FROM progress", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
             Ok(Cut {
                 log: log.as_deref().and_then(|l| LogId::new(l).ok()),
                 now,
                 utc_offset,
-                first: number("SELECT coalesce(min(position), 0) FROM log")?,
+                first: first_position(&tx)?.unsigned_abs(),
                 position: number("SELECT coalesce(max(position), 0) FROM log")?,
                 sequence: number("SELECT coalesce(max(sequence), 0) FROM event")?,
                 span: first.zip(last),
@@ -88,16 +94,26 @@ impl History {
     pub fn inputs(&mut self, position: u64, last: u64, limit: usize) -> Result<Vec<(u64, Input)>> {
         self.learn()?;
         let read = |e: rusqlite::Error| schema::classify(&self.path, "reading", &e);
-        let sql = "SELECT position, at, body FROM log WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3";
+        let sql = "SELECT position, at, message, body FROM log WHERE position > ?1 ORDER BY position";
         let mut statement = self.db.prepare_cached(sql).map_err(read)?;
-        let mut rows = statement.query(params![int(position), int(last), int(limit as u64)]).map_err(read)?;
+        let mut rows = statement.query([int(position)]).map_err(read)?;
         let mut inputs = Vec::with_capacity(limit.min(usize::try_from(last.saturating_sub(position)).unwrap_or(limit)));
-        while let Some(row) = rows.next().map_err(read)? {
-            let head = (|| Ok((unsigned(row, 0)?, row.get::<_, i64>(1)?)))();
-            let (position, at) = head.map_err(read)?;
-            let bytes = row.get_ref(2).map_err(read)?.as_blob().map_err(|e| self.record(format!("log entry {position}: {e}")))?;
-            let body = body::decode(bytes, at, &self.names).map_err(|e| self.record(format!("log entry {position}: {e}")))?;
-            inputs.push((position, Input { at, body }));
+        while inputs.len() < limit
+            && let Some(row) = rows.next().map_err(read)?
+        {
+            let row = stored_row(row).map_err(read)?;
+            let end = row.position;
+            for row in block::unpack(row).map_err(|e| self.record(format!("log entries up to {end}: {e}")))? {
+                let at = row.position.unsigned_abs();
+                if at <= position {
+                    continue;
+                }
+                if at > last || inputs.len() == limit {
+                    return Ok(inputs);
+                }
+                let body = body::decode(&row.body, row.at, &self.names).map_err(|e| self.record(format!("log entry {at}: {e}")))?;
+                inputs.push((at, Input { at: row.at, body }));
+            }
         }
         Ok(inputs)
     }

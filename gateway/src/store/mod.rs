@@ -4,9 +4,12 @@
 //! |---|---|
 //! | `schema.rs` | tables and migrations |
 //! | `body.rs` | bodies of log entries as compact bytes |
+//! | `block.rs` | many old entries in one row, bit for bit |
+//! | `pack.rs` | which entries go into blocks, and when |
 //! | `files.rs` | lock and reserve file |
 //! | `mailbox.rs` | the way from the pipeline to the writer: bounded, coalescing |
 //! | `transaction.rs` | what one commit writes |
+//! | `removal.rs` | what was removed, and by which rule |
 //! | `retention.rs` | how long the log is kept, how much room it has, what goes when |
 //! | `done.rs` | which records a sink is done with |
 //! | `writer.rs` | the thread: batch -> transaction -> acknowledgements; retry, full disk, wear mode |
@@ -17,29 +20,34 @@
 //! | `rows.rs` | what the queries answer |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
 //! | `retained.rs` | the embedded broker's retained messages |
+//! | `ledger.rs` | the closed days of the coverage ledger |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
 //! | `error.rs` | what can be wrong, and what to do |
 //!
 //! What must hold: everything a [`Batch`] says lands in ONE transaction; its acks are answered only after the commit; a failed commit is
 //! retried with the SAME batch; nothing is kept in memory instead.
 use crate::engine::view::View;
-use crate::engine::{Body, DeviceCommand, Notice};
+use crate::engine::{Body, DeviceCommand, LedgerDay, Notice};
 use crate::ingest::Ack;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tuoan_protocol::{DeviceId, IncidentEvent};
 
+mod block;
 mod body;
 pub mod done;
 pub mod error;
 mod files;
 pub mod history;
 pub mod leaves;
+pub mod ledger;
 mod mailbox;
 pub mod notices;
 pub mod ops;
+mod pack;
 pub mod reader;
+pub mod removal;
 pub mod retained;
 pub mod retention;
 mod ring;
@@ -129,6 +137,8 @@ pub struct Batch {
     pub notices: Vec<Notice>,
     /// Device and number of the order.
     pub confirmed: Vec<(DeviceId, u64)>,
+    /// Closed days of the coverage ledger.
+    pub ledger: Vec<LedgerDay>,
     pub quarantine: Vec<Quarantined>,
     /// Redeliveries recognised in this step: only counted.
     pub duplicates: u64,
@@ -150,6 +160,7 @@ impl Batch {
             && self.commands.is_empty()
             && self.notices.is_empty()
             && self.confirmed.is_empty()
+            && self.ledger.is_empty()
             && self.quarantine.is_empty()
             && self.snapshot.is_none()
     }
@@ -171,6 +182,7 @@ impl Batch {
         self.commands.extend(later.commands);
         self.notices.extend(later.notices);
         self.confirmed.extend(later.confirmed);
+        self.ledger.extend(later.ledger);
         self.quarantine.extend(later.quarantine);
         self.duplicates += later.duplicates;
         self.snapshot = later.snapshot.or(self.snapshot.take());

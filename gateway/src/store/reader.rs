@@ -6,7 +6,8 @@ use super::rows::{incident_row, outbox_row};
 use super::transaction::int;
 use super::{
     Backlog, Counts, Disk, Done, Entries, Entry, IncidentFilter, IncidentRow, LOG_FILE, Lane, Lanes, OutboxRow, PictureRow, QuarantineRow,
-    Quarantined, Receipt, Recount, Retained, Retention, Room, SetAside, Snapshot, Space, StoreError, StoredEvent, body, retention, schema,
+    Quarantined, Receipt, Recount, Retained, Retention, Room, SetAside, Snapshot, Space, StoreError, StoredEvent, block, body, retention,
+    schema,
 };
 use crate::engine::Body;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -100,7 +101,7 @@ impl Reader {
     }
     /// Position of the first entry that is kept; 0 while there is none.
     pub fn first_position(&self) -> Result<u64> {
-        Ok(self.one("SELECT coalesce(min(position), 0) FROM log", [], unsigned(0))?.unwrap_or(0))
+        Ok(self.with(first_position)?.unsigned_abs())
     }
     /// How much room there is for these lanes.
     pub fn room(&self, retention: &Retention, lanes: &Lanes) -> Result<Room> {
@@ -301,16 +302,45 @@ impl Reader {
 
     /// Entries from position `first`, up to `last`, earlier than `before`.
     fn read_entries(&self, first: i64, last: i64, before: i64, limit: usize) -> Result<Entries> {
-        let sql = "SELECT position, at, message, body FROM log WHERE position BETWEEN ?1 AND ?2 ORDER BY position LIMIT ?3";
-        let rows = self.list(sql, params![first, last, int(limit as u64)], |r| {
-            Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, bool>(2)?, r.get::<_, Vec<u8>>(3)?))
+        let rows = self.with(|db| {
+            let sql = "SELECT position, at, message, body FROM log WHERE position >= ?1 ORDER BY position";
+            let mut statement = db.prepare_cached(sql)?;
+            let mut found = statement.query([first])?;
+            let (mut rows, mut entries) = (Vec::new(), 0);
+            while entries < limit
+                && let Some(r) = found.next()?
+            {
+                let row = stored_row(r)?;
+                let begins = row.position - block::count(&row.body) + 1;
+                // Of a block only the end is known; what lies beyond is left out below.
+                let beyond = begins > last || begins == row.position && row.at >= before;
+                if beyond {
+                    break;
+                }
+                entries += usize::try_from(row.position - begins.max(first) + 1).unwrap_or(1);
+                let over = row.at >= before;
+                rows.push(row);
+                if over {
+                    break;
+                }
+            }
+            Ok(rows)
         })?;
         // Read after the rows: it knows every name they can hold.
         let names = self.names(!rows.is_empty())?;
         let mut entries = Vec::with_capacity(rows.len());
-        for (position, at, message, bytes) in rows.into_iter().take_while(|r| r.1 < before) {
-            let body = body::decode(&bytes, at, &names).map_err(|e| self.record(format!("log entry {position}: {e}")))?;
-            entries.push(Entry { position: position.unsigned_abs(), at, message, body });
+        'rows: for row in rows {
+            let at = row.position;
+            for row in block::unpack(row).map_err(|e| self.record(format!("log entries up to {at}: {e}")))? {
+                if row.position < first {
+                    continue;
+                }
+                if row.position > last || row.at >= before || entries.len() == limit {
+                    break 'rows;
+                }
+                let body = body::decode(&row.body, row.at, &names).map_err(|e| self.record(format!("log entry {}: {e}", row.position)))?;
+                entries.push(Entry { position: row.position.unsigned_abs(), at: row.at, message: row.message, body });
+            }
         }
         let range = 0..entries.len();
         Ok(if entries.is_empty() { Entries::default() } else { Entries { chunks: vec![(Arc::new(entries), range)] } })
@@ -342,7 +372,7 @@ impl Reader {
         }
         Ok(result)
     }
-    fn list<T>(&self, sql: &str, params: impl Params, row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
+    pub(super) fn list<T>(&self, sql: &str, params: impl Params, row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
         self.with(|db| db.prepare_cached(sql)?.query_map(params, row)?.collect())
     }
     fn one<T>(&self, sql: &str, params: impl Params, row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>> {
@@ -357,18 +387,36 @@ impl Reader {
 /// first that is kept. To be called in a transaction, or by the writer, so that the first does not go meanwhile.
 pub(super) fn first_at(db: &Connection, from: i64) -> rusqlite::Result<i64> {
     let last: i64 = db.query_row("SELECT coalesce(max(position), 0) FROM log", [], |r| r.get(0))?;
-    let first: i64 = db.query_row("SELECT coalesce(min(position), 1) FROM log", [], |r| r.get(0))?;
-    let mut at = db.prepare_cached("SELECT at FROM log WHERE position = ?1")?;
+    let first = first_position(db)?.max(1);
+    // The row that holds a position is the first that ends at or behind it.
+    let mut row = db.prepare_cached("SELECT position, at FROM log WHERE position >= ?1 ORDER BY position LIMIT 1")?;
     let (mut low, mut high) = (first, last + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        if at.query_row([middle], |r| r.get::<_, i64>(0))? < from {
-            low = middle + 1;
+        let (ends, at): (i64, i64) = row.query_row([middle], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        if at < from {
+            low = ends + 1;
         } else {
             high = middle;
         }
     }
-    Ok(low)
+    let sql = "SELECT position, at, message, body FROM log WHERE position >= ?1 ORDER BY position LIMIT 1";
+    let holds = db.prepare_cached(sql)?.query_row([low], stored_row).optional()?;
+    // Within a block the times are in its columns. One that is damaged is told of when it is read.
+    let within = holds.filter(|r| r.position > low).and_then(|r| block::unpack(r).ok());
+    Ok(within.into_iter().flatten().find(|r| r.position >= low && r.at >= from).map_or(low, |r| r.position))
+}
+
+/// Position of the first entry that is kept; 0 while there is none.
+pub(super) fn first_position(db: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT position, substr(body, 1, ?1) FROM log ORDER BY position LIMIT 1";
+    let row = |r: &Row<'_>| Ok(r.get::<_, i64>(0)? - block::count(&r.get::<_, Vec<u8>>(1)?) + 1);
+    Ok(db.prepare_cached(sql)?.query_row([block::HEAD as i64], row).optional()?.unwrap_or(0))
+}
+
+/// Of the columns position, at, message, body.
+pub(super) fn stored_row(r: &Row<'_>) -> rusqlite::Result<block::Row> {
+    Ok(block::Row { position: r.get(0)?, at: r.get(1)?, message: r.get(2)?, body: r.get(3)? })
 }
 
 fn unsigned(column: usize) -> impl Fn(&Row<'_>) -> rusqlite::Result<u64> {

@@ -3,9 +3,12 @@
 //! Entries of `log` go oldest first: those older than `keep_days`, and earlier when the budget is short, though never those of the last week
 //! that a metric lane still owes. A cut is always at a snapshot, which a replay can begin with; a snapshot whose own entry is gone counts as
 //! none. Events stay for `keep_events_days` and at least [`AFTER_DELIVERY_DAYS`] after every alert lane has delivered them, whatever the
-//! budget. All of it is removed by the writer in small steps that ride along with commits which are not urgent: each leaves a log that is
+//! budget. What belongs to an incident that a person holds does not go at all: neither its events nor the log from before it on, whatever the
+//! budget. What goes is on record (`removal.rs`). All of it is removed by the writer in small steps that ride along with commits which are not urgent: each leaves a log that is
 //! whole from its first entry on, so that a crash between two of them costs nothing.
-use super::reader::first_at;
+use super::pack::Packed;
+use super::reader::{first_at, first_position};
+use super::removal::{self, Rule};
 use super::transaction::int;
 use super::{Disk, Lane};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -29,6 +32,9 @@ const EVENT_BYTES: u64 = 600;
 pub const STEP_ROWS: u64 = 512;
 /// Incidents that one step removes at most.
 const STEP_INCIDENTS: i64 = 16;
+/// Incidents that a person holds: held since, and not released. What is held is on record with its reason (`picture_deed`, a projection of the log).
+pub(super) const HELD: &str = "SELECT incident FROM picture_deed h WHERE what = 'hold' AND incident IS NOT NULL AND NOT EXISTS \
+                    (SELECT 1 FROM picture_deed r WHERE r.what = 'release' AND r.incident = h.incident AND r.position > h.position)";
 /// Share of the partition, in percent, that the store may take when no budget is set.
 const SHARE: u64 = 60;
 /// Of the disk's free room this much is left alone, or a fiftieth of a small disk.
@@ -51,7 +57,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Retention { keep_days: 90, keep_events_days: 400, budget_mb: None }
+        Retention { keep_days: 90, keep_events_days: 3 * 366, budget_mb: None }
     }
 }
 
@@ -68,6 +74,9 @@ pub struct Room {
     pub entries: u64,
     pub log_bytes: u64,
     pub lanes: Vec<LaneRoom>,
+    /// Days until it is full at the rate of the last day, ten years at most; then the oldest readings make room for the new. `None` while the rate
+    /// is not known.
+    pub days_left: Option<f64>,
 }
 
 /// How long a lane may be cut off.
@@ -97,6 +106,10 @@ pub struct Plan {
     sequence: i64,
     /// ... and which have not changed since; UTC milliseconds.
     changed_before: i64,
+    /// Entries go for want of room, not for their age.
+    by_budget: bool,
+    /// UTC milliseconds of the survey, for the record.
+    utc: i64,
 }
 
 /// Lanes that are in use at this moment: what a sink that is no longer configured has left behind holds nothing up.
@@ -116,14 +129,19 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
         }
         None => budget.unwrap_or(2 << 30),
     };
-    let (first, last) = (number("SELECT coalesce(min(position), 0) FROM log")?, number("SELECT coalesce(max(position), 0) FROM log")?);
+    let (first, last) = (first_position(db)?.unsigned_abs(), number("SELECT coalesce(max(position), 0) FROM log")?);
     let mut look = Look { db, first, last, now: 0, utc_offset: 0, entry_bytes: 0 };
     let (bodies, counted): (i64, i64);
     (look.now, look.utc_offset, bodies, counted) = db
         .query_row("SELECT now, utc_offset, body_bytes, entries FROM progress", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
-    look.entry_bytes = bodies.unsigned_abs() / counted.unsigned_abs().max(1) + ENTRY_BYTES;
     let entries = if last == 0 { 0 } else { last - first + 1 };
-    let log_bytes = entries.saturating_mul(look.entry_bytes).min(used);
+    let alone = bodies.unsigned_abs() / counted.unsigned_abs().max(1) + ENTRY_BYTES;
+    let packed = Packed::load(db)?;
+    let in_blocks = if packed.bytes > 0 { packed.bytes.div_ceil(packed.entries.max(1)) + 1 } else { alone };
+    let loose = last.saturating_sub(packed.upto).min(entries);
+    let log_bytes = ((entries - loose).saturating_mul(in_blocks) + loose.saturating_mul(alone)).min(used);
+    // What an entry takes for most of its time: an hour after it has come it goes into a block.
+    look.entry_bytes = if entries > 2 * loose { in_blocks } else { alone };
 
     let week = look.first_at(look.now.saturating_sub(OWED_DAYS * DAY_MS))?;
     let mut owed_from = last;
@@ -133,8 +151,9 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
     // What has to stay even with no room left.
     let guard = week.max(owed_from);
     let anchors = look.anchors()?;
-    let below = look.below(retention, &anchors, used.saturating_sub(allowed), guard)?;
-    let plan = Plan { first, below, ..look.events_plan(retention, &anchors, lanes)? };
+    let (below, by_budget) = look.below(retention, &anchors, used.saturating_sub(allowed), guard)?;
+    let utc = look.now.saturating_add(look.utc_offset);
+    let plan = Plan { first, below, by_budget, utc, ..look.events_plan(retention, &anchors, lanes)? };
     let short = used.saturating_sub(below.saturating_sub(first).saturating_mul(look.entry_bytes)) > allowed;
 
     let per_hour = look.entries_an_hour()?;
@@ -158,7 +177,9 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
         };
         rooms.push(LaneRoom { sink: sink.clone(), lane: *lane, hours_left });
     }
-    Ok((Room { used, allowed, short, entries, log_bytes, lanes: rooms }, plan))
+    let fills = |rate: f64| allowed.saturating_sub(used) as f64 / (rate * look.entry_bytes as f64);
+    let days_left = per_hour.map(|rate| fills(rate).min(MOST_HOURS) / 24.0);
+    Ok((Room { used, allowed, short, entries, log_bytes, lanes: rooms, days_left }, plan))
 }
 
 /// A snapshot that a replay can begin with.
@@ -184,7 +205,9 @@ impl Look<'_> {
         Ok(first_at(self.db, at)?.unsigned_abs())
     }
     fn at(&self, position: u64) -> rusqlite::Result<Option<i64>> {
-        self.db.prepare_cached("SELECT at FROM log WHERE position = ?1")?.query_row([int(position)], |r| r.get(0)).optional()
+        // Of an entry in a block that of the block's last: minutes later at most.
+        let sql = "SELECT at FROM log WHERE position >= ?1 ORDER BY position LIMIT 1";
+        self.db.prepare_cached(sql)?.query_row([int(position)], |r| r.get(0)).optional()
     }
     fn cursor(&self, sink: &str, lane: Lane) -> rusqlite::Result<u64> {
         let sql = "SELECT at FROM cursor WHERE sink = ?1 AND lane = ?2";
@@ -206,12 +229,21 @@ impl Look<'_> {
         anchors.pop();
         Ok(anchors)
     }
-    fn below(&self, retention: &Retention, anchors: &[Anchor], excess: u64, guard: u64) -> rusqlite::Result<u64> {
+    /// Position from which on the log is kept because an incident is held: a person's word, which no budget overrides.
+    fn held_from(&self) -> rusqlite::Result<Option<u64>> {
+        let sql = format!("SELECT min(opened_at) FROM incident WHERE id IN ({HELD})");
+        let opened: Option<i64> = self.db.prepare_cached(&sql)?.query_row([], |r| r.get(0))?;
+        opened.map(|utc| self.first_at(utc.saturating_sub(self.utc_offset).saturating_sub(BEFORE_INCIDENT_MS))).transpose()
+    }
+    /// Entries before that go; true when it is for want of room.
+    fn below(&self, retention: &Retention, anchors: &[Anchor], excess: u64, guard: u64) -> rusqlite::Result<(u64, bool)> {
         let sql = "SELECT min(opened_at) FROM incident WHERE closed = 0";
         let opened: Option<i64> = self.db.query_row(sql, [], |r| r.get(0))?;
         let open = opened.map_or(i64::MAX, |utc| utc.saturating_sub(self.utc_offset).saturating_sub(BEFORE_INCIDENT_MS));
         let old = self.now.saturating_sub(i64::from(retention.keep_days.max(LEAST_DAYS)) * DAY_MS).min(open);
-        let by_age = anchors.iter().rev().find(|a| a.at <= old).map_or(0, |a| a.position);
+        let held = self.held_from()?.unwrap_or(u64::MAX);
+        let guard = guard.min(held);
+        let by_age = anchors.iter().rev().find(|a| a.at <= old && a.position <= held).map_or(0, |a| a.position);
         let by_budget = if excess == 0 {
             0
         } else {
@@ -225,7 +257,7 @@ impl Look<'_> {
             }
             best
         };
-        Ok(by_age.max(by_budget).max(self.first))
+        Ok((by_age.max(by_budget).max(self.first), by_budget > by_age))
     }
     fn events_plan(&self, retention: &Retention, anchors: &[Anchor], lanes: &Lanes) -> rusqlite::Result<Plan> {
         // The newest stays, because the numbers go on from it; and what a replay from the oldest snapshot compares.
@@ -270,8 +302,15 @@ impl Plan {
         let mut next = self;
         if self.first < self.below {
             next.first = self.below.min(self.first.saturating_add(STEP_ROWS));
+            let kept_from = first_position(tx)?;
             let gone = tx.prepare_cached("DELETE FROM log WHERE position < ?1")?.execute([int(next.first)])?;
-            removed.entries = gone as u64;
+            if gone > 0 {
+                // Of blocks only whole ones have gone.
+                let now_from = first_position(tx)?;
+                removed.entries = (now_from - kept_from).unsigned_abs();
+                let rule = if self.by_budget { Rule::Budget } else { Rule::Age };
+                removal::entries(tx, self.utc, rule, kept_from.unsigned_abs(), now_from.unsigned_abs().saturating_sub(1))?;
+            }
             tx.prepare_cached("DELETE FROM snapshot WHERE position < ?1")?.execute([int(next.first)])?;
             if next.first == self.below {
                 tx.prepare_cached("DELETE FROM set_aside WHERE lane = ?2 AND at < ?1")?
@@ -282,11 +321,14 @@ impl Plan {
             return Ok((next, removed));
         }
         settle(tx, lanes, now)?;
-        let sql = "SELECT id FROM incident WHERE closed = 1 AND changed_at < ?1 AND sequence <= ?2 ORDER BY changed_at LIMIT ?3";
-        let mut statement = tx.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT id FROM incident WHERE closed = 1 AND changed_at < ?1 AND sequence <= ?2 AND id NOT IN ({HELD}) ORDER BY changed_at LIMIT ?3"
+        );
+        let mut statement = tx.prepare_cached(&sql)?;
         let found = statement.query_map(params![self.changed_before, self.sequence, STEP_INCIDENTS], |r| r.get::<_, String>(0))?;
         for id in found.collect::<rusqlite::Result<Vec<_>>>()? {
             let events = "SELECT sequence FROM event WHERE incident = ?1";
+            removal::incident(tx, self.utc, Rule::EventAge, &id)?;
             tx.prepare_cached(&format!("DELETE FROM receipt WHERE sequence IN ({events})"))?.execute([&id])?;
             tx.prepare_cached("DELETE FROM event WHERE incident = ?1")?.execute([&id])?;
             tx.prepare_cached("DELETE FROM incident WHERE id = ?1")?.execute([&id])?;

@@ -62,7 +62,17 @@ CREATE TABLE settled(
     PRIMARY KEY(sink, lane)) WITHOUT ROWID;
 -- UTC minus engine time from that entry on: a projection of `log`, for who reads it from the middle.
 CREATE TABLE clock_step(position INTEGER PRIMARY KEY, utc_offset INTEGER NOT NULL);
-", super::notices::TABLES, super::leaves::TABLES];
+", super::notices::TABLES, super::leaves::TABLES, "
+-- The closed days of the coverage ledger, canonical, as they are signed and sent. Of two of one date the one with the higher number holds.
+CREATE TABLE ledger_day(number INTEGER PRIMARY KEY, date INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE INDEX ledger_day_date ON ledger_day(date);
+-- What was removed, by which rule: see `removal.rs`. `first` and `last`: positions of entries, sequences of an incident's events.
+CREATE TABLE removal(
+    id INTEGER PRIMARY KEY, utc INTEGER NOT NULL, rule TEXT NOT NULL, what INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    records INTEGER NOT NULL, incident TEXT);
+-- Of each incident event that is removed its leaf hash after RFC 6962: the chain of all events can still be computed.
+CREATE TABLE removed_leaf(sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+"];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {

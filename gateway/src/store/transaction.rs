@@ -1,9 +1,10 @@
 //! What one commit writes: everything of a batch and the small operations that ride along, or nothing.
 use super::body::{self, Names};
 use super::ops::Pending;
+use super::pack::Packed;
 use super::retention::{Lanes, Plan, Removed};
 use super::{Batch, Entry, Quarantined, Retained};
-use super::{leaves, notices};
+use super::{leaves, ledger, notices};
 use crate::engine::input::{Action, PictureDeed};
 use crate::engine::{Body, Command};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -92,8 +93,17 @@ pub struct Prune<'a> {
     pub lanes: &'a Lanes,
 }
 
-/// Writes all of it and commits; `before_commit` may still refuse. On an error nothing has changed, `names` and `progress` included. What
-/// remains of the plan, when there was one, and what was removed.
+/// What came of what went with a commit.
+#[derive(Clone, Copy, Default)]
+pub struct Kept {
+    /// What remains of the plan, when there was one, and what was removed.
+    pub pruned: Option<(Plan, Removed)>,
+    /// How far old entries are in blocks, when that was seen to.
+    pub packed: Option<Packed>,
+}
+
+/// Writes all of it and commits; `before_commit` may still refuse. On an error nothing has changed, `names` and `progress` included.
+#[allow(clippy::too_many_arguments)]
 pub fn commit(
     db: &mut Connection,
     batch: Option<&Batch>,
@@ -101,8 +111,9 @@ pub fn commit(
     names: &mut Names,
     progress: &mut Progress,
     prune: Option<Prune<'_>>,
+    pack: Option<Packed>,
     before_commit: impl FnOnce() -> rusqlite::Result<()>,
-) -> rusqlite::Result<Option<(Plan, Removed)>> {
+) -> rusqlite::Result<Kept> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut next = *progress;
     if let Some(batch) = batch {
@@ -112,6 +123,7 @@ pub fn commit(
         log(&tx, batch, names, &mut next)?;
         events(&tx, batch, &mut next)?;
         outbox(&tx, batch)?;
+        ledger::insert(&tx, &batch.ledger)?;
         notices::insert(&tx, &batch.notices, batch.now.saturating_add(batch.utc_offset))?;
         for message in &batch.quarantine {
             quarantine(&tx, message, &mut next)?;
@@ -131,11 +143,12 @@ pub fn commit(
         Some(p) => Some(p.plan.step(&tx, p.lanes, next.now)?),
         None => None,
     };
+    let packed = pack.map(|p| p.step(&tx, next.now)).transpose()?;
     before_commit()?;
     tx.commit()?;
     names.mark_saved();
     *progress = next;
-    Ok(pruned)
+    Ok(Kept { pruned, packed })
 }
 
 /// The snapshot that is no longer among the newest goes, unless it is the first of its day.

@@ -6,6 +6,7 @@ use super::body::Names;
 use super::files::{self, LOG_FILE, Lock, Reserve};
 use super::mailbox::{Gathered, Mailbox, NotTaken, Patience, Work};
 use super::ops::Ops;
+use super::pack::Packed;
 use super::reader::Reader;
 use super::retention::{self, Lanes, Plan, Room};
 use super::ring::Ring;
@@ -47,6 +48,8 @@ pub struct Timing {
     pub reserve: Duration,
     /// Between looks at the room that is left, and at what has to go.
     pub survey: Duration,
+    /// Between two blocks of old entries, while there are entries that wait for one.
+    pub pack: Duration,
     /// `now` is written at least this often (engine time, milliseconds) while the engine steps without anything to store.
     pub now_ms: i64,
 }
@@ -59,6 +62,7 @@ impl Default for Timing {
             retry: (Duration::from_millis(100), Duration::from_secs(2)),
             reserve: Duration::from_secs(10),
             survey: Duration::from_secs(10),
+            pack: Duration::from_millis(100),
             now_ms: 60_000,
         }
     }
@@ -118,6 +122,7 @@ impl Store {
         let recovered = recover(&db, &deps.clock).map_err(read)?;
         let progress = Progress::load(&db).map_err(read)?;
         let names = Names::load(load_names(&db).map_err(read)?);
+        let packed = Packed::load(&db).map_err(read)?;
         let reserve = Reserve::new(dir, options.reserve_mb);
         reserve.restore();
 
@@ -149,6 +154,9 @@ impl Store {
             lanes: None,
             plan: None,
             surveyed: None,
+            packed,
+            packed_at: Some(Stopwatch::start()),
+            pack_idle: false,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run()).map_err(|e| StoreError::Io {
             path,
@@ -251,6 +259,10 @@ struct Writer {
     /// What has to go.
     plan: Option<Plan>,
     surveyed: Option<Stopwatch>,
+    /// How far old entries are in blocks, when that was last seen to, and that there was nothing to do then.
+    packed: Packed,
+    packed_at: Option<Stopwatch>,
+    pack_idle: bool,
 }
 
 impl Writer {
@@ -334,8 +346,14 @@ impl Writer {
             Some(fault) => fault(Moment::BeforeCommit, path),
             None => Ok(()),
         };
-        let pruned = transaction::commit(&mut self.db, work.batch.as_ref(), &work.ops, &mut self.names, &mut self.progress, prune, before)?;
-        if let Some((plan, removed)) = pruned {
+        let pack = self.pack_due().then_some(self.packed).filter(|_| !urgent);
+        let (batch, ops) = (work.batch.as_ref(), &work.ops);
+        let kept = transaction::commit(&mut self.db, batch, ops, &mut self.names, &mut self.progress, prune, pack, before)?;
+        if let Some(packed) = kept.packed {
+            self.pack_idle = packed == self.packed;
+            (self.packed, self.packed_at) = (packed, Some(Stopwatch::start()));
+        }
+        if let Some((plan, removed)) = kept.pruned {
             self.plan = plan.goes_on().then_some(plan);
             self.deps.metrics.entries_removed.inc_by(removed.entries);
             self.deps.metrics.incidents_removed.inc_by(removed.incidents);
@@ -380,6 +398,13 @@ impl Writer {
         for reply in batch.replies {
             reply.send();
         }
+    }
+
+    /// Whether it is time to put old entries into a block: soon again while there are any, else seldom.
+    fn pack_due(&self) -> bool {
+        let timing = &self.deps.timing;
+        let pause = if self.pack_idle { timing.survey.max(timing.pack) } else { timing.pack };
+        self.packed_at.is_none_or(|s| s.elapsed() >= pause)
     }
 
     fn failed(&mut self, e: &rusqlite::Error) {

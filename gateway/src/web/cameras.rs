@@ -668,6 +668,22 @@ pub async fn hold(State(web): State<Shared>, visitor: Visitor, Path(id): Path<St
     }
 }
 
+/// The pictures of an incident are held, or no longer, as the log has it.
+pub(super) async fn follow_hold(web: &Shared, incident: IncidentId) {
+    let Some(evidence) = web.deps.pictures.evidence.clone() else { return };
+    let reader = web.deps.handle.reader.clone();
+    let work = move || {
+        let Some((held, logged)) = Logged::of_hold(&reader, &incident)? else { return Ok(()) };
+        evidence.hold(&incident, held, logged).map_err(|e| e.to_string())
+    };
+    let failed = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(())) => return,
+        Ok(Err(e)) => e,
+        Err(e) => e.to_string(),
+    };
+    tracing::error!("the pictures of an incident do not follow its hold: {failed}");
+}
+
 /// One original, for who has leave.
 pub async fn original(State(web): State<Shared>, visitor: Visitor, Path((id, file, picture)): Path<(String, u32, u32)>) -> Response {
     let (Ok(incident), Some(evidence)) = (IncidentId::new(&id), web.deps.pictures.evidence.clone()) else {

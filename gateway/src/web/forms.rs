@@ -69,7 +69,7 @@ fn others(i: &Incident, view: &View) -> Vec<(String, Text)> {
 }
 
 /// What a person may do about the incident of that page.
-pub fn arrange(page: &mut IncidentPage, view: &View) {
+pub fn arrange(page: &mut IncidentPage, view: &View, held: bool) {
     let i = &page.incident;
     let form = |kind| of_incident(kind, i, view);
     let merged = page.entries.last().is_some_and(|e| e.state.closed && e.act.other.is_some());
@@ -102,6 +102,7 @@ pub fn arrange(page: &mut IncidentPage, view: &View) {
         more.push(form("merge"));
         more.retain(|f| f.kind != "merge" || !f.others.is_empty());
     }
+    more.push(form(if held { "release" } else { "hold" }));
     (page.primary, page.quiet, page.forms) = (primary, quiet, more);
 }
 

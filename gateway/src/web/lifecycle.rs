@@ -3,7 +3,7 @@
 use super::actions::{Act, Stop, attempt, back};
 use super::pages::{missing, sorry, ui};
 use super::{QueryError, Shared, forms, refusals, story, views};
-use crate::engine::input::Action;
+use crate::engine::input::{Action, PictureAct, PictureDeed};
 use crate::engine::view::View;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -80,6 +80,11 @@ enum Wish {
     Take(IncidentId),
 }
 
+/// Nothing that belongs to the incident is removed until it is released: its events and readings by the store's own look at these deeds.
+fn hold(what: PictureAct, incident: IncidentId, reason: String) -> PictureDeed {
+    PictureDeed { what, camera: None, incident: Some(incident), reason }
+}
+
 fn wish(kind: &str, incident: IncidentId, typed: &Typed) -> Result<Wish, Wrong> {
     let note = Some(typed.note()).filter(|n| !n.is_empty());
     Ok(Wish::Is(match kind {
@@ -92,6 +97,8 @@ fn wish(kind: &str, incident: IncidentId, typed: &Typed) -> Result<Wish, Wrong> 
         "comment" => Action::Comment { incident, text: note.ok_or(("note", "error-deed-comment"))? },
         "shelve" => Action::Shelve { incident, minutes: typed.minutes()?, reason: typed.reason()? },
         "unshelve" => Action::Unshelve { incident },
+        "hold" => Action::Pictures(hold(PictureAct::Hold, incident, typed.reason()?)),
+        "release" => Action::Pictures(hold(PictureAct::Release, incident, typed.reason()?)),
         "reopen" => Action::Reopen { incident, reason: typed.reason()? },
         "merge" => {
             let whole = IncidentId::new(&typed.whole).ok().filter(|_| !typed.whole.is_empty()).ok_or(("whole", "error-deed-whole"))?;
@@ -110,6 +117,8 @@ fn done(kind: &str) -> &'static str {
         "comment" => "commented",
         "shelve" => "shelved",
         "unshelve" => "unshelved",
+        "hold" => "held",
+        "release" => "released",
         "reopen" => "reopened",
         "merge" => "merged",
         "maintain" => "maintained",
@@ -168,6 +177,10 @@ pub async fn incident(
         Wish::Take(incident) => Action::Assign { incident, to: forms::person_id(&view, actor) },
     };
     match attempt(&web, &visitor, &act, by).await {
+        Ok(()) if matches!(kind, "hold" | "release") => {
+            super::cameras::follow_hold(&web, id).await;
+            Redirect::to(&format!("{}?done={}", back(&act), done(kind))).into_response()
+        }
         Ok(()) => Redirect::to(&format!("{}?done={}", back(&act), done(kind))).into_response(),
         Err(Stop::Page(page)) => page,
         Err(Stop::Unsaved) => sorry(&ui, &QueryError::Busy),

@@ -14,6 +14,7 @@
 //! | `check` | the morning check |
 //! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
+//! | `coverage` | the coverage ledger |
 //! | `quality` | alarm quality: figures, suggestions, the weekly report |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
@@ -23,6 +24,7 @@
 mod actions;
 mod cameras;
 mod check;
+mod coverage;
 mod evidence;
 mod forms;
 mod lifecycle;
@@ -164,6 +166,8 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/incidents/{id}/resolve", post(|s, v, p, f| lifecycle::incident("resolve", s, v, p, f)))
         .route("/incidents/{id}/reopen", post(|s, v, p, f| lifecycle::incident("reopen", s, v, p, f)))
         .route("/incidents/{id}/merge", post(|s, v, p, f| lifecycle::incident("merge", s, v, p, f)))
+        .route("/incidents/{id}/hold", post(|s, v, p, f| lifecycle::incident("hold", s, v, p, f)))
+        .route("/incidents/{id}/release", post(|s, v, p, f| lifecycle::incident("release", s, v, p, f)))
         .route("/zones/{id}/maintain", post(|s, v, p, f| lifecycle::zone("maintain", s, v, p, f)))
         .route("/zones/{id}/maintain/end", post(|s, v, p, f| lifecycle::zone("maintain_end", s, v, p, f)))
         .route("/devices/{id}/out", post(|s, v, p, f| lifecycle::device("out", s, v, p, f)))
@@ -197,6 +201,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/rules/{id}/end", post(rules::end))
         .route("/quality", get(quality::page))
         .route("/quality/report", get(quality::report))
+        .route("/coverage", get(coverage::page))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
         .route("/events", get(live::events))

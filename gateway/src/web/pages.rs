@@ -99,6 +99,7 @@ async fn home_view(web: &Shared, ui: &Ui) -> Home {
     let unread = answer.is_err();
     let (takers, quarantined) = answer.unwrap_or_default();
     let mut home = views::home(&view, &web.deps.catalogue, &health, &web.deps.deliveries.status(), &takers, quarantined);
+    home.strip.days_left = web.deps.handle.room.borrow().days_left.map(|d| d as u64);
     forms::furnish(&mut home, &view);
     home.strip.channels = views::channels(&web.deps.channels.states());
     home.strip.estimating = web.deps.handle.metrics.estimating.get() == 1;
@@ -140,6 +141,8 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
         story::read(reader, id.as_str(), now, offset, devices, &sinks)
     };
     let Some(mut story) = web.query(work).await? else { return Ok(None) };
+    let asked = about.to_string();
+    let held = web.query(move |r| r.is_held(&asked)).await?;
     let tellings = receipts::Tellings {
         notices: std::mem::take(&mut story.notices),
         told: std::mem::take(&mut story.told),
@@ -154,7 +157,7 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
         (page.stills, page.originals) = super::cameras::counts(web, &about);
         let events: Vec<_> = events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
         page.receipts = receipts::receipts(&events, &tellings, &page.deliveries, &view, now);
-        forms::arrange(page, &view);
+        forms::arrange(page, &view, held);
     }
     Ok(page)
 }

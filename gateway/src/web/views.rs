@@ -49,6 +49,7 @@ pub fn home(
             clock_trusted: view.clock_trusted,
             disk_fault,
             disk_fault_since,
+            days_left: None,
             sinks: sinks(lanes),
             channels: Vec::new(),
             quarantined,

@@ -56,6 +56,13 @@ const MIGRATIONS: &[&[&str]] = &[
         site TEXT NOT NULL REFERENCES sites(id), log TEXT NOT NULL, size BIGINT NOT NULL, head TEXT NOT NULL,
         countersignature TEXT NOT NULL, at BIGINT NOT NULL, trouble TEXT, trouble_at BIGINT, PRIMARY KEY (site, log))",
     ],
+    &[
+        // `canonical`: the day's canonical bytes in hex, as the site closed it.
+        "CREATE TABLE coverage_days (
+        site TEXT NOT NULL REFERENCES sites(id), date BIGINT NOT NULL, log TEXT NOT NULL, number BIGINT NOT NULL, closed_at BIGINT NOT NULL,
+        watched BIGINT NOT NULL, degraded BIGINT NOT NULL, blind BIGINT NOT NULL, gap_zone TEXT, gap_minutes BIGINT, gap_cause TEXT,
+        canonical TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY (site, date))",
+    ],
 ];
 
 pub(super) async fn migrate(db: &Db) -> Result<(), OpenError> {

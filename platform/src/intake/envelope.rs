@@ -2,6 +2,7 @@
 use crate::text::{canonical, parse_rfc3339, sha256_hex};
 use serde::Deserialize;
 use serde_json::Value;
+use tuoan_protocol::ledger::{Day, MAX_DAY};
 use tuoan_protocol::{Basis, EventId, Exercise, HazardId, IncidentId, IncidentState, LogId, Place, Severity, SiteId, Transition};
 
 /// Largest member of a batch, as JSON.
@@ -17,6 +18,8 @@ pub enum Member {
     /// The gateway set the record with this sequence aside; its reason is in the data.
     Tombstone(Stored),
     Heartbeat(Heartbeat),
+    /// A closed day of the site's coverage ledger.
+    Coverage(Box<Day>),
 }
 
 /// What every stored event has.
@@ -115,6 +118,9 @@ pub fn check(value: &Value, site: &str) -> Result<Member, String> {
     }
     let log = source_log(&envelope.source, site)?;
     let data = envelope.data.as_ref().unwrap_or(&Value::Null);
+    if envelope.r#type == "cn.tuoan.coverage.day.v1" {
+        return coverage(data, site, &log).map(|day| Member::Coverage(Box::new(day)));
+    }
     let data_text = canonical(data);
     if data_text.len() > MAX_EVENT {
         return Err(format!("the event is larger than {MAX_EVENT} bytes"));
@@ -169,6 +175,20 @@ pub fn check(value: &Value, site: &str) -> Result<Member, String> {
         stored: stored(kind, event.at, canonical(&content), incident.unrecorded),
         incident: (event.exercise != Some(Exercise::Canary)).then(|| event.incident.to_string()),
     })))
+}
+
+/// The canonical bytes are the record; figures that stand beside them are computed here anew.
+fn coverage(data: &Value, site: &str, log: &LogId) -> Result<Day, String> {
+    let text = data.get("canonical").and_then(Value::as_str).ok_or("data.canonical is missing: the day's canonical bytes in hex")?;
+    if text.len() > 2 * MAX_DAY {
+        return Err(format!("data.canonical holds more than {MAX_DAY} bytes"));
+    }
+    let bytes = hex::decode(text).map_err(|e| format!("data.canonical is no hex: {e}"))?;
+    let day = Day::from_canonical(&bytes).map_err(|e| format!("data.canonical: {e}"))?;
+    if day.site.as_str() != site || day.log != *log {
+        return Err("data.canonical and source do not agree".into());
+    }
+    Ok(day)
 }
 
 /// `/sites/<site>/logs/<log>`, of this site.

@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod gaps;
 pub mod project;
 
+use crate::coverage;
 use crate::db::Db;
 use crate::text::{opaque_id, sha256_hex};
 use envelope::{Heartbeat, Member, Stored};
@@ -73,6 +74,11 @@ pub async fn take(db: &Db, site: &str, members: &[Value], now: i64) -> Result<An
             Ok(Member::Incident(m)) => batch.event(&m.stored, m.incident.as_deref()).await?,
             Ok(Member::Tombstone(stored)) => batch.event(&stored, None).await?,
             Ok(Member::Heartbeat(h)) => batch.heartbeat(h).await?,
+            Ok(Member::Coverage(day)) => {
+                let status = if coverage::keep(&mut batch.tx, site, &day, now).await? { Status::Accepted } else { Status::Duplicate };
+                let receipt = opaque_id(&["coverage", site, day.log.as_str(), &day.number.to_string()]);
+                batch.receipt(&id, status, None, receipt, now)
+            }
             Err(reason) => batch.rejected(id, reason).await?,
         };
         batch.answer.receipts.push(receipt);

@@ -1,4 +1,5 @@
 //! From the platform's rows to what its pages show.
+use crate::coverage::CoverageView;
 use crate::incidents::{Incident, StoredEvent};
 use crate::sites::{Contact, SiteView};
 use serde::Deserialize;
@@ -7,7 +8,8 @@ use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view;
 use tuoan_dashboards::view::alarm::Life;
 use tuoan_dashboards::view::gateway::{Deed, Entry, Rule};
-use tuoan_dashboards::view::platform::{IncidentPage, Live, PlatformEntry, Site, SiteIncident};
+use tuoan_dashboards::view::platform::{IncidentPage, Live, PlatformEntry, Site, SiteCoverage, SiteIncident};
+use tuoan_protocol::ledger::Figure;
 use tuoan_protocol::{Basis, Fixed, IncidentState, InstitutionType, Quantity, Severity, Transition};
 
 /// Duties that the pages have a word for.
@@ -41,8 +43,17 @@ fn site(s: &SiteView, incidents: &[Incident]) -> Site {
         clock_trusted: said("clock_trusted"),
         queue: queued("alerts").saturating_add(queued("metrics")),
         open: unsigned(s.open_incidents),
+        coverage: s.coverage.as_ref().map(coverage),
         worst: incidents.iter().filter(|i| i.site == s.id && !i.closed).map(severity).min(),
     }
+}
+
+fn coverage(c: &CoverageView) -> SiteCoverage {
+    let minutes = |n: i64| u32::try_from(n).unwrap_or(0);
+    let figure = Figure { watched: minutes(c.watched), degraded: minutes(c.degraded), blind: minutes(c.blind) };
+    let gap =
+        c.gap_zone.clone().zip(c.gap_minutes).map(|(zone, n)| (zone, n.saturating_mul(60_000), c.gap_cause.clone().unwrap_or_default()));
+    SiteCoverage { date: c.date, per_mille: figure.per_mille(), gap }
 }
 
 fn severity(i: &Incident) -> Severity {

@@ -3,6 +3,7 @@ use super::batch::Batch;
 use super::directory::Directory;
 use super::log::Record;
 use super::secret::Secret;
+use crate::engine::LedgerDay;
 use crate::store::{Health, Lane};
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -151,6 +152,10 @@ pub trait Sink: Send + Sync + 'static {
     async fn send(&self, lane: Lane, batch: &Batch) -> Result<Sent, SendError>;
     /// Says that this gateway lives, where the receiver wants to know.
     async fn heartbeat(&self, _beat: &Heartbeat) -> Result<(), SendError> {
+        Ok(())
+    }
+    /// Hands over a closed day of the coverage ledger, where the receiver keeps them. A repeat does no harm.
+    async fn coverage_day(&self, _day: &LedgerDay) -> Result<(), SendError> {
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::deliver::cloudevent;
 use crate::deliver::directory::Directory;
 use crate::deliver::log::Record;
 use crate::deliver::secret::Secret;
+use crate::engine::LedgerDay;
 use crate::store::Lane;
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
@@ -154,5 +155,17 @@ impl Sink for Platform {
             self.post(&event).await?;
         }
         Ok(())
+    }
+    async fn coverage_day(&self, day: &LedgerDay) -> Result<(), SendError> {
+        let mut event = Vec::new();
+        let refused = |reason: String| SendError::Refused { reason };
+        cloudevent::coverage_day(day, &self.directory(), &mut event).map_err(|e| refused(e.to_string()))?;
+        let Some(answer) = self.post(&event).await? else { return Ok(()) };
+        match answer.receipts.as_slice() {
+            [said] if said.status != Status::Rejected => Ok(()),
+            // A platform that is older than this gateway does not know of such days yet.
+            [said] => Err(refused(format!("rejected: {}", http::excerpt(said.reason.as_deref().unwrap_or_default(), &self.token)))),
+            _ => Err(SendError::Retry { reason: "the platform's answer holds no receipt for the day".to_owned(), after: None }),
+        }
     }
 }

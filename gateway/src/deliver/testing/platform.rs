@@ -35,6 +35,7 @@ pub struct Inner {
     pub events: BTreeMap<String, Value>,
     pub duplicates: usize,
     pub heartbeats: Vec<Value>,
+    pub days: Vec<Value>,
     /// Sequences of events (not tombstones) that it rejects.
     pub rejects: Vec<String>,
     /// Sequences that it says to hold otherwise.
@@ -94,6 +95,13 @@ impl Inner {
         let answer = |status: &str, reason: Option<&str>| json!({"id": id, "status": status, "reason": reason, "receipt": format!("r-{id}"), "received_at": 5});
         if kind == "cn.tuoan.heartbeat.v1" {
             self.heartbeats.push(event);
+            return answer("accepted", None);
+        }
+        if kind == "cn.tuoan.coverage.day.v1" {
+            if self.rejects.contains(&id) {
+                return answer("rejected", Some("type is not known"));
+            }
+            self.days.push(event);
             return answer("accepted", None);
         }
         let sequence = event["sequence"].as_str().unwrap().to_owned();

@@ -15,6 +15,7 @@
 //! | `09:00 @window open 1` | the same by another device in the zone, of that role |
 //! | `09:00 check 37.8 c1 cough` | a morning check: temperature or `-`, the child's code or `-`, symptoms; `recheck` for `check` when it is the second look |
 //! | `09:00 sweep`, `cancel`, `report`, `acknowledge` | what a person does |
+//! | `09:00 away 10m` | the gateway is off for so long, and starts again |
 //! | `09:00 expect none` | no incident is open |
 //! | `09:00 expect opened 2` | an incident of severity 2 is active |
 //! | `09:00 expect returned` | it is open still, its condition is over |
@@ -106,6 +107,12 @@ impl Timeline {
                 self.message(at, device, false, Item::Event { kind, command: None })
             }
             ["sweep"] => self.act(at, Action::RoomSwept { zone: name("zone")? }),
+            ["away", lasted] => {
+                let lasted = duration(lasted).ok_or_else(|| format!("{lasted:?} is no duration"))?;
+                let back = at.saturating_add(lasted);
+                step(&mut self.state, &[Input { at: back, body: Body::Started { down_from: at } }], back);
+                Ok(())
+            }
             ["report"] => self.act(at, Action::ReportConcern { zone: name("zone")?, note: "疑虑".to_owned() }),
             ["acknowledge"] => {
                 let incident = self.open().ok_or("there is no incident to acknowledge")?;

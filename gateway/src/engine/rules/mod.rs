@@ -36,6 +36,7 @@ pub fn builtin() -> Vec<(&'static str, &'static str)> {
         ("cameras", include_str!("../../../rules/cameras.toml")),
         ("chain", include_str!("../../../rules/chain.toml")),
         ("climate", include_str!("../../../rules/climate.toml")),
+        ("coverage", include_str!("../../../rules/coverage.toml")),
         ("devices", include_str!("../../../rules/devices.toml")),
         ("doors", include_str!("../../../rules/doors.toml")),
         ("emergency", include_str!("../../../rules/emergency.toml")),
@@ -95,6 +96,8 @@ pub enum Kind {
     Anomaly,
     /// Through which others are heard is gone: their silence is gathered under it.
     Hub,
+    /// A zone that must be watched is blind for so long; with `roles = ["gateway"]`, the gateway was away for so long.
+    Gap,
 }
 
 impl Kind {

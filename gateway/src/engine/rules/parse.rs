@@ -352,6 +352,9 @@ impl Check<'_> {
         if kind == Kind::Decay && (t.outdoors.is_none() || t.from.is_none() || t.left.is_none()) {
             self.at(here.clone(), "this kind needs outdoors, from and left, e.g. outdoors = 420, from = 700, left = 95".to_owned());
         }
+        if kind == Kind::Gap && t.hold.is_none() {
+            self.at(here.clone(), "this kind needs hold, e.g. hold = \"10m\"".to_owned());
+        }
         if kind == Kind::Cluster && t.count.as_ref().is_none_or(|c| *c.get_ref() < 2) {
             self.at(here.clone(), "this kind needs count, at least 2".to_owned());
         }

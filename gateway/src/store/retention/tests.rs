@@ -1,14 +1,16 @@
 //! The real writer with days that pass in no time. Every commit surveys the room, and every commit that is not urgent removes a little.
 use super::*;
 use crate::clock::Clock;
-use crate::engine::input::{Item, Message};
+use crate::engine::input::{Action, Command, Item, Message, PictureAct, PictureDeed};
 use crate::engine::{Body, State};
 use crate::metrics::Metrics;
 use crate::store::{Batch, Deps, Done, Entry, Options, Reader, Receipt, Recovered, Reply, Snapshot, Store};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{Basis, Fixed, IncidentEvent, IncidentState, InstitutionType, Place, Quantity, Severity, SupervisingBody, Transition};
 
 const T: i64 = 1_790_000_000_000;
@@ -27,6 +29,8 @@ impl Rig {
         let metrics = Arc::new(Metrics::new());
         let mut deps = Deps::new(Clock::manual(T), Arc::clone(&metrics));
         (deps.timing.survey, deps.timing.ops) = (Duration::ZERO, Duration::ZERO);
+        // Entries each in a row of its own; blocks have tests of their own.
+        deps.timing.pack = Duration::from_secs(3600);
         let (store, recovered) = Store::open(dir, Options { reserve_mb: 0, retention, ..Options::default() }, deps).unwrap();
         (Rig { store, metrics, position: recovered.position, now: recovered.now.max(T), sequence: recovered.sequence }, recovered)
     }
@@ -297,4 +301,56 @@ fn hours_left_shrink_with_the_age_of_what_is_owed() {
     let lanes = [("influx".to_owned(), Lane::Metrics)].into();
     let room = rig.store.reader.room(&Retention { keep_days: 30, budget_mb: Some(512), ..Retention::default() }, &lanes).unwrap();
     assert!((room.hours_left("influx", Lane::Metrics).unwrap() - 30.0 * 24.0).abs() < 0.5);
+}
+
+impl Rig {
+    /// A person's word on an incident, in the log.
+    fn deed(&mut self, what: PictureAct, incident: &str) {
+        self.position += 1;
+        let deed = PictureDeed { what, camera: None, incident: Some(incident.parse().unwrap()), reason: "家长提出异议".into() };
+        let body = Body::Command(Command { actor: "王园长".into(), via: None, action: Action::Pictures(deed) });
+        let entries = vec![Entry { position: self.position, at: self.now, message: false, body }];
+        self.commit(Batch { entries, ..Batch::default() });
+    }
+}
+
+#[test]
+fn what_a_person_holds_stays_and_what_goes_is_on_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, keep_events_days: 60, budget_mb: Some(1) });
+    rig.claim(&[]);
+    let mut bytes = Vec::new();
+    for incident in 1..=2 {
+        rig.hear(100, DAY_MS);
+        if incident == 2 {
+            rig.hear(100, DAY_MS);
+        }
+        let events = vec![rig.event(incident, Transition::Opened), rig.event(incident, Transition::Closed)];
+        bytes.extend(events.iter().map(|e| e.to_cbor_vec().unwrap()));
+        rig.commit(Batch { events, ..Batch::default() });
+    }
+    let held = format!("01JF{:022}", 2);
+    rig.deed(PictureAct::Hold, &held);
+    assert!(rig.store.reader.is_held(&held).unwrap() && !rig.store.reader.is_held("01JF0000000000000000000001").unwrap());
+    for _ in 0..100 {
+        rig.hear(400, DAY_MS);
+    }
+    rig.idle();
+    let reader = rig.store.reader.clone();
+    assert_eq!(reader.events_after(0, 99).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(rig.first(), 200, "from the snapshot before it on, whatever the budget");
+    assert!(rig.store.room.borrow().short);
+    let gone = reader.removals(9).unwrap();
+    let told: Vec<_> = gone.iter().map(|r| (r.rule.as_str(), r.first, r.last, r.records, r.incident.as_deref())).collect();
+    assert_eq!(told, [("keep_events_days", 1, 2, 2, Some("01JF0000000000000000000001")), ("keep_days", 1, 199, 199, None)]);
+    // What is gone has left its hash: the chain can be computed whole.
+    let leaf = |bytes: &[u8]| -> [u8; 32] { Sha256::digest([&[0], bytes].concat()).into() };
+    for (sequence, bytes) in (1..).zip(&bytes) {
+        assert_eq!(reader.removed_leaf(sequence).unwrap(), (sequence <= 2).then(|| leaf(bytes)));
+    }
+    rig.deed(PictureAct::Release, &held);
+    rig.idle();
+    assert!(rig.first() > 300 && !reader.is_held(&held).unwrap());
+    assert_eq!(reader.removals(99).unwrap().iter().filter(|r| r.incident.is_some()).count(), 2);
+    whole(dir.path());
 }
