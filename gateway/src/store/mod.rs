@@ -14,6 +14,7 @@
 //! | `reader.rs` | queries, on read-only connections |
 //! | `history.rs` | the log from one end to the other, for a replay |
 //! | `rows.rs` | what the queries answer |
+//! | `search.rs` | incidents found by room, hazard, severity, time, person, lateness |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
@@ -43,6 +44,7 @@ pub mod retention;
 mod ring;
 pub mod rows;
 mod schema;
+pub mod search;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -62,7 +62,7 @@ CREATE TABLE settled(
     PRIMARY KEY(sink, lane)) WITHOUT ROWID;
 -- UTC minus engine time from that entry on: a projection of `log`, for who reads it from the middle.
 CREATE TABLE clock_step(position INTEGER PRIMARY KEY, utc_offset INTEGER NOT NULL);
-", super::notices::TABLES];
+", super::notices::TABLES, super::search::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {
@@ -143,6 +143,9 @@ fn prepare(db: &mut Connection, path: &Path, check: bool) -> Result<(), Problem>
     for (migration, to) in MIGRATIONS.iter().skip(from).zip(version + 1..) {
         let tx = db.transaction()?;
         tx.execute_batch(migration)?;
+        if *migration == super::search::TABLES {
+            super::search::fill(&tx)?;
+        }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", to)?;
         tx.commit()?;
