@@ -105,7 +105,7 @@
     tick();
   }
 
-  let wanted = false, running = false, seen = "";
+  let wanted = false, running = false, opened = false, seen = "";
   async function refresh() {
     wanted = true;
     // Blind is blind: a page that is fetched now and then must not look live.
@@ -144,7 +144,8 @@
     if (!live) return;
     if (source) source.close();
     source = new EventSource("/events");
-    source.addEventListener("open", () => { retry = 0; heard(); refresh(); });
+    // A page that has just been loaded is as new as it gets; after that a lost connection may have hidden something.
+    source.addEventListener("open", () => { retry = 0; heard(); if (opened) refresh(); opened = true; });
     source.addEventListener("beat", (e) => { heard(); settle(Number(e.data)); });
     source.addEventListener("view", (e) => { heard(); const [version, at] = e.data.split(" "); settle(Number(at)); if (version !== seen) { seen = version; if (version !== live.dataset.version) refresh(); } });
     source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) { retry = Math.min(retry + 1, 5); setTimeout(connect, 1000 * retry); } });

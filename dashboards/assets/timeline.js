@@ -57,19 +57,21 @@
     if (s.limit === null) return;
     const c = u.ctx, y = u.valToPos(s.limit, "y", true), { left, width } = u.bbox;
     c.save(); c.strokeStyle = css("--s1-text"); c.lineWidth = 1.5 * devicePixelRatio; c.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]); c.beginPath(); c.moveTo(left, y); c.lineTo(left + width, y); c.stroke();
-    c.fillStyle = css("--s1-text"); c.font = `${13 * devicePixelRatio}px system-ui`; c.textAlign = "right"; c.textBaseline = "bottom"; c.fillText(s.limit_text, left + width - 4, y - 3); c.restore();
+    c.restore();
   }
 
   function curve(s, width) {
-    const box = element("figure", "scope-chart"), head = element("figcaption"), name = element("b", "", s.title), where = element("span", "device", s.device), value = element("output");
-    head.append(name, " ", where, value); box.append(head);
+    const box = element("figure", "scope-chart"), head = element("figcaption"), name = element("b", "", s.title), unit = element("span", "", s.unit), where = element("span", "device", s.device), value = element("output");
+    head.append(name, unit, where, value);
+    if (s.limit !== null) head.append(element("span", "limit-says", s.limit_text));
+    box.append(head);
     // A gap is a point that is not there.
     const rows = s.at.map((t, n) => [t, s.value[n]]).concat(s.gaps.map(([a, b]) => [(a + b) / 2, null])).sort((a, b) => a[0] - b[0]);
     const axis = { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "14px system-ui" };
     const plot = new uPlot({
       width, height: 170, ms: 1, padding: [12, RIGHT, 0, 0], legend: { show: false }, cursor: { sync: { key: "incident" }, drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: false, range: () => range }, y: { range: (u, low, high) => { let l = low ?? s.limit ?? 0, h = high ?? s.limit ?? 1; if (s.limit !== null) { l = Math.min(l, s.limit); h = Math.max(h, s.limit); } const room = Math.max((h - l) * .08, 10 ** -s.decimals); return [l - room, h + room]; } } },
-      axes: [{ ...axis, size: 28, space: 84, values: (u, ticks) => ticks.map((t) => span() > 86400000 ? date(t) + " " + clock(t) : clock(t, span() < 600000)), incrs: [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400].map((n) => n * 1000) }, { ...axis, size: GUTTER, values: (u, ticks) => ticks.map((t) => t.toFixed(Math.min(s.decimals, 1)) + (t === ticks[ticks.length - 1] ? " " + s.unit : "")) }],
+      axes: [{ ...axis, size: 28, space: 84, values: (u, ticks) => ticks.map((t) => span() > 86400000 ? date(t) + " " + clock(t) : clock(t, span() < 600000)), incrs: [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400].map((n) => n * 1000) }, { ...axis, size: GUTTER, space: 34, values: (u, ticks) => ticks.map((t) => t.toFixed(Math.min(s.decimals, 1))) }],
       series: [{}, { stroke: css("--curve"), width: 2, points: { show: rows.length < 60, size: 4 }, spanGaps: false }],
       hooks: {
         drawClear: [(u) => behind(u, s)], draw: [(u) => limit(u, s)],

@@ -13,6 +13,7 @@
 pub mod attempts;
 mod forms;
 mod guard;
+mod squeeze;
 pub mod vault;
 pub mod visitor;
 

@@ -119,9 +119,12 @@ pub(super) fn fill(db: &Connection) -> rusqlite::Result<()> {
 
 impl Search {
     fn sql(&self, limit: usize) -> (String, Vec<Value>) {
-        let mut sql = String::from(
-            "SELECT i.*, a.noted_at, a.handled_at, a.ended_at FROM incident i LEFT JOIN incident_answer a ON a.incident = i.id WHERE 1",
-        );
+        // Answers of those alone that are shown, unless they are asked for.
+        let mut sql = String::from("SELECT i.* FROM incident i");
+        if self.late.is_some() {
+            sql.push_str(" LEFT JOIN incident_answer a ON a.incident = i.id");
+        }
+        sql.push_str(" WHERE 1");
         let mut values: Vec<Value> = Vec::new();
         let mut when = |text: &str, new: Vec<Value>| {
             sql.push_str(text);
@@ -164,7 +167,11 @@ impl Search {
             when(" AND i.id <> ?", vec![id.clone().into()]);
         }
         when(" ORDER BY i.opened_at DESC, i.id DESC LIMIT ?", vec![int(limit as u64).into()]);
-        (sql, values)
+        let whole = format!(
+            "SELECT i.*, a.noted_at, a.handled_at, a.ended_at FROM ({sql}) i LEFT JOIN incident_answer a ON a.incident = i.id \
+             ORDER BY i.opened_at DESC, i.id DESC"
+        );
+        (whole, values)
     }
 }
 
