@@ -48,6 +48,10 @@
   document.addEventListener("submit", (e) => { if (e.defaultPrevented) return; for (const b of e.target.querySelectorAll("button")) setTimeout(() => { b.disabled = true; }, 0); });
   addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
+  // What is being worked out is asked for again, but not under somebody's hands.
+  const again = document.querySelector("meta[name=reload]");
+  if (again) setInterval(() => { if (!document.hidden && !document.querySelector("details[open]")) location.reload(); }, Number(again.content) * 1000);
+
   // Originals do not stay on the screen when the leave is over.
   const leave = document.querySelector("[data-leave]"), over = performance.now() + Number(leave && leave.dataset.leave);
   if (leave) { const end = setInterval(() => { if (performance.now() >= over) { clearInterval(end); leave.remove(); location.replace(location.pathname); } }, 1000); }
@@ -88,18 +92,20 @@
       }
     }
     const focus = document.activeElement, kept = focus && live.contains(focus) && focus.closest("[id]") ? focus.closest("[id]").id : null, index = kept ? [...document.getElementById(kept).querySelectorAll("a,button,summary")].indexOf(focus) : -1;
+    // What a script of its own keeps up to date goes on as it is.
+    for (const kept of live.querySelectorAll("[data-keep]")) { const place = next.querySelector("#" + kept.id); if (place) { kept.dataset.active = place.dataset.active; place.replaceWith(kept); } }
     live.replaceWith(next);
     live = next;
     settle(Number(live.dataset.now));
     const present = new Set(), fresh = [];
     for (const c of cards(live)) { present.add(c.id); if (!said.has(c.id)) { fresh.push(c.dataset.announce); c.classList.add("fresh"); } }
     said = present;
-    if (fresh.length) announce.textContent = fresh.join("\n");
+    if (fresh.length) { announce.textContent = fresh.join("\n"); dispatchEvent(new Event("tuoan:news")); }
     if (kept) { const again = document.getElementById(kept); const target = again && (again.querySelectorAll("a,button,summary")[index] || again); if (target && target.focus) target.focus({ preventScroll: true }); }
     tick();
   }
 
-  let wanted = false, running = false, seen = "";
+  let wanted = false, running = false, opened = false, seen = "";
   async function refresh() {
     wanted = true;
     // Blind is blind: a page that is fetched now and then must not look live.
@@ -138,7 +144,8 @@
     if (!live) return;
     if (source) source.close();
     source = new EventSource("/events");
-    source.addEventListener("open", () => { retry = 0; heard(); refresh(); });
+    // A page that has just been loaded is as new as it gets; after that a lost connection may have hidden something.
+    source.addEventListener("open", () => { retry = 0; heard(); if (opened) refresh(); opened = true; });
     source.addEventListener("beat", (e) => { heard(); settle(Number(e.data)); });
     source.addEventListener("view", (e) => { heard(); const [version, at] = e.data.split(" "); settle(Number(at)); if (version !== seen) { seen = version; if (version !== live.dataset.version) refresh(); } });
     source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) { retry = Math.min(retry + 1, 5); setTimeout(connect, 1000 * retry); } });

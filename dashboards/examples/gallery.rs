@@ -1,6 +1,7 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
 //! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, fresh, taken, shelved, closed, drill, aside, deed, link, link-group, link-taken, link-expired, link-unknown, link-closed, link-locked,
-//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, live, platform-incident, claim, login, name, error.
+//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, report, report-done,
+//! concern, sweep, search, who, offline, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -17,6 +18,7 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
     let mut ui = Ui::plain(lang, sample::NOW);
     ui.theme = query.get("theme").and_then(|t| Theme::parse(t)).unwrap_or_default();
     ui.signed_in = true;
+    ui.institution = !matches!(name.as_ref().map(|n| n.0.as_str()), Some("live" | "platform-incident"));
     ui.whose = "杏园托育".into();
     ui.actor = query.get("actor").cloned();
     let name = name.map_or_else(|| "busy".into(), |n| n.0);
@@ -66,7 +68,14 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
             &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
         ),
         "login" => page::login(&ui, Some(&ui.t("error-password-wrong")), "/"),
-        "name" => page::ask_name(&ui, &page::AskName { action: "/".into(), back: "/".into(), ..Default::default() }),
+        "name" => page::ask_name(&ui, &sample::ask_name()),
+        "who" => page::who(&ui, &sample::who()),
+        "search" => page::search(&ui, &sample::search()),
+        "sweep" => page::sweep(&ui, &sample::sweep()),
+        "report" => page::report(&ui, &sample::report()),
+        "report-done" => page::reported(&ui, tuoan_dashboards::view::tasks::District::Unreachable),
+        "concern" => page::incident(&ui, &sample::concern()),
+        "offline" => page::offline(&ui),
         "error" => page::error(&ui, &ui.t("error-not-found"), &ui.t("error-not-found-help")),
         _ => page::home(&ui, &sample::busy()),
     };
@@ -82,6 +91,10 @@ async fn main() -> std::io::Result<()> {
     let config = DoorConfig { name: "gallery", code: None, now: Box::new(|| sample::NOW) };
     let pages = Router::new()
         .route("/fragment/{name}", get(|| show(Some(Path("busy".to_owned())), Query(HashMap::new()))))
+        .route(
+            "/api/v1/incidents/{id}/timeline",
+            get(|| async { axum::Json(tuoan_dashboards::timeline::json(&Ui::plain(Lang::Zh, sample::NOW), &sample::life("taken"))) }),
+        )
         .route("/{name}", get(|p: Path<String>, q: Query<HashMap<String, String>>| show(Some(p), q)));
     let app = Door::open(config, MemoryVault::default())?.guard(Router::new(), pages);
     axum::serve(listener, app).await

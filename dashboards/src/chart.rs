@@ -78,8 +78,7 @@ pub fn chart(ui: &Ui, s: &Series, from: i64, to: i64, band: (i64, i64)) -> Chart
 
     let mut lines = Vec::new();
     let mut dots = Vec::new();
-    let mut gaps = Vec::new();
-    let gap_ms = s.gap_ms.max(1000);
+    let gaps = s.gaps.iter().filter(|g| g.1 > from && g.0 < to).map(|g| (x(g.0), x(g.1) - x(g.0))).collect();
     let mut edge = from;
     let mut stretch: Vec<(i64, Fixed)> = Vec::new();
     let mut flush = |stretch: &mut Vec<(i64, Fixed)>| {
@@ -91,17 +90,13 @@ pub fn chart(ui: &Ui, s: &Series, from: i64, to: i64, band: (i64, i64)) -> Chart
         stretch.clear();
     };
     for &(t, v) in &points {
-        if t.saturating_sub(edge) > gap_ms {
+        if s.gaps.iter().any(|g| g.0 >= edge && g.1 <= t) {
             flush(&mut stretch);
-            gaps.push((x(edge), x(t) - x(edge)));
         }
         stretch.push((t, v));
         edge = t;
     }
     flush(&mut stretch);
-    if to.saturating_sub(edge) > gap_ms {
-        gaps.push((x(edge), x(to) - x(edge)));
-    }
 
     let ticks_y = if s.quantity.is_state() {
         [0, 1].map(|v| Label { x: LEFT - 6.0, y: y(v) + 4.0, text: ui.figure(&s.quantity, Fixed(v)) }).to_vec()
@@ -204,7 +199,14 @@ mod tests {
     use tuoan_protocol::Quantity;
 
     fn series(points: Vec<(i64, Fixed)>) -> Series {
-        Series { device: "env".into(), quantity: Quantity::Co2, points, gap_ms: 60_000, threshold: Some(Fixed(1000)) }
+        Series {
+            device: "env".into(),
+            quantity: Quantity::Co2,
+            points,
+            gaps: vec![(30_000, 300_000)],
+            uncertainty_ms: None,
+            threshold: Some(Fixed(1000)),
+        }
     }
 
     #[test]

@@ -190,6 +190,8 @@ pub struct Ui {
     pub signed_in: bool,
     /// Site or district shown beside the brand.
     pub whose: String,
+    /// A page of the institution, whose menu leads to its other pages and to the report of a concern; the district's has neither.
+    pub institution: bool,
 }
 
 impl Ui {
@@ -206,6 +208,7 @@ impl Ui {
             actor: None,
             signed_in: false,
             whose: String::new(),
+            institution: false,
         }
     }
     /// The message of that key; a missing one shows as its key, and a test sees to it that none is missing.

@@ -8,6 +8,7 @@
 //! | [`words`] | names of hazards, quantities, severities ... and how numbers and times are written |
 //! | [`view`] | what pages show: plain structs of gateway and platform |
 //! | [`chart`] | a quantity over time as SVG geometry |
+//! | [`timeline`] | an incident's timeline for the script that draws it |
 //! | [`bars`] | counts as bars |
 //! | [`page`] | the pages themselves |
 //! | [`rules`] | rules in sentences |
@@ -30,6 +31,7 @@ pub mod quality;
 pub mod rules;
 #[doc(hidden)]
 pub mod sample;
+pub mod timeline;
 pub mod view;
 pub mod words;
 

@@ -8,10 +8,12 @@ use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
 use crate::view::coverage::CoveragePage;
 use crate::view::evidence::{self, Verdict};
-use crate::view::gateway::{DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
+use crate::view::gateway::{Around, DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::view::quality::{Advice, QualityPage, ReportPage};
 use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
+use crate::view::search::SearchPage;
+use crate::view::tasks::{District, Export, Report, Sweep, Who};
 use crate::{assets, icon};
 use askama::Template;
 use std::borrow::Borrow;
@@ -332,6 +334,8 @@ pub struct AskName {
     pub back: String,
     pub name: String,
     pub error: Option<String>,
+    /// The site's people, to choose from.
+    pub people: Vec<String>,
     /// Other fields of the first form, passed on unchanged.
     pub keep: Vec<(String, String)>,
 }
@@ -343,6 +347,71 @@ struct AskNamePage<'a> {
 }
 pub fn ask_name(ui: &Ui, v: &AskName) -> String {
     finish(AskNamePage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPageOf<'a> {
+    ui: &'a Ui,
+    v: &'a Report,
+}
+/// The form of a report of concern.
+pub fn report(ui: &Ui, v: &Report) -> String {
+    finish(ReportPageOf { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "report_done.html")]
+struct Reported<'a> {
+    ui: &'a Ui,
+    district: District,
+}
+/// A report has been taken in.
+pub fn reported(ui: &Ui, district: District) -> String {
+    finish(Reported { ui, district })
+}
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct Searched<'a> {
+    ui: &'a Ui,
+    v: &'a SearchPage,
+}
+/// Incidents searched for.
+pub fn search(ui: &Ui, v: &SearchPage) -> String {
+    finish(Searched { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "sweep.html")]
+struct SweepPage<'a> {
+    ui: &'a Ui,
+    v: &'a Sweep,
+}
+/// The closing sweep, room by room.
+pub fn sweep(ui: &Ui, v: &Sweep) -> String {
+    finish(SweepPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "who.html")]
+struct WhoPage<'a> {
+    ui: &'a Ui,
+    v: &'a Who,
+}
+/// Says who acts from now on.
+pub fn who(ui: &Ui, v: &Who) -> String {
+    finish(WhoPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "offline.html")]
+struct Offline<'a> {
+    ui: &'a Ui,
+}
+/// What the browser keeps for when the gateway cannot be reached.
+pub fn offline(ui: &Ui) -> String {
+    finish(Offline { ui })
 }
 
 #[derive(Template)]
@@ -382,6 +451,15 @@ impl Ui {
             args.set(name, text);
         }
         self.lang.message("drill-text", Some(&args)).unwrap_or_default()
+    }
+    fn export_period(&self, x: &Export) -> String {
+        self.t2("export-period", ("from", self.date_time(x.from).into()), ("to", self.date_time(x.to).into()))
+    }
+    fn export_done(&self, done: &(String, i64)) -> String {
+        self.t2("export-done", ("name", done.0.as_str().into()), ("time", self.date_time(done.1).into()))
+    }
+    fn names(&self, names: &[String]) -> String {
+        names.join(&self.t("list-comma"))
     }
     /// The short number of an incident that stands in messages: the end of its id.
     fn number(&self, id: &str) -> String {

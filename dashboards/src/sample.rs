@@ -1,8 +1,11 @@
 //! Made-up pages for the gallery and the tests: every state a page can be in, and names that try to break out of the HTML.
 use crate::lang::Text;
+use crate::page::AskName;
 use crate::view::alarm::*;
 use crate::view::gateway::*;
 use crate::view::platform::{Live, PlatformEntry, Site, SiteIncident};
+use crate::view::search::{Asked, Found, SearchPage};
+use crate::view::tasks::{Export, Report, Room, Sweep, Who};
 use crate::view::{Incident, Notice, cameras, platform, quality, rules};
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
@@ -93,7 +96,25 @@ pub fn calm() -> Home {
         version: 41,
         zones: vec![
             zone("toddler-1", "托小班1", "activity", "nap", climate(2340, 4500, 620)),
-            zone("toddler-2", "托小班2", "activity", "nap", climate(2290, 4700, 812)),
+            Zone {
+                cameras: Some((2, 2)),
+                ..zone(
+                    "toddler-2",
+                    "托小班2",
+                    "activity",
+                    "nap",
+                    [
+                        vec![
+                            sensor("vision.toddler-2", Quantity::Children, 11, 2),
+                            sensor("vision.toddler-2", Quantity::Adults, 2, 2),
+                            sensor("noise-2", Quantity::SoundLevel, 583, 8),
+                            sensor("window-2", Quantity::Open, 0, 900),
+                        ],
+                        climate(2290, 4700, 812),
+                    ]
+                    .concat(),
+                )
+            },
             zone("older-1", "托大班1", "activity", "nap", climate(2410, 4100, 700)),
             entrance,
             zone(
@@ -104,6 +125,7 @@ pub fn calm() -> Home {
                 vec![sensor("gas", Quantity::GasLel, 0, 20), sensor("fridge", Quantity::FridgeTemperature, 420, 45)],
             ),
         ],
+        swept: (2, 5),
         strip: Strip {
             clock_trusted: true,
             estimating: true,
@@ -112,6 +134,92 @@ pub fn calm() -> Home {
             ..Strip::default()
         },
         ..Home::default()
+    }
+}
+
+fn people() -> Vec<String> {
+    ["王老师", "陈老师", "李园长", "周副园长"].map(str::to_owned).into()
+}
+
+pub fn ask_name() -> AskName {
+    AskName { action: "/".into(), back: "/".into(), people: people(), ..AskName::default() }
+}
+
+pub fn who() -> Who {
+    Who { back: "/".into(), people: people() }
+}
+
+pub fn sweep() -> Sweep {
+    let room = |id: &str, name: &str, kind, swept: Option<i64>, occupied, unseen| Room {
+        id: id.into(),
+        name: name.into(),
+        kind,
+        swept: swept.map(|s| NOW - s * 60_000),
+        occupied,
+        unseen,
+    };
+    Sweep {
+        rooms: vec![
+            room("toddler-1", "托小班1", "activity", Some(4), false, false),
+            room("toddler-2", "托小班2", "activity", None, true, false),
+            room("nap", "睡眠室", "nap", None, false, false),
+            room("yard", "户外场地", "yard", None, false, true),
+        ],
+        notice: None,
+    }
+}
+
+pub fn report() -> Report {
+    let rooms = [("toddler-1", "托小班1"), ("toddler-2", "托小班2"), ("nap", "睡眠室"), ("yard", "户外场地")];
+    Report {
+        site: "杏园托育".into(),
+        rooms: rooms.map(|(id, name)| (id.to_owned(), name.to_owned())).into(),
+        error: Some(("room", "请选一个地方。".into())),
+        ..Report::default()
+    }
+}
+
+/// A report of concern, with the recorder still to be seen to.
+pub fn concern() -> IncidentPage {
+    let mut page = life("fresh");
+    page.incident.hazard = "concern.report".into();
+    page.incident.severity = Severity::Emergency;
+    (page.incident.title, page.incident.trigger, page.series) = (Text::default(), None, Vec::new());
+    (page.quiet, page.forms) = (None, Vec::new());
+    page.export = Some(Export {
+        from: page.incident.opened_at - 1_800_000,
+        to: page.incident.opened_at + 1_800_000,
+        cameras: vec!["托小班2 东".into(), "走廊".into()],
+        people: vec!["周副园长".into(), "王老师".into()],
+        done: None,
+    });
+    page
+}
+
+fn found(id: &str, place: &str, age_s: i64) -> Found {
+    let mut incident = incident(id, "air.co2", place, Severity::General, age_s);
+    (incident.state.active, incident.state.closed) = (false, true);
+    Found { noted_at: Some(incident.opened_at + 190_000), handled_at: Some(incident.opened_at + 1_500_000), late: age_s > 86_400, incident }
+}
+
+pub fn search() -> SearchPage {
+    SearchPage {
+        asked: Asked { person: "王老师".into(), ..Asked::default() },
+        zones: vec![("toddler-1".into(), "托小班1".into()), ("toddler-2".into(), "托小班2".into())],
+        hazards: vec!["air.co2".into(), "fire.smoke".into()],
+        people: people().into_iter().map(|p| (p.clone(), p)).collect(),
+        found: vec![
+            found("01KAPT0000000000000000011", "托小班2", 3_600),
+            found("01KAPT0000000000000000012", "托小班1", 90_000),
+            Found {
+                noted_at: None,
+                handled_at: None,
+                late: true,
+                incident: incident("01KAPT0000000000000000015", "fire.smoke", "厨房", Severity::Emergency, 172_000),
+            },
+        ],
+        next: Some("1795501925000.01KAPT0000000000000000015".into()),
+        error: None,
     }
 }
 
@@ -283,15 +391,37 @@ pub fn incident_page() -> IncidentPage {
         site: "杏园托育".into(),
         from,
         to: NOW,
+        around: Around::HalfHour,
+        cut: false,
+        blind: vec![Blind { camera: "托小班2 东".into(), kind: Quantity::CameraDark, from: from + 1_200_000, to: from + 2_400_000 }],
+        unsure: vec![(from + 5_400_000, from + 6_000_000)],
+        similar: [
+            vec![found("01KAPT0000000000000000013", "托小班2", 3 * 86_400)],
+            vec![found("01KAPT0000000000000000014", "托小班1", 86_400)],
+        ],
         series: vec![
             Series {
-                device: "托小班2 环境".into(), quantity: Quantity::Co2, points: co2, gap_ms: 180_000, threshold: Some(Fixed(1000))
+                device: "托小班2 环境".into(),
+                quantity: Quantity::Co2,
+                points: co2,
+                gaps: vec![(from + 29 * 60_000, from + 42 * 60_000)],
+                uncertainty_ms: Some(1500),
+                threshold: Some(Fixed(1000)),
+            },
+            Series {
+                device: "托小班2 窗".into(),
+                quantity: Quantity::Open,
+                points: vec![(from + 600_000, Fixed(0)), (from + 5_760_000, Fixed(1))],
+                gaps: Vec::new(),
+                uncertainty_ms: None,
+                threshold: None,
             },
             Series {
                 device: "托小班2 环境".into(),
                 quantity: Quantity::Temperature,
                 points: temperature,
-                gap_ms: 180_000,
+                gaps: Vec::new(),
+                uncertainty_ms: None,
                 threshold: None,
             },
         ],
@@ -317,6 +447,7 @@ pub fn incident_page() -> IncidentPage {
         stills: 2,
         originals: 120,
         receipts: Receipts::default(),
+        export: None,
         primary: None,
         quiet: None,
         forms: Vec::new(),

@@ -56,7 +56,8 @@ pub const HAZARDS: [&str; 44] = [
 ];
 
 /// Why the gateway may refuse what a person asks.
-pub const REFUSALS: [&str; 28] = [
+pub const REFUSALS: [&str; 29] = [
+    "concern_aside",
     "not_open",
     "reason",
     "time",
@@ -96,7 +97,9 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 34] = [
+pub const WORDS: [(&str, &[&str]); 36] = [
+    ("around", &["10m", "30m", "2h", "6h", "24h"]),
+    ("report-district", &crate::view::tasks::District::ALL),
     ("quality", &["acknowledge", "handle"]),
     ("quality-care", &["place", "link", "battery", "value", "test"]),
     ("quality-def", &["alarm", "flood", "chatter", "stale", "false", "targets"]),
@@ -438,6 +441,9 @@ impl Ui {
     pub fn lasting(&self, since: impl Borrow<i64>) -> String {
         let since = *since.borrow();
         self.span(self.now.saturating_sub(since))
+    }
+    pub fn between(&self, from: impl Borrow<i64>, to: impl Borrow<i64>) -> String {
+        self.span(to.borrow().saturating_sub(*from.borrow()))
     }
     /// A length of time in milliseconds in its two largest units.
     pub fn span(&self, ms: i64) -> String {

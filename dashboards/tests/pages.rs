@@ -7,6 +7,8 @@ use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
 use tuoan_dashboards::view::evidence::Verdict;
 use tuoan_dashboards::view::gateway::Home;
 use tuoan_dashboards::view::rules::Trial;
+use tuoan_dashboards::view::search::Asked;
+use tuoan_dashboards::view::tasks::{District, Export, Report, Who};
 use tuoan_dashboards::words::{HAZARDS, WORDS};
 use tuoan_dashboards::{Lang, Theme, Ui, assets};
 use tuoan_protocol::Quantity;
@@ -31,9 +33,14 @@ fn evil_form(kind: &'static str) -> Form {
     }
 }
 
+fn evil_report() -> Report {
+    let e = || EVIL.to_owned();
+    Report { site: e(), rooms: vec![(e(), e())], room: e(), note: e(), name: e(), error: Some(("", e())) }
+}
+
 fn all(lang: Lang) -> Vec<(&'static str, String)> {
     let mut ui = Ui::plain(lang, sample::NOW);
-    ui.signed_in = true;
+    (ui.signed_in, ui.institution) = (true, true);
     ui.theme = Theme::Dark;
     ui.whose = EVIL.into();
     ui.actor = Some(EVIL.into());
@@ -61,7 +68,14 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     let mut check = sample::morning_check();
     (check.temperature, check.child, check.error) = (EVIL.into(), EVIL.into(), Some(EVIL.into()));
     let claim = Claim { code: EVIL.into(), code_error: Some(ui.t("error-code-wrong")), ..Claim::default() };
-    let name = AskName { action: "/x".into(), back: "/".into(), name: EVIL.into(), error: None, keep: vec![("note".into(), EVIL.into())] };
+    let name = AskName {
+        people: vec![EVIL.into()],
+        action: "/x".into(),
+        back: "/".into(),
+        name: EVIL.into(),
+        error: None,
+        keep: vec![("note".into(), EVIL.into())],
+    };
     let mut rules = sample::rules_page();
     for c in rules.groups.iter_mut().flat_map(|g| &mut g.rules) {
         (c.id, c.title, c.clause) = (EVIL.into(), tuoan_dashboards::lang::Text::new(EVIL, EVIL), EVIL.into());
@@ -160,6 +174,16 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     (link.incident.place, link.incident.life.assignee) = (EVIL.into(), Some(EVIL.into()));
     let mut group = sample::link_page(false);
     (group.token, group.name) = (EVIL.into(), EVIL.into());
+    let mut concern = sample::concern();
+    concern.export =
+        Some(Export { cameras: vec![EVIL.into()], people: vec![EVIL.into()], done: Some((EVIL.into(), 1)), ..Export::default() });
+    let mut found = sample::search();
+    found.asked = Asked { person: EVIL.into(), zone: EVIL.into(), hazard: EVIL.into(), from: EVIL.into(), to: EVIL.into(), ..found.asked };
+    (found.zones, found.people, found.hazards) = (vec![(EVIL.into(), EVIL.into())], vec![(EVIL.into(), EVIL.into())], vec![EVIL.into()]);
+    (found.next, found.error) = (Some(EVIL.into()), Some(EVIL.into()));
+    found.found.iter_mut().for_each(|f| (f.incident.place, f.incident.id) = (EVIL.into(), EVIL.into()));
+    let mut sweep = sample::sweep();
+    sweep.rooms.iter_mut().for_each(|r| (r.id, r.name) = (EVIL.into(), EVIL.into()));
     let other = |state| page::trial(&ui, &tuoan_dashboards::view::rules::TrialPage { state, ..sample::trial_page() });
     vec![
         ("evidence-export", page::evidence_export(&ui, &export)),
@@ -167,6 +191,13 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("evidence-changed", page::evidence_check(&ui, &changed)),
         ("coverage", page::coverage(&ui, &coverage)),
         ("coverage of nothing", page::coverage(&ui, &Default::default())),
+        ("report", page::report(&ui, &evil_report())),
+        ("reported", page::reported(&ui, District::None)),
+        ("concern", page::incident(&ui, &concern)),
+        ("search", page::search(&ui, &found)),
+        ("sweep", page::sweep(&ui, &sweep)),
+        ("who", page::who(&ui, &Who { back: EVIL.into(), people: vec![EVIL.into()] })),
+        ("offline", page::offline(&ui)),
         ("quality", page::quality(&ui, &quality)),
         ("quality quiet", page::quality(&ui, &quiet)),
         ("quality report", page::quality_report(&ui, &report)),

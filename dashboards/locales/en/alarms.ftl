@@ -221,3 +221,6 @@ done-maintained = Maintenance has begun; it ends by itself.
 done-stood-down = People are told again.
 done-out = The device is out of service; that ends by itself.
 done-drill-ended = The drill is over.
+
+refused-concern_aside = A report of concern cannot be shelved.
+concern-open = A report of concern is closed by the district, not here. Protect the child, save the recordings, and write below what was done.

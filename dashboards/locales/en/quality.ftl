@@ -140,3 +140,5 @@ quality-back = Back to alarm quality
 quality-line-note = { $name }: { $value } ({ $note })
 quality-at-place = { $place } · { $title }
 quality-stop = .
+quality-answer = Noted or handled
+quality-figure = Figure

@@ -221,3 +221,6 @@ done-maintained = 检修开始，到时自动结束。
 done-stood-down = 已恢复通知。
 done-out = 设备已停用，到时自动恢复。
 done-drill-ended = 演练已结束。
+
+refused-concern_aside = 疑虑报告不能搁置。
+concern-open = 疑虑报告由区里结束，这里不能关闭。请保护孩子、保存录像，并在下面写下所做的事。

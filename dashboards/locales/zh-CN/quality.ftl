@@ -130,3 +130,5 @@ quality-back = 返回报警质量
 quality-line-note = { $name }：{ $value }（{ $note }）
 quality-at-place = { $place } · { $title }
 quality-stop = 。
+quality-answer = 接手或处置
+quality-figure = 指标

@@ -1,4 +1,5 @@
 //! The middleware around a server's routes.
+use super::squeeze::squeeze;
 use super::visitor::Visitor;
 use super::{Door, forms, same};
 use crate::{assets, page};
@@ -35,6 +36,7 @@ impl Door {
             .layer(from_fn_with_state(self.clone(), screen))
             .merge(open.layer(from_fn_with_state(self.clone(), screen_open)))
             .merge(outside.route("/assets/{hash}/{name}", get(assets::serve)))
+            .layer(from_fn(squeeze))
             .layer(from_fn(security_headers))
     }
 }

@@ -13,6 +13,7 @@
 pub mod attempts;
 mod forms;
 mod guard;
+mod squeeze;
 pub mod vault;
 pub mod visitor;
 
@@ -107,6 +108,10 @@ impl Door {
     }
     fn now(&self) -> i64 {
         (self.0.now)()
+    }
+    /// The door of a gateway, as against the district's.
+    pub fn is_gateway(&self) -> bool {
+        self.0.cookie == "tuoan_gateway"
     }
     pub fn claimed(&self) -> bool {
         self.state().keys.password.is_some()

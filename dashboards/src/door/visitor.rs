@@ -17,6 +17,8 @@ pub struct Visitor {
     /// For every form.
     pub csrf: String,
     pub actor: Option<String>,
+    /// They stand at a gateway's door.
+    pub institution: bool,
     pub(super) session: Option<Session>,
     /// Cookies to be set with the answer, whole header values.
     pub(super) cookies: Vec<String>,
@@ -43,6 +45,7 @@ impl Visitor {
             actor: self.actor.clone(),
             signed_in: self.signed_in(),
             whose: whose.to_owned(),
+            institution: self.institution,
         }
     }
     /// For pages that show no time of the server: claim, login, errors.
@@ -102,7 +105,7 @@ impl Visitor {
         let address =
             parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
         let actor = session.as_ref().and_then(|s| s.actor.clone());
-        Visitor { lang, theme, address, path: parts.uri.path().to_owned(), csrf, actor, session, cookies }
+        Visitor { lang, theme, address, path: parts.uri.path().to_owned(), csrf, actor, institution: door.is_gateway(), session, cookies }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the gateway's pages show.
 use super::alarm::{Aside, ChannelLine, Drill, Form, Receipts, Until};
+use super::search::Found;
+use super::tasks::Export;
 use super::{Incident, Notice, Whole};
 use crate::lang::Text;
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Quantity, Rung, Severity, Transition, Via};
@@ -17,6 +19,8 @@ pub struct Home {
     /// What is told to nobody for a while.
     pub asides: Vec<Aside>,
     pub drill: Option<Drill>,
+    /// Rooms swept within the last hours, and rooms to be swept.
+    pub swept: (u64, u64),
     pub notice: Option<Notice>,
 }
 
@@ -50,6 +54,8 @@ pub struct Zone {
     pub not_watched: bool,
     /// What is lacking for its cameras to watch over the children: `blind`, `uncalibrated`.
     pub eyes: Option<&'static str>,
+    /// Of its cameras, those that see, and all.
+    pub cameras: Option<(u16, u16)>,
     /// Most urgent open incident here.
     pub worst: Option<Severity>,
     /// Under maintenance.
@@ -88,6 +94,48 @@ impl Zone {
     }
 }
 
+/// What a tile shows large, in this order: who is here, the air, the noise, the doors.
+const LARGE: [Quantity; 8] = [
+    Quantity::People,
+    Quantity::Children,
+    Quantity::Adults,
+    Quantity::Presence,
+    Quantity::Temperature,
+    Quantity::Co2,
+    Quantity::SoundLevel,
+    Quantity::Open,
+];
+/// Of one quantity, so many.
+const DOORS: usize = 2;
+/// Figures shown large.
+const HEADS: usize = 8;
+/// Where none of those is measured, the first of what is.
+const OTHERS: usize = 3;
+
+impl Zone {
+    /// What stands large on its tile, and what is folded away. Whatever is in doubt, lost or alarming is never folded away.
+    pub fn figures(&self) -> (Vec<&Sensor>, Vec<&Sensor>, Vec<&Sensor>) {
+        let mut heads: Vec<&Sensor> = Vec::new();
+        for quantity in &LARGE {
+            // Whether somebody is there says nothing more where they are counted.
+            if *quantity == Quantity::Presence && !heads.is_empty() {
+                continue;
+            }
+            let mut here: Vec<&Sensor> = self.sensors.iter().filter(|s| s.quantity == *quantity).collect();
+            here.sort_by_key(|s| (!s.alarming, s.freshness.rank()));
+            let most = if *quantity == Quantity::Open { DOORS } else { 1 };
+            heads.extend(here.into_iter().take(most));
+        }
+        heads.truncate(HEADS);
+        if heads.is_empty() {
+            heads = self.sensors.iter().take(OTHERS).collect();
+        }
+        let is_head = |s: &Sensor| heads.iter().any(|h| std::ptr::eq(*h, s));
+        let (loud, quiet) = self.sensors.iter().filter(|s| !is_head(s)).partition(|s| s.is_telling());
+        (heads, loud, quiet)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Sensor {
     pub device: String,
@@ -104,6 +152,13 @@ pub struct Sensor {
     pub uncertainty_ms: Option<i64>,
 }
 
+impl Sensor {
+    /// Must be seen without being asked for.
+    fn is_telling(&self) -> bool {
+        self.alarming || self.doubt.is_some() || self.freshness != Freshness::Fresh
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
     Fresh,
@@ -115,6 +170,13 @@ pub enum Freshness {
 }
 
 impl Freshness {
+    fn rank(self) -> u8 {
+        match self {
+            Freshness::Fresh => 0,
+            Freshness::Late => 1,
+            Freshness::Lost { .. } => 2,
+        }
+    }
     pub fn name(self) -> &'static str {
         match self {
             Freshness::Fresh => "fresh",
@@ -240,7 +302,16 @@ pub struct IncidentPage {
     /// Between which times the charts run.
     pub from: i64,
     pub to: i64,
+    pub around: Around,
+    /// There is more than may be read at once: the readings end at `to`.
+    pub cut: bool,
     pub series: Vec<Series>,
+    /// When cameras that show the place did not see.
+    pub blind: Vec<Blind>,
+    /// When the clock was not known to be right.
+    pub unsure: Vec<(i64, i64)>,
+    /// The same hazard here, and elsewhere, newest first.
+    pub similar: [Vec<Found>; 2],
     pub entries: Vec<Entry>,
     pub deliveries: Vec<Delivery>,
     pub rule: Rule,
@@ -252,6 +323,8 @@ pub struct IncidentPage {
     pub stills: u64,
     pub originals: u64,
     pub receipts: Receipts,
+    /// What is to be saved from the recorder, where somebody has reported a concern.
+    pub export: Option<Export>,
     /// The one thing to do next, and beside it what may be said instead.
     pub primary: Option<Form>,
     pub quiet: Option<Form>,
@@ -267,14 +340,65 @@ impl IncidentPage {
     }
 }
 
+/// How much of the time before and after an incident is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Around {
+    TenMinutes,
+    #[default]
+    HalfHour,
+    TwoHours,
+    SixHours,
+    Day,
+}
+
+impl Around {
+    pub const ALL: [Around; 5] = [Around::TenMinutes, Around::HalfHour, Around::TwoHours, Around::SixHours, Around::Day];
+    pub fn name(self) -> &'static str {
+        match self {
+            Around::TenMinutes => "10m",
+            Around::HalfHour => "30m",
+            Around::TwoHours => "2h",
+            Around::SixHours => "6h",
+            Around::Day => "24h",
+        }
+    }
+    /// What is not known is the usual.
+    pub fn parse(name: &str) -> Around {
+        Around::ALL.into_iter().find(|a| a.name() == name).unwrap_or_default()
+    }
+    pub fn before_ms(self) -> i64 {
+        match self {
+            Around::TenMinutes => 600_000,
+            Around::HalfHour => 1_800_000,
+            Around::TwoHours => 7_200_000,
+            Around::SixHours => 21_600_000,
+            Around::Day => 86_400_000,
+        }
+    }
+    pub fn after_ms(self) -> i64 {
+        if self == Around::HalfHour { 600_000 } else { self.before_ms() }
+    }
+}
+
+/// A stretch in which a camera did not see, and in which way.
+#[derive(Debug, Clone)]
+pub struct Blind {
+    pub camera: String,
+    pub kind: Quantity,
+    pub from: i64,
+    pub to: i64,
+}
+
 /// Readings of one quantity of one device, in order of time.
 #[derive(Debug, Clone)]
 pub struct Series {
     pub device: String,
     pub quantity: Quantity,
     pub points: Vec<(i64, Fixed)>,
-    /// Two points further apart than this (milliseconds) have a gap between them.
-    pub gap_ms: i64,
+    /// From when to when nothing came, though something should have.
+    pub gaps: Vec<(i64, i64)>,
+    /// The true times lie within so many milliseconds of the shown ones.
+    pub uncertainty_ms: Option<i64>,
     /// The rule's limit, in the quantity's unit, where this series is what it judges.
     pub threshold: Option<Fixed>,
 }

@@ -7,6 +7,8 @@ pub mod gateway;
 pub mod platform;
 pub mod quality;
 pub mod rules;
+pub mod search;
+pub mod tasks;
 
 use crate::lang::Text;
 use tuoan_protocol::{Basis, IncidentState, Severity};

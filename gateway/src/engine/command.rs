@@ -57,6 +57,9 @@ impl Run<'_> {
                 if inc.exercise.is_some() {
                     return Err("a drill is ended, not shelved");
                 }
+                if self.waits_for_district(inc) {
+                    return Err("a report of concern is not shelved");
+                }
                 if self.open(incident).is_some_and(|key| self.state.standings.contains_key(&Scope::Alarm(key))) {
                     return Err("it is shelved already, until the time that was said; end that first");
                 }

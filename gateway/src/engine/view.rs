@@ -120,6 +120,8 @@ pub struct ZoneView {
     pub eyes: Option<EyesView>,
     /// An exit without a live sensor that can see adults: opening it is only logged.
     pub not_watched: bool,
+    /// When somebody last said that it is swept, UTC milliseconds.
+    pub swept: Option<i64>,
 }
 
 /// How far a zone is seen.

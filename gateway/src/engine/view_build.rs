@@ -50,6 +50,7 @@ impl State {
                 devices: Vec::new(),
                 eyes: eyes(&view.cameras, &zone.id),
                 not_watched: zone.kind == ZoneKind::Exit,
+                swept: self.zones.get(i).and_then(|z| z.swept).map(|at| self.utc(at)),
             };
             for id in self.compiled.zones.get(i).into_iter().flat_map(|z| &z.devices) {
                 let (Some(device), Some(slot)) = (self.devices.get(id), self.compiled.slot(self.compiled.slot_of(id))) else { continue };

@@ -18,6 +18,7 @@
 //! | `history.rs` | the log from one end to the other, for a replay |
 //! | `leaves.rs` | the Merkle tree over what must stand: events, deeds, ledgers |
 //! | `rows.rs` | what the queries answer |
+//! | `search.rs` | incidents found by room, hazard, severity, time, person, lateness |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ledger.rs` | the closed days of the coverage ledger |
@@ -53,6 +54,7 @@ pub mod retention;
 mod ring;
 pub mod rows;
 mod schema;
+pub mod search;
 #[cfg(test)]
 mod tests;
 mod transaction;

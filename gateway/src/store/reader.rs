@@ -378,7 +378,7 @@ impl Reader {
     fn one<T>(&self, sql: &str, params: impl Params, row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>> {
         self.with(|db| db.prepare_cached(sql)?.query_row(params, row).optional())
     }
-    fn record(&self, detail: String) -> StoreError {
+    pub(super) fn record(&self, detail: String) -> StoreError {
         StoreError::Record { path: self.0.path.clone(), detail }
     }
 }

@@ -332,6 +332,7 @@ impl Plan {
             tx.prepare_cached(&format!("DELETE FROM receipt WHERE sequence IN ({events})"))?.execute([&id])?;
             tx.prepare_cached("DELETE FROM event WHERE incident = ?1")?.execute([&id])?;
             tx.prepare_cached("DELETE FROM incident WHERE id = ?1")?.execute([&id])?;
+            super::search::remove(tx, &id)?;
             removed.incidents += 1;
         }
         Ok((next, removed))

@@ -72,7 +72,7 @@ CREATE TABLE removal(
     records INTEGER NOT NULL, incident TEXT);
 -- Of each incident event that is removed its leaf hash after RFC 6962: the chain of all events can still be computed.
 CREATE TABLE removed_leaf(sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-"];
+", super::search::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {
@@ -153,6 +153,9 @@ fn prepare(db: &mut Connection, path: &Path, check: bool) -> Result<(), Problem>
     for (migration, to) in MIGRATIONS.iter().skip(from).zip(version + 1..) {
         let tx = db.transaction()?;
         tx.execute_batch(migration)?;
+        if *migration == super::search::TABLES {
+            super::search::fill(&tx)?;
+        }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", to)?;
         tx.commit()?;

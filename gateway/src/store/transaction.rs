@@ -267,6 +267,7 @@ fn events(tx: &Transaction<'_>, batch: &Batch, next: &mut Progress) -> rusqlite:
         // The canary proves the chain; it is no incident.
         if e.exercise != Some(Exercise::Canary) {
             project(tx, e)?;
+            super::search::project(tx, e)?;
         }
         next.events += 1;
     }

@@ -33,6 +33,9 @@ pub struct Act {
 }
 
 impl Act {
+    pub fn note(&self) -> &str {
+        &self.note
+    }
     /// Of a form of its own.
     pub fn again(name: Option<String>, back: &str, keep: Vec<(String, String)>) -> Act {
         Act { name, note: String::new(), back: back.to_owned(), keep }
@@ -42,12 +45,6 @@ impl Act {
 pub async fn swept(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
     let Ok(zone) = ZoneId::new(&id) else { return missing(&ui(&web, &visitor)) };
     act(&web, &visitor, &form, Action::RoomSwept { zone }, "swept").await
-}
-
-pub async fn concern(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(form): Form<Act>) -> Response {
-    let Ok(zone) = ZoneId::new(&id) else { return missing(&ui(&web, &visitor)) };
-    let note = tidy(&form.note, NOTE);
-    act(&web, &visitor, &form, Action::ReportConcern { zone, note }, "concern").await
 }
 
 /// Ends a panic alarm; the reason is required.
@@ -65,7 +62,11 @@ pub async fn cancel(State(web): State<Shared>, visitor: Visitor, Path(id): Path<
 /// Only the pages of this UI.
 pub(super) fn back(form: &Act) -> &str {
     let id = form.back.strip_prefix("/incidents/").unwrap_or_default();
-    if form.back == "/check" || !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) { &form.back } else { "/" }
+    if matches!(form.back.as_str(), "/check" | "/sweep") || !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        &form.back
+    } else {
+        "/"
+    }
 }
 
 pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: &str) -> Response {
@@ -97,12 +98,20 @@ pub(super) enum Stop {
 /// Asks who acts unless that is known, and has the engine do it.
 pub(super) async fn attempt(web: &Shared, visitor: &Visitor, form: &Act, action: impl FnOnce(&str) -> Action) -> Result<(), Stop> {
     let ui = ui(web, visitor);
+    let people = super::tasks::people(&web.deps.handle.view.borrow());
     let ask = |name: &str, error: Option<String>| {
         let note = Some(("note".to_owned(), form.note.clone())).filter(|n| !n.1.is_empty());
         let keep = note.into_iter().chain(form.keep.iter().cloned()).collect();
         page::ask_name(
             &ui,
-            &page::AskName { action: visitor.path.clone(), back: back(form).to_owned(), name: name.to_owned(), error, keep },
+            &page::AskName {
+                action: visitor.path.clone(),
+                back: back(form).to_owned(),
+                name: name.to_owned(),
+                error,
+                people: people.clone(),
+                keep,
+            },
         )
     };
     let actor = match (&form.name, &visitor.actor) {

@@ -652,6 +652,12 @@ pub async fn hold(State(web): State<Shared>, visitor: Visitor, Path(id): Path<St
         return forbidden(&web, &visitor, &ui);
     };
     let held = form.hold == "yes";
+    // What was held for a report of concern stays held until the district has closed it.
+    let view = web.deps.handle.view.borrow().clone();
+    if !held && view.incidents.iter().any(|i| i.id == incident && i.hazard.as_str() == super::report::HAZARD) {
+        let page = render::error(&ui, &ui.t("error-refused"), &ui.t("error-held-concern"));
+        return (StatusCode::CONFLICT, Html(page)).into_response();
+    }
     let what = if held { PictureAct::Hold } else { PictureAct::Release };
     let logged = match record(&web.deps.handle.control, &lease.actor, deed(what, None, Some(&incident), &lease.reason)).await {
         Ok(logged) => logged,

@@ -81,6 +81,11 @@ pub fn arrange(page: &mut IncidentPage, view: &View, held: bool) {
     } else if i.state.closed {
         primary = i.life.resolved.is_none().then(|| form("cause"));
         more.extend(["reopen", "comment"].map(form));
+    } else if open && i.hazard == super::report::HAZARD {
+        // It is closed by the district, and neither set aside nor taken into another.
+        primary = i.life.assignee.is_none().then(|| form("take"));
+        quiet = (!i.state.acknowledged).then(|| form("acknowledge"));
+        more.extend(["comment", "assign"].map(form));
     } else if open {
         match (i.life.resolved, &i.life.assignee) {
             (Some(_), _) => more.push(form("reopen")),

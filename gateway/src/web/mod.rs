@@ -5,13 +5,17 @@
 //! | [`views`] | engine view -> the structs that pages are made of |
 //! | [`story`] | one incident from the store: events, readings around it, deliveries |
 //! | `pages` | the pages and their live fragments |
-//! | `actions` | what a person does: swept, report a concern, cancel |
+//! | `actions` | what a person does: swept, cancel |
 //! | `lifecycle` | what a person does about an incident, a zone, a device: take, handle, shelve, merge ... |
 //! | `forms` | which of that a page offers |
 //! | `refusals` | why the engine refuses it, in the person's language |
+//! | `readings` | readings around an incident, thinned while they are read |
 //! | `receipts` | who knew of an incident, and when |
 //! | `links` | the links in messages, without a login |
 //! | `check` | the morning check |
+//! | `report` | reports of concern, also without a login |
+//! | `search` | incidents searched for |
+//! | `tasks` | the closing sweep, who acts, the page for when the gateway is gone |
 //! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `coverage` | the coverage ledger |
@@ -33,10 +37,14 @@ mod live;
 mod outside;
 mod pages;
 mod quality;
+mod readings;
 mod receipts;
 mod refusals;
+mod report;
 pub mod rules;
+mod search;
 pub mod story;
+mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod views;
@@ -137,6 +145,7 @@ pub(crate) struct Web {
     trials: rules::Trials,
     studies: quality::Studies,
     links: links::Uses,
+    strangers: report::Strangers,
 }
 
 type Shared = Arc<Web>;
@@ -152,10 +161,12 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         trials: rules::Trials::default(),
         studies: quality::Studies::default(),
         links: links::Uses::default(),
+        strangers: report::Strangers::default(),
     });
     let inside = Router::new()
         .route("/", get(pages::home))
         .route("/fragment/home", get(pages::home_fragment))
+        .route("/incidents", get(search::page))
         .route("/incidents/{id}", get(pages::incident))
         .route("/fragment/incidents/{id}", get(pages::incident_fragment))
         .route("/incidents/{id}/acknowledge", post(|s, v, p, f| lifecycle::incident("acknowledge", s, v, p, f)))
@@ -175,7 +186,9 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/drill/end", post(lifecycle::drill_end))
         .route("/incidents/{id}/cancel", post(actions::cancel))
         .route("/zones/{id}/swept", post(actions::swept))
-        .route("/zones/{id}/concern", post(actions::concern))
+        .route("/incidents/{id}/exported", post(tasks::exported))
+        .route("/sweep", get(tasks::sweep))
+        .route("/who", get(tasks::who).post(tasks::set_who))
         .route("/check", get(check::form).post(check::enter))
         .route("/cameras", get(cameras::list))
         .route("/fragment/cameras", get(cameras::list_fragment))
@@ -204,14 +217,21 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/coverage", get(coverage::page))
         .route("/quarantine", get(pages::quarantine))
         .route("/api/v1/view", get(pages::view_json))
+        .route("/api/v1/incidents/{id}/timeline", get(pages::timeline_json))
         .route("/events", get(live::events))
         .with_state(web.clone());
     let open = Router::new()
+        .route("/report", get(report::form).post(report::enter))
+        .route("/offline", get(tasks::offline))
         .route("/n/{token}", get(links::look))
         .route("/n/{token}/seen", post(links::seen))
         .route("/n/{token}/take", get(links::look_take).post(links::take))
         .with_state(web.clone());
-    let outside = Router::new().route("/healthz", get(outside::health)).route("/metrics", get(outside::metrics)).with_state(web);
+    let outside = Router::new()
+        .route("/healthz", get(outside::health))
+        .route("/metrics", get(outside::metrics))
+        .route("/sw.js", get(tasks::worker))
+        .with_state(web);
     door.guard_with(inside, open, outside)
 }
 

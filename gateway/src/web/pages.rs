@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tuoan_dashboards::door::Visitor;
 use tuoan_dashboards::view::Notice;
-use tuoan_dashboards::view::gateway::{Home, IncidentPage, Quarantine, Quarantined};
-use tuoan_dashboards::{Ui, page};
+use tuoan_dashboards::view::gateway::{Around, Home, IncidentPage, Quarantine, Quarantined};
+use tuoan_dashboards::{Ui, page, timeline};
 use tuoan_protocol::IncidentId;
 
 /// Incidents whose acknowledger is looked up for the home page.
@@ -53,7 +53,8 @@ impl Done {
             "stood-down" => Some(Notice::Done(ui.t("done-stood-down"))),
             "out" => Some(Notice::Done(ui.t("done-out"))),
             "drill-ended" => Some(Notice::Done(ui.t("done-drill-ended"))),
-            "concern" => Some(Notice::Done(ui.t("done-concern"))),
+            "exported" => Some(Notice::Done(ui.t("done-exported"))),
+            "who" => Some(Notice::Done(ui.t("done-who"))),
             _ => None,
         }
     }
@@ -102,6 +103,7 @@ async fn home_view(web: &Shared, ui: &Ui) -> Home {
     home.strip.days_left = web.deps.handle.room.borrow().days_left.map(|d| d as u64);
     forms::furnish(&mut home, &view);
     home.strip.channels = views::channels(&web.deps.channels.states());
+    home.swept = super::tasks::so_far(&view, web.deps.clock.utc_ms());
     home.strip.estimating = web.deps.handle.metrics.estimating.get() == 1;
     // What is known is shown all the same; the page must not fall with the disk.
     if web.stopped() {
@@ -125,7 +127,7 @@ pub async fn home_fragment(State(web): State<Shared>, visitor: Visitor) -> Respo
     Html(page::home_fragment(&ui, &home_view(&web, &ui).await)).into_response()
 }
 
-async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, QueryError> {
+async fn incident_view(web: &Shared, id: &str, around: Around) -> Result<Option<IncidentPage>, QueryError> {
     let Ok(id) = IncidentId::new(id) else { return Ok(None) };
     let view: Arc<View> = web.deps.handle.view.borrow().clone();
     let about = id.clone();
@@ -138,7 +140,7 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
         let devices = |zone: &tuoan_protocol::ZoneId| {
             zones.zones.iter().filter(|z| z.id == *zone).flat_map(|z| &z.devices).map(|d| d.id.clone()).collect::<Vec<_>>()
         };
-        story::read(reader, id.as_str(), now, offset, devices, &sinks)
+        story::read(reader, id.as_str(), now, offset, devices, &sinks, around)
     };
     let Some(mut story) = web.query(work).await? else { return Ok(None) };
     let asked = about.to_string();
@@ -152,19 +154,33 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
     let events = story.events.clone();
     let rule = story.events.iter().rev().find_map(|e| e.event.as_ref().ok()).map(|e| e.rule.clone());
     let limit = rule.and_then(|r| web.deps.limits.get(&r).cloned());
-    let mut page = story::page(story, &view, &web.deps.catalogue, limit, &web.config);
+    let mut page = story::page(story, &view, &web.deps.catalogue, limit, &web.config, around);
     if let Some(page) = &mut page {
         (page.stills, page.originals) = super::cameras::counts(web, &about);
         let events: Vec<_> = events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
         page.receipts = receipts::receipts(&events, &tellings, &page.deliveries, &view, now);
+        page.export = super::report::export(&events, &view);
         forms::arrange(page, &view, held);
     }
     Ok(page)
 }
 
-pub async fn incident(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(done): Query<Done>) -> Response {
+/// How much before and after an incident is looked at.
+#[derive(serde::Deserialize, Default)]
+pub struct Wide {
+    #[serde(default)]
+    around: String,
+}
+
+pub async fn incident(
+    State(web): State<Shared>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(done): Query<Done>,
+    Query(wide): Query<Wide>,
+) -> Response {
     let ui = ui(&web, &visitor);
-    match incident_view(&web, &id).await {
+    match incident_view(&web, &id, Around::parse(&wide.around)).await {
         Ok(Some(mut v)) => {
             v.notice = done.notice(&ui);
             Html(page::incident(&ui, &v)).into_response()
@@ -174,10 +190,20 @@ pub async fn incident(State(web): State<Shared>, visitor: Visitor, Path(id): Pat
     }
 }
 
-pub async fn incident_fragment(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
+/// The timeline for the script that draws it: thinned, with gaps, in the person's language.
+pub async fn timeline_json(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(wide): Query<Wide>) -> Response {
+    let ui = ui(&web, &visitor);
+    match incident_view(&web, &id, Around::parse(&wide.around)).await {
+        Ok(Some(v)) => Json(timeline::json(&ui, &v)).into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, Json(serde_json::json!({"error": "there is no such incident"}))).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"error": "busy; ask again"}))).into_response(),
+    }
+}
+
+pub async fn incident_fragment(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(wide): Query<Wide>) -> Response {
     let mut ui = ui(&web, &visitor);
     ui.path = format!("/incidents/{id}");
-    match incident_view(&web, &id).await {
+    match incident_view(&web, &id, Around::parse(&wide.around)).await {
         Ok(Some(v)) => Html(page::incident_fragment(&ui, &v)).into_response(),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),

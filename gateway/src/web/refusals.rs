@@ -1,7 +1,8 @@
 //! Why the engine refuses what a person asks, as names of messages: its reasons are for logs, pages speak the person's language.
 
 /// The engine's reasons and the members of `refused-` that say them.
-const KNOWN: [(&str, &str); 31] = [
+const KNOWN: [(&str, &str); 32] = [
+    ("a report of concern is not shelved", "concern_aside"),
     ("there is no such open incident; it may have been closed", "not_open"),
     ("there is no such incident", "not_open"),
     ("a reason is required", "reason"),

@@ -1,35 +1,45 @@
 //! One incident from the store: its events, the readings around it, what became of its deliveries.
 use super::forms::person_name;
-use super::views;
+use super::readings::{self, Collector};
+use super::{search, views};
 use crate::engine::Body;
+use crate::engine::eyes::BLINDNESS;
 use crate::engine::input::Item;
 use crate::engine::rules::{self, Catalogue};
 use crate::engine::view::View;
+use crate::store::search::{Found, Search};
 use crate::store::{Lane, NoticeRow, Reader, StoreError, StoredEvent, Told};
 use std::collections::BTreeMap;
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view::Incident;
 use tuoan_dashboards::view::alarm::{Life, Receipts, Until};
-use tuoan_dashboards::view::gateway::{Deed, Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
-use tuoan_protocol::quantity::Kind;
+use tuoan_dashboards::view::gateway::{Around, Blind, Deed, Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
 use tuoan_protocol::{DeviceId, Exercise, Fixed, IncidentEvent, Quantity, ZoneId};
 
-/// How much is shown before it began and after it ended, in milliseconds.
-const BEFORE: i64 = 30 * 60_000;
-const AFTER: i64 = 10 * 60_000;
-/// Longest stretch of readings shown: a chart of days says nothing and reads much.
-const LONGEST: i64 = 6 * 3_600_000;
-/// Log entries read at most; with more, the chart ends where they do.
-const ENTRIES: usize = 40_000;
+/// Longest stretch of an incident itself that is shown, in milliseconds.
+const LONGEST: i64 = 24 * 3_600_000;
+/// Log entries read at once, and at most; with more, the chart ends where they do.
+const CHUNK: usize = 4096;
+const ENTRIES: usize = 400_000;
+/// Similar incidents shown, here and elsewhere.
+const SIMILAR: usize = 5;
 /// Charts on one page.
-const CHARTS: usize = 5;
+const CHARTS: usize = 12;
+/// Intervals without a sight or a sure clock that are shown.
+const INTERVALS: usize = 64;
 
 /// What the store gives for one incident, without words.
 pub struct Story {
     pub events: Vec<StoredEvent>,
-    pub series: BTreeMap<(DeviceId, Quantity), Vec<(i64, Fixed)>>,
+    pub series: BTreeMap<readings::Key, readings::Thinned>,
     pub from: i64,
     pub to: i64,
+    /// There is more than may be read at once.
+    pub cut: bool,
+    /// From when to when the clock was not known to be right.
+    pub unsure: Vec<(i64, i64)>,
+    /// The same hazard here, and elsewhere, newest first.
+    pub similar: [Vec<Found>; 2],
     receipts: Vec<crate::store::Receipt>,
     set_aside: Vec<crate::store::SetAside>,
     backlog_to: BTreeMap<&'static str, u64>,
@@ -45,46 +55,121 @@ pub fn read(
     utc_offset: i64,
     devices: impl Fn(&ZoneId) -> Vec<DeviceId>,
     sinks: &[&'static str],
+    around: Around,
 ) -> Result<Option<Story>, StoreError> {
     let Some(row) = reader.incident(id)? else { return Ok(None) };
     let events = reader.events_of(id)?;
-    let from = row.opened_at.saturating_sub(BEFORE);
-    let end = if row.state.active { now } else { row.changed_at.saturating_add(AFTER).min(now) };
-    let mut to = end.clamp(row.opened_at, from.saturating_add(LONGEST).max(row.opened_at));
+    let from = row.opened_at.saturating_sub(around.before_ms());
+    let end = if row.state.active { now } else { row.changed_at.saturating_add(around.after_ms()).min(now) };
+    let to = end.clamp(row.opened_at, row.opened_at.saturating_add(LONGEST + around.after_ms()));
     let mut wanted = devices(&row.place.zone);
     wanted.extend(row.place.device.clone());
     wanted.extend(events.iter().filter_map(|e| e.event.as_ref().ok()?.trigger.as_ref()).map(|t| t.device.clone()));
-    let entries = reader.entries_between(from.saturating_sub(utc_offset), to.saturating_sub(utc_offset).saturating_add(1), ENTRIES)?;
-    let mut series: BTreeMap<(DeviceId, Quantity), Vec<(i64, Fixed)>> = BTreeMap::new();
-    for entry in entries.iter() {
-        let arrived = entry.at.saturating_add(utc_offset);
-        let Body::Message(m) = &entry.body else { continue };
-        if !wanted.contains(&m.device) {
-            continue;
-        }
-        // A device's own clock may be wrong by years; then the time of arrival is the better one.
-        let at = m.sampled_at.filter(|s| s.abs_diff(arrived) < 600_000).unwrap_or(arrived);
-        for item in &m.items {
-            if let Item::Reading { quantity, channel: 0, value } = item {
-                series.entry((m.device.clone(), quantity.clone())).or_default().push((at, *value));
-            }
-        }
-    }
-    if entries.len() >= ENTRIES
-        && let Some(last) = entries.iter().last()
-    {
-        to = last.at.saturating_add(utc_offset).max(from);
-    }
-    for points in series.values_mut() {
-        points.sort_by_key(|p| p.0);
-    }
+    let trusted = events.first().and_then(|e| e.event.as_ref().ok()).is_none_or(|e| e.clock_trusted);
+    let mut heard = Heard { readings: Collector::new(from, to), clock: vec![(from, trusted)], to };
+    let cut = collect(reader, &wanted, utc_offset, (from, to), &mut heard)?;
+    let to = heard.to;
+    let like = |zone: Option<String>| Search {
+        hazard: Some(row.hazard.as_str().to_owned()),
+        zone,
+        except: Some(id.to_owned()),
+        ..Search::default()
+    };
+    let here = reader.search(&like(Some(row.place.zone.as_str().to_owned())), SIMILAR)?;
+    let mut elsewhere = reader.search(&like(None), SIMILAR * 4)?;
+    elsewhere.retain(|f| f.row.place.zone != row.place.zone);
+    elsewhere.truncate(SIMILAR);
     let set_aside = reader.set_aside(500)?.into_iter().filter(|s| s.lane == Lane::Alerts).collect();
     let mut backlog_to = BTreeMap::new();
     for sink in sinks {
         backlog_to.insert(*sink, reader.cursor(sink, Lane::Alerts)?);
     }
     let (notices, told) = reader.notices_of(id)?;
-    Ok(Some(Story { events, series, from, to, receipts: reader.receipts_of(id)?, set_aside, backlog_to, notices, told }))
+    let series = heard.readings.finish(to);
+    let (unsure, similar) = (unsure(&heard.clock, to), [here, elsewhere]);
+    Ok(Some(Story {
+        events,
+        series,
+        from,
+        to,
+        cut,
+        unsure,
+        similar,
+        receipts: reader.receipts_of(id)?,
+        set_aside,
+        backlog_to,
+        notices,
+        told,
+    }))
+}
+
+/// What a stretch of the log says.
+struct Heard {
+    readings: Collector,
+    /// Whether the clock was right, from when on.
+    clock: Vec<(i64, bool)>,
+    /// Up to when it was read.
+    to: i64,
+}
+
+/// Reads the stretch piece by piece; true: it was too much.
+fn collect(reader: &Reader, wanted: &[DeviceId], utc_offset: i64, (from, to): (i64, i64), heard: &mut Heard) -> Result<bool, StoreError> {
+    let mut entries = reader.entries_between(from.saturating_sub(utc_offset), to.saturating_sub(utc_offset).saturating_add(1), CHUNK)?;
+    let mut read = 0;
+    while let Some(last) = entries.last_position() {
+        for entry in entries.iter() {
+            let arrived = entry.at.saturating_add(utc_offset);
+            if arrived > to {
+                return Ok(false);
+            }
+            heard.to = arrived.max(from);
+            match &entry.body {
+                Body::Clock { trusted, .. } if heard.clock.len() < INTERVALS * 2 => heard.clock.push((arrived, *trusted)),
+                Body::Message(m) if wanted.contains(&m.device) => {
+                    // A device's own clock may be wrong by years; then the time of arrival is the better one.
+                    let at = m.sampled_at.filter(|s| s.abs_diff(arrived) < 600_000).unwrap_or(arrived);
+                    for item in &m.items {
+                        if let Item::Reading { quantity, channel: 0, value } = item {
+                            heard.readings.add(&m.device, quantity, at, *value);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        read += entries.len();
+        if read >= ENTRIES {
+            return Ok(true);
+        }
+        entries = reader.entries_after(last, CHUNK)?;
+    }
+    heard.to = to;
+    Ok(false)
+}
+
+/// From when to when it was not right.
+fn unsure(clock: &[(i64, bool)], to: i64) -> Vec<(i64, i64)> {
+    let ends = clock.iter().skip(1).map(|c| c.0).chain([to]);
+    clock.iter().zip(ends).filter(|((_, trusted), _)| !trusted).map(|((at, _), end)| (*at, end.max(*at))).collect()
+}
+
+/// From when to when a state was on, by its changes.
+fn spans(points: &[(i64, Fixed)], to: i64) -> Vec<(i64, i64)> {
+    let mut out: Vec<(i64, i64)> = Vec::new();
+    let mut since = None;
+    for (at, value) in points {
+        match (value.0 != 0, since) {
+            (true, None) => since = Some(*at),
+            (false, Some(from)) => {
+                out.push((from, *at));
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    out.extend(since.map(|from| (from, to)));
+    out.truncate(INTERVALS);
+    out
 }
 
 /// Who acknowledged an incident last, by its events.
@@ -165,13 +250,20 @@ pub fn page(
     catalogue: &Catalogue,
     limit: Option<(Quantity, Fixed)>,
     config: &super::WebConfig,
+    around: Around,
 ) -> Option<IncidentPage> {
     let events: Vec<&IncidentEvent> = story.events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
     let (first, last) = (*events.first()?, *events.last()?);
     let entry = catalogue.get(&last.rule);
     let incident = incident(&story.events, view, catalogue)?;
     let decided = first.trigger.as_ref().and_then(|t| Some((t.device.clone(), t.reading.as_ref()?.0.clone())));
-    let mut ordered: Vec<_> = story.series.into_iter().filter(|((_, q), points)| !points.is_empty() && is_telling(q)).collect();
+    let (from, to, now) = (story.from, story.to, view.now);
+    let blind = story.series.iter().filter(|((_, q), _)| BLINDNESS.contains(q)).flat_map(|((device, q), s)| {
+        let (camera, kind) = (views::device_name(device, view), q.clone());
+        spans(&s.points, to).into_iter().map(move |(from, to)| Blind { camera: camera.clone(), kind: kind.clone(), from, to })
+    });
+    let blind: Vec<Blind> = blind.take(INTERVALS).collect();
+    let mut ordered: Vec<_> = story.series.into_iter().filter(|((_, q), s)| !s.points.is_empty() && is_telling(q)).collect();
     // What decided comes first, then what a rule limits, then numbers before states.
     ordered.sort_by_key(|(key, _)| {
         (decided.as_ref() != Some(key), limit.as_ref().is_none_or(|l| l.0 != key.1), key.1.is_state(), key.1.clone(), key.0.clone())
@@ -179,20 +271,26 @@ pub fn page(
     let series = ordered
         .into_iter()
         .take(CHARTS)
-        .map(|((device, quantity), points)| Series {
+        .map(|((device, quantity), s)| Series {
             device: views::device_name(&device, view),
-            gap_ms: gap(&quantity, &points),
+            gaps: s.gaps,
             threshold: limit.as_ref().filter(|l| l.0 == quantity).map(|l| l.1),
+            uncertainty_ms: band(&device, view),
             quantity,
-            points,
+            points: s.points,
         })
         .collect();
     let deliveries = deliveries(&events, &story.receipts, &story.set_aside, &story.backlog_to);
     Some(IncidentPage {
         entries: events.iter().map(|e| timeline(e, view)).collect(),
         site: config.site_name.clone(),
-        from: story.from,
-        to: story.to,
+        from,
+        to,
+        around,
+        cut: story.cut,
+        blind,
+        unsure: story.unsure,
+        similar: story.similar.map(|list| list.iter().map(|f| search::line(f, view, catalogue, &search::late_after(now))).collect()),
         series,
         deliveries,
         rule: Rule {
@@ -211,6 +309,7 @@ pub fn page(
         stills: 0,
         originals: 0,
         receipts: Receipts::default(),
+        export: None,
         primary: None,
         quiet: None,
         forms: Vec::new(),
@@ -244,17 +343,15 @@ fn timeline(e: &IncidentEvent, view: &View) -> Entry {
 }
 
 fn is_telling(q: &Quantity) -> bool {
-    !matches!(q, Quantity::Battery | Quantity::BatteryVoltage | Quantity::LinkQuality | Quantity::SignalStrength | Quantity::Energy)
+    let upkeep = BLINDNESS.contains(q) || matches!(q, Quantity::OccupancyLikelihood | Quantity::ClimateRarity);
+    !upkeep
+        && !matches!(q, Quantity::Battery | Quantity::BatteryVoltage | Quantity::LinkQuality | Quantity::SignalStrength | Quantity::Energy)
 }
 
-/// Three times the usual distance of two readings; a state lasts until it is reported otherwise.
-fn gap(quantity: &Quantity, points: &[(i64, Fixed)]) -> i64 {
-    if quantity.kind() != Kind::Number {
-        return i64::MAX;
-    }
-    let mut steps: Vec<i64> = points.windows(2).filter_map(|w| Some(w.get(1)?.0.saturating_sub(w.first()?.0))).collect();
-    steps.sort_unstable();
-    steps.get(steps.len() / 2).map_or(60_000, |m| m.saturating_mul(3)).max(5_000)
+/// Within how many milliseconds of the shown time a device's readings were taken.
+fn band(device: &DeviceId, view: &View) -> Option<i64> {
+    let mut all = view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
+    all.find(|d| d.id == *device).and_then(|d| d.clock).map(|c| c.band_ms)
 }
 
 fn deliveries(

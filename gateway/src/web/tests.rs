@@ -4,6 +4,7 @@ mod evidence;
 mod lifecycle;
 mod links;
 mod quality;
+mod tasks;
 
 use super::*;
 use crate::ingest::{Ack, Inbound, Stored};
@@ -299,8 +300,8 @@ async fn an_incident_from_reading_to_acknowledgement() {
     it.seen(|v| v.incidents.iter().any(|i| i.state.acknowledged)).await;
     assert!(it.get("/").await.2.contains("王老师 已知晓"));
     // ... and remembered.
-    let (status, headers, _) = it.post("/zones/toddler-2/concern", "note=%3Cb%3Ebruise").await;
-    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/?done=concern"));
+    let (status, _, said) = it.post("/report", "room=toddler-2&note=%3Cb%3Ebruise").await;
+    assert!(status == StatusCode::OK && said.contains("已收到您的报告"), "{said}");
 
     let page = it.get(&format!("/incidents/{id}")).await.2;
     for says in ["发现", "已知晓", "王老师", "测试标准 第 7 条", "条款尚未核对", "限值 40.0 °C", "<svg", "class=\"curve\""]

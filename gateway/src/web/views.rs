@@ -59,6 +59,7 @@ pub fn home(
         },
         incidents,
         asides: view.standings.iter().map(|s| aside(s, view)).collect(),
+        swept: (0, 0),
         drill: view.drill.as_ref().map(|d| alarm::Drill {
             hazard: d.hazard.as_str().to_owned(),
             place: zone_name(&d.zone, view).to_owned(),
@@ -123,7 +124,7 @@ pub fn stamp(view: &View, health: &Health) -> u64 {
     let mut h = DefaultHasher::new();
     (view.version, view.clock_trusted, matches!(health, Health::Healthy)).hash(&mut h);
     for z in &view.zones {
-        (z.phase, z.not_watched, z.eyes.map(|e| (e.live, e.child_rules))).hash(&mut h);
+        (z.phase, z.not_watched, z.swept, z.eyes.map(|e| (e.live, e.child_rules))).hash(&mut h);
         for s in &z.sensors {
             match s.freshness {
                 Freshness::Fresh => 0,
@@ -196,6 +197,7 @@ fn zone(z: &ZoneView, view: &View) -> page::Zone {
         devices: z.devices.iter().map(|d| page::Device { out: standing_of(Scope::Device(d.id.clone()), view), ..device(d) }).collect(),
         not_watched: z.not_watched,
         eyes: z.eyes.and_then(eyes),
+        cameras: z.eyes.filter(|e| e.cameras > 0).map(|e| (e.live, e.cameras)),
         worst: here().filter(told).filter(|i| i.state.active || !i.state.acknowledged).map(|i| i.severity).min(),
         maintained: standing_of(Scope::Zone(z.id.clone()), view),
         form: None,
@@ -421,6 +423,7 @@ pub fn json(view: &View) -> Value {
         "detectors": {"watched": view.watched, "without": view.unwatched},
         "zones": view.zones.iter().map(|z| json!({
             "id": z.id, "name": z.name, "kind": kind(z.kind), "phase": phase(z.phase), "not_watched": z.not_watched,
+            "swept": z.swept,
             "eyes": z.eyes.map(|e| json!({"cameras": e.cameras, "live": e.live, "child_rules": e.child_rules})),
             "sensors": z.sensors.iter().map(sensor).collect::<Vec<_>>(),
             "devices": z.devices.iter().map(device).collect::<Vec<_>>(),

@@ -15,7 +15,7 @@ pub fn enc(text: &str) -> String {
 
 impl Box_ {
     /// Acts, as 王老师 from the first time on, and says where that leads.
-    async fn done(&self, path: &str, form: &str) -> String {
+    pub(super) async fn done(&self, path: &str, form: &str) -> String {
         let (status, headers, text) = self.post(path, form).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{path} {form}: {text}");
         headers[header::LOCATION].to_str().unwrap().to_owned()
@@ -110,13 +110,13 @@ async fn shelving_has_a_reason_an_end_and_a_limit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_incident_goes_into_another() {
     let (it, hot) = Box_::burning().await;
-    it.done("/zones/toddler-2/concern", &format!("name={}", enc("王老师"))).await;
+    it.post("/report", &format!("room=toddler-2&name={}", enc("王老师"))).await;
     it.seen(|v| v.incidents.len() == 2).await;
     let concern = it.pipeline.handle.view.borrow().incidents.iter().find(|i| i.id.as_str() != hot).unwrap().id.to_string();
     let page = it.get(&format!("/incidents/{hot}")).await.2;
     assert!(page.contains(&format!("<option value=\"{concern}\"")), "{page}");
     assert!(it.post(&format!("/incidents/{hot}/merge"), "note=x").await.2.contains("请选要并入的那一件"));
-    let own = it.post(&format!("/incidents/{hot}/merge"), &format!("whole={hot}&note=x")).await;
+    let own = it.post(&format!("/incidents/{hot}/merge"), &format!("whole={hot}&note=x&name={}", enc("王老师"))).await;
     assert!(own.0 == StatusCode::CONFLICT && own.2.contains("不能并入它自己"), "{}", own.2);
     it.done(&format!("/incidents/{hot}/merge"), &format!("whole={concern}&note=x")).await;
     it.seen(|v| v.incidents.len() == 1).await;

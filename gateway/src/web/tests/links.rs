@@ -91,7 +91,7 @@ async fn in_a_group_whoever_takes_it_says_who_they_are() {
 async fn a_link_leads_to_its_own_incident_and_nowhere_else() {
     let (it, hot) = told().await;
     let token = it.token(&hot, Some("wang"));
-    it.post("/zones/toddler-2/concern", &format!("name={}", enc("王老师"))).await;
+    it.post("/report", &format!("room=toddler-2&name={}", enc("王老师"))).await;
     it.seen(|v| v.incidents.len() == 2).await;
     let concern = it.pipeline.handle.view.borrow().incidents.iter().find(|i| i.id.as_str() != hot).unwrap().id.to_string();
     let before = it.events(&concern);

@@ -17,6 +17,7 @@ mod forward;
 mod load;
 mod receiver;
 mod replayed;
+mod search;
 mod year;
 use load::{Load, Loaded};
 
@@ -73,6 +74,8 @@ enum Command {
     },
     /// Three days cut off: what they take on the disk, how fast what they have left arrives, and a new alert meanwhile.
     Forward(forward::Options),
+    /// Finding incidents in a store of 90 days.
+    Search(search::Options),
     /// Cameras beside a load of sensors: what frames cost, and what they do to alarms.
     Cameras(cameras::Options),
     /// The floor itself, as a process (the other commands start it).
@@ -100,6 +103,7 @@ fn main() {
         Command::Alerts { rate, count, runs, outside } => alerts(rate, count, runs, outside),
         Command::Year { days, single, store } => replayed::year(days, single, store.as_deref()),
         Command::Forward(options) => forward::run(&options),
+        Command::Search(options) => search::run(&options),
         Command::Cameras(options) => cameras::run(&options),
         Command::Floor { port, dir } => floor::run(port, &dir),
     }
