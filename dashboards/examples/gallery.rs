@@ -61,7 +61,7 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
             &ui,
             &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
         ),
-        "login" => page::login(&ui, Some(&ui.t("error-password-wrong")), "/"),
+        "login" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
         "name" => page::ask_name(&ui, &page::AskName { action: "/".into(), back: "/".into(), ..Default::default() }),
         "error" => page::error(&ui, &ui.t("error-not-found"), &ui.t("error-not-found-help")),
         _ => page::home(&ui, &sample::busy()),

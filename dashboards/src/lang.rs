@@ -62,6 +62,8 @@ impl Lang {
                 include_str!("../locales/zh-CN/notify.ftl"),
                 include_str!("../locales/zh-CN/quality.ftl"),
                 include_str!("../locales/zh-CN/alarms.ftl"),
+                include_str!("../locales/zh-CN/people.ftl"),
+                include_str!("../locales/zh-CN/setup.ftl"),
             ],
             Lang::En => &[
                 include_str!("../locales/en/pages.ftl"),
@@ -73,6 +75,8 @@ impl Lang {
                 include_str!("../locales/en/notify.ftl"),
                 include_str!("../locales/en/quality.ftl"),
                 include_str!("../locales/en/alarms.ftl"),
+                include_str!("../locales/en/people.ftl"),
+                include_str!("../locales/en/setup.ftl"),
             ],
         }
     }
@@ -184,6 +188,10 @@ pub struct Ui {
     /// Name of who acts, once told.
     pub actor: Option<String>,
     pub signed_in: bool,
+    /// As whom; `None` without a session.
+    pub role: Option<crate::door::Role>,
+    /// A page of a gateway, which has people and an installation; the district's has not.
+    pub house: bool,
     /// Site or district shown beside the brand.
     pub whose: String,
 }
@@ -201,6 +209,8 @@ impl Ui {
             path: "/".into(),
             actor: None,
             signed_in: false,
+            role: None,
+            house: false,
             whose: String::new(),
         }
     }
@@ -218,6 +228,10 @@ impl Ui {
         args.set(a.0, a.1);
         args.set(b.0, b.1);
         self.lang.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+    /// Whether the menu leads to what only these roles may see.
+    pub fn is_any(&self, roles: &[&str]) -> bool {
+        self.house && self.role.is_some_and(|r| roles.contains(&r.name()))
     }
     /// A message with a count in it, `$n`.
     pub fn n(&self, key: &str, n: impl Borrow<u64>) -> String {

@@ -11,6 +11,7 @@
 //! | [`bars`] | counts as bars |
 //! | [`page`] | the pages themselves |
 //! | [`rules`] | rules in sentences |
+//! | [`setup`] | the pages of set-up |
 //! | [`quality`] | alarm quality in words |
 //! | [`assets`] | style, script and icon, with their hashes |
 //! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
@@ -28,6 +29,7 @@ pub mod quality;
 pub mod rules;
 #[doc(hidden)]
 pub mod sample;
+pub mod setup;
 pub mod view;
 pub mod words;
 

@@ -1,10 +1,14 @@
 //! All pages in both languages: no message missing, nothing from outside unescaped, nothing inline, nothing from another host.
+use tuoan_dashboards::door::{PassRow, Role, Tile};
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
 use tuoan_dashboards::view::Whole;
 use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
 use tuoan_dashboards::view::gateway::Home;
+use tuoan_dashboards::view::people::{
+    Account, Audit, AuditRow, Drawn, Notice, ParentPage, People, Releases, Room, SessionRow, Typed, Wrong,
+};
 use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::words::{HAZARDS, WORDS};
 use tuoan_dashboards::{Lang, Theme, Ui, assets};
@@ -28,6 +32,62 @@ fn evil_form(kind: &'static str) -> Form {
         whole: e(),
         error: Some(("", e())),
     }
+}
+
+fn evil_tile() -> Tile {
+    Tile { id: EVIL.into(), name: EVIL.into(), role: Role::Carer, shared: true }
+}
+
+fn evil_login() -> page::Login {
+    let tiles = vec![evil_tile(), evil_tile()];
+    page::Login { then: EVIL.into(), tiles, error: Some(EVIL.into()), code_error: Some(EVIL.into()), recovery: true, ..Default::default() }
+}
+
+fn evil_people() -> People {
+    let e = || EVIL.to_owned();
+    let pass = PassRow { id: e(), holder: e(), by: e(), purpose: e(), issued: 0, expires: sample::NOW };
+    let session = SessionRow { handle: e(), who: e(), role: Role::Director, since: sample::NOW, address: e(), this: false };
+    People {
+        accounts: vec![evil_tile()],
+        passes: vec![pass],
+        sessions: vec![session],
+        classes: vec![(e(), e(), Some(sample::NOW))],
+        recovery: true,
+        drawn: Some(Drawn::Pass { holder: e(), code: e() }),
+        wrong: Some(Wrong { form: "add", text: e() }),
+        typed: Typed { name: e(), purpose: e(), hours: e(), role: e() },
+        done: Some(e()),
+        own: String::new(),
+    }
+}
+
+fn evil_audit() -> Audit {
+    let e = || EVIL.to_owned();
+    let row =
+        AuditRow { at: sample::NOW, actor: e(), role: "director".into(), kind: "proved".into(), object: e(), purpose: e(), detail: e() };
+    Audit { rows: vec![row], kind: String::new(), kinds: vec!["proved"], older: Some(7) }
+}
+
+fn evil_notice() -> Notice {
+    let (happened_at, released_at) = (sample::NOW, sample::NOW);
+    Notice { number: 1, class: EVIL.into(), template: "care".into(), happened_at, released_at, by: EVIL.into(), withdrawn: false }
+}
+
+fn evil_releases() -> Releases {
+    let e = || EVIL.to_owned();
+    Releases {
+        classes: vec![(e(), e())],
+        incidents: vec![(e(), "air.co2".into(), e(), sample::NOW)],
+        released: vec![evil_notice()],
+        wrong: Some(e()),
+        done: Some(e()),
+        ..Releases::default()
+    }
+}
+
+fn evil_parent() -> ParentPage {
+    let room = Room { name: EVIL.into(), air: vec![("temperature".into(), EVIL.into(), "good")], watch: "partly" };
+    ParentPage { class: EVIL.into(), rooms: vec![room], notices: vec![evil_notice()] }
 }
 
 fn all(lang: Lang) -> Vec<(&'static str, String)> {
@@ -184,7 +244,13 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("live fragment", page::platform_fragment(&ui, &live)),
         ("platform incident", page::platform_incident(&ui, &sample::platform_incident())),
         ("claim", page::claim(&ui, &claim)),
-        ("login", page::login(&ui, Some(EVIL), EVIL)),
+        ("login", page::login(&ui, &evil_login())),
+        ("recover", page::recover(&ui, &claim)),
+        ("people", page::people(&ui, &evil_people())),
+        ("account", page::account(&ui, &Account { name: EVIL.into(), wrong: Some(EVIL.into()), ..Account::default() })),
+        ("audit", page::audit(&ui, &evil_audit())),
+        ("notices", page::notices(&ui, &evil_releases())),
+        ("parent", page::parent(&ui, &evil_parent())),
         ("name", page::ask_name(&ui, &name)),
         ("error", page::error(&ui, EVIL, EVIL)),
     ]

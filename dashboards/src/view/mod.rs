@@ -2,9 +2,11 @@
 pub mod alarm;
 pub mod cameras;
 pub mod gateway;
+pub mod people;
 pub mod platform;
 pub mod quality;
 pub mod rules;
+pub mod setup;
 
 use crate::lang::Text;
 use tuoan_protocol::{Basis, IncidentState, Severity};

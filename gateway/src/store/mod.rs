@@ -15,6 +15,7 @@
 //! | `history.rs` | the log from one end to the other, for a replay |
 //! | `rows.rs` | what the queries answer |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
+//! | `deeds.rs` | what people did with the system itself: the audit page, set-up and its proofs |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
 //! | `error.rs` | what can be wrong, and what to do |
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 use tuoan_protocol::{DeviceId, IncidentEvent};
 
 mod body;
+pub mod deeds;
 pub mod done;
 pub mod error;
 mod files;
@@ -48,6 +50,7 @@ mod tests;
 mod transaction;
 pub mod writer;
 
+pub use deeds::{Deed, DeedRow};
 pub use done::Done;
 pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};

@@ -31,7 +31,7 @@ struct Inner {
     names: Mutex<Arc<Dictionary>>,
 }
 
-type Result<T> = std::result::Result<T, StoreError>;
+pub type Result<T> = std::result::Result<T, StoreError>;
 
 impl Reader {
     /// Reads the store in `dir` beside or without a running gateway (command line).
@@ -342,7 +342,7 @@ impl Reader {
         }
         Ok(result)
     }
-    fn list<T>(&self, sql: &str, params: impl Params, row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
+    pub(super) fn list<T>(&self, sql: &str, params: impl Params, row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
         self.with(|db| db.prepare_cached(sql)?.query_map(params, row)?.collect())
     }
     fn one<T>(&self, sql: &str, params: impl Params, row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>> {

@@ -62,7 +62,7 @@ CREATE TABLE settled(
     PRIMARY KEY(sink, lane)) WITHOUT ROWID;
 -- UTC minus engine time from that entry on: a projection of `log`, for who reads it from the middle.
 CREATE TABLE clock_step(position INTEGER PRIMARY KEY, utc_offset INTEGER NOT NULL);
-", super::notices::TABLES];
+", super::notices::TABLES, super::deeds::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {

@@ -60,7 +60,9 @@ impl Done {
 }
 
 pub(super) fn ui(web: &Shared, visitor: &Visitor) -> Ui {
-    visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name)
+    let mut ui = visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name);
+    ui.house = true;
+    ui
 }
 
 pub(super) fn sorry(ui: &Ui, e: &QueryError) -> Response {
@@ -132,10 +134,12 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
     let now = web.deps.clock.utc_ms();
     let mut sinks: Vec<&'static str> = web.deps.deliveries.status().iter().filter(|s| s.lane == Lane::Alerts).map(|s| s.sink).collect();
     sinks.dedup();
-    let zones = view.clone();
+    let (zones, formerly) = (view.clone(), web.config.formerly.clone());
     let work = move |reader: &Reader| {
+        let before = |id: &tuoan_protocol::DeviceId| formerly.iter().find(|f| f.0 == *id).map(|f| f.1.clone()).unwrap_or_default();
         let devices = |zone: &tuoan_protocol::ZoneId| {
-            zones.zones.iter().filter(|z| z.id == *zone).flat_map(|z| &z.devices).map(|d| d.id.clone()).collect::<Vec<_>>()
+            let now = zones.zones.iter().filter(|z| z.id == *zone).flat_map(|z| &z.devices);
+            now.flat_map(|d| std::iter::once(d.id.clone()).chain(before(&d.id))).collect::<Vec<_>>()
         };
         story::read(reader, id.as_str(), now, offset, devices, &sinks)
     };
@@ -161,6 +165,10 @@ async fn incident_view(web: &Shared, id: &str) -> Result<Option<IncidentPage>, Q
 
 pub async fn incident(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(done): Query<Done>) -> Response {
     let ui = ui(&web, &visitor);
+    // Who acted and who was told stands here: a look from outside is on record, under the purpose of the code.
+    if visitor.role() == Some(tuoan_dashboards::door::Role::Inspector) && !super::deeds::look(&web, &visitor, "incident_seen", &id).await {
+        return sorry(&ui, &QueryError::Busy);
+    }
     match incident_view(&web, &id).await {
         Ok(Some(mut v)) => {
             v.notice = done.notice(&ui);

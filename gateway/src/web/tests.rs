@@ -2,7 +2,9 @@
 mod cameras;
 mod lifecycle;
 mod links;
+mod people;
 mod quality;
+mod setup_pages;
 
 use super::*;
 use crate::ingest::{Ack, Inbound, Stored};
@@ -155,6 +157,9 @@ async fn gateway_at(site: &str) -> Box_ {
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(NOW);
+    let files = crate::setup::files::Files::in_folder(dir.path());
+    std::fs::write(&files.site, site).unwrap();
+    files.write_config("127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()).unwrap();
     let config = PipelineConfig {
         data: dir.path().join("data"),
         site: toml::from_str(site).unwrap(),
@@ -181,6 +186,12 @@ async fn gateway_at(site: &str) -> Box_ {
         pictures: pictures.clone(),
         clock: clock.clone(),
         door: door.clone(),
+        setup: setup::SetUp {
+            files: Some(files.clone()),
+            site: Arc::new(toml::from_str(site).unwrap()),
+            uplink: false,
+            reload: Arc::default(),
+        },
         shutdown: shutdown.clone(),
     };
     let config = WebConfig {
@@ -192,6 +203,8 @@ async fn gateway_at(site: &str) -> Box_ {
         supervisor: SupervisingBody::Health,
         live_pictures: true,
         viewing_password: Some(crate::config::Secret::new("only-the-director")),
+        rooms: rooms(&toml::from_str(site).unwrap()),
+        formerly: formerly(&toml::from_str(site).unwrap()),
     };
     let mut it = Box_ { app: router(config, deps), pipeline, clock, door, pictures, shutdown, session: String::new(), _dir: dir };
     it.session = it.another_session().await;
