@@ -10,8 +10,9 @@ use tuoan_dashboards::view::people::{
     Account, Audit, AuditRow, Drawn, Notice, ParentPage, People, Releases, Room, SessionRow, Typed, Wrong,
 };
 use tuoan_dashboards::view::rules::Trial;
+use tuoan_dashboards::view::setup as view;
 use tuoan_dashboards::words::{HAZARDS, WORDS};
-use tuoan_dashboards::{Lang, Theme, Ui, assets};
+use tuoan_dashboards::{Lang, Theme, Ui, assets, setup};
 use tuoan_protocol::Quantity;
 
 fn evil_form(kind: &'static str) -> Form {
@@ -31,6 +32,68 @@ fn evil_form(kind: &'static str) -> Form {
         cause: e(),
         whole: e(),
         error: Some(("", e())),
+    }
+}
+
+fn evil_first() -> view::First {
+    let e = || EVIL.to_owned();
+    let class = view::ClassRow { name: e(), age: e(), places: e(), care: e(), hours: e(), nap: e(), nap_room: true };
+    view::First {
+        name: e(),
+        id: e(),
+        classes: vec![class; view::CLASS_ROWS],
+        rooms: view::ROOMS.iter().map(|(kind, _)| ((*kind).to_owned(), e())).collect(),
+        errors: [("name".to_owned(), "error-first-empty".to_owned()), ("c0_age".to_owned(), "error-first-choose".to_owned())].into(),
+        general: vec![e()],
+        ..Default::default()
+    }
+}
+
+fn evil_placed() -> Vec<(String, view::Placed)> {
+    let placed = |proof| view::Placed { id: EVIL.into(), name: EVIL.into(), role: "door".into(), heard: None, proof, waiting: true };
+    let states = [view::ProofState::None, view::ProofState::Waiting, view::ProofState::Done(sample::NOW, "opened".into())];
+    states.into_iter().map(|s| (EVIL.to_owned(), placed(s))).collect()
+}
+
+fn evil_devices() -> view::Devices {
+    let e = || EVIL.to_owned();
+    let devices = evil_placed().into_iter().map(|p| p.1).collect();
+    let room = view::RoomPlan { id: e(), name: e(), kind: "washroom".into(), private: true, devices };
+    let found = view::Found { id: e(), name: e(), model: e(), quantities: vec!["open".into()], heard: Some(sample::NOW), role: "door" };
+    view::Devices {
+        floors: vec![(1, vec![room])],
+        unplaced: vec![found],
+        rooms: vec![(e(), e())],
+        waiting: true,
+        problems: vec![e()],
+        credential: Some(view::Credential { name: e(), password: e(), qr: String::new() }),
+        typed: e(),
+        ..Default::default()
+    }
+}
+
+fn evil_items() -> Vec<view::Item> {
+    view::ITEMS.into_iter().map(|name| view::Item { name, date: EVIL.into(), by: EVIL.into(), note: EVIL.into() }).collect()
+}
+
+fn evil_duty() -> view::Duty {
+    let gap = |what, place: &str| view::Gap { place: place.to_owned(), what, clause: "GB" };
+    view::Duty { gaps: vec![gap("camera", EVIL), gap("panic", "2"), gap("clock", "")], met: 1, all: 4 }
+}
+
+fn evil_report() -> view::Report {
+    let e = || EVIL.to_owned();
+    view::Report {
+        site: e(),
+        district: e(),
+        street: e(),
+        classes: vec![(e(), "toddler".into(), Some(15), e())],
+        devices: evil_placed(),
+        duty: evil_duty(),
+        items: evil_items(),
+        hash: e(),
+        by: e(),
+        version: "0",
     }
 }
 
@@ -251,6 +314,17 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("audit", page::audit(&ui, &evil_audit())),
         ("notices", page::notices(&ui, &evil_releases())),
         ("parent", page::parent(&ui, &evil_parent())),
+        ("setup first", setup::first(&ui, &evil_first())),
+        ("setup ready", setup::ready(&ui, &view::Ready { site: EVIL.into(), code: EVIL.into() })),
+        ("setup starting", setup::restarting(&ui, "/setup")),
+        ("setup", setup::overview(&ui, &view::Overview { waiting: true, devices: 1, problems: vec![EVIL.into()], ..Default::default() })),
+        ("setup devices", setup::devices(&ui, &evil_devices())),
+        ("setup proofs", setup::proofs(&ui, &view::Proofs { devices: evil_placed(), notice: Some(EVIL.into()) })),
+        ("setup checklist", setup::checklist(&ui, &view::Checklist { items: evil_items(), wrong: Some(EVIL.into()), done: None })),
+        ("setup duty", setup::duty(&ui, &evil_duty())),
+        ("setup report", setup::report(&ui, &evil_report())),
+        ("setup labels", setup::labels(&ui, &view::Labels { labels: vec![(EVIL.into(), EVIL.into(), String::new())] })),
+        ("setup site", setup::site_text(&ui, &view::SiteText { text: EVIL.into(), problems: vec![EVIL.into()], done: None })),
         ("name", page::ask_name(&ui, &name)),
         ("error", page::error(&ui, EVIL, EVIL)),
     ]

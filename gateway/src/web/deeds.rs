@@ -19,7 +19,7 @@ pub struct Doing {
 }
 
 /// True once it is on disk. What must be on record is not done otherwise.
-pub async fn record(web: &Shared, visitor: &Visitor, doing: Doing) -> bool {
+pub(crate) async fn record(web: &Shared, visitor: &Visitor, doing: Doing) -> bool {
     let deed = Deed {
         at: web.deps.clock.utc_ms(),
         actor: visitor.actor.clone().or_else(|| visitor.account().map(str::to_owned)).unwrap_or_default(),
@@ -65,7 +65,7 @@ impl Looks {
 
 /// A look at something that shows people: true once it is on record. Its purpose is the incident that it belongs to, or what an inspector's code was given
 /// for.
-pub async fn look(web: &Shared, visitor: &Visitor, kind: &'static str, incident: &str) -> bool {
+pub(crate) async fn look(web: &Shared, visitor: &Visitor, kind: &'static str, incident: &str) -> bool {
     let (session, now) = (visitor.session_key().unwrap_or_default(), web.deps.clock.utc_ms());
     let object = format!("{kind} {incident}");
     if web.looks.is_on(session, &object, now) {

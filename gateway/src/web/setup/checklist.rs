@@ -52,12 +52,12 @@ async fn show(web: &Shared, visitor: &Visitor, status: StatusCode, wrong: Option
     }
 }
 
-pub async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
+pub(crate) async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
     let notice = done.notice(&ui(&web, &visitor));
     show(&web, &visitor, StatusCode::OK, None, notice).await
 }
 
-pub async fn enter(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
+pub(crate) async fn enter(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
     let ui = ui(&web, &visitor);
     let today = web.deps.setup.site.local_day(web.deps.clock.utc_ms());
     let known = ITEMS.iter().find(|i| **i == asked.item);

@@ -60,7 +60,7 @@ fn guess(d: &DeviceView) -> &'static str {
 }
 
 /// Devices that were heard and hang nowhere, by the file.
-pub fn found(web: &Shared, site: &Site) -> Vec<Found> {
+pub(crate) fn found(web: &Shared, site: &Site) -> Vec<Found> {
     let view = web.deps.handle.view.borrow().clone();
     let placed = |d: &&DeviceView| !site.devices.iter().any(|p| p.id == d.id || p.formerly.contains(&d.id));
     let list = view.unplaced.iter().filter(placed).take(WAITING).map(|d| Found {
@@ -74,7 +74,7 @@ pub fn found(web: &Shared, site: &Site) -> Vec<Found> {
     list.collect()
 }
 
-pub fn placed(web: &Shared, d: &Placement, proofs: &BTreeMap<String, ProofState>) -> Placed {
+pub(crate) fn placed(web: &Shared, d: &Placement, proofs: &BTreeMap<String, ProofState>) -> Placed {
     let view = web.deps.handle.view.borrow().clone();
     let all = || view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
     let heard = all()
@@ -119,7 +119,7 @@ async fn show(web: &Shared, visitor: &Visitor, status: StatusCode, fill: impl Fn
     (status, Html(page::devices(&ui, &v))).into_response()
 }
 
-pub async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
+pub(crate) async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
     let notice = done.notice(&ui(&web, &visitor));
     show(&web, &visitor, StatusCode::OK, |v| v.notice = notice).await
 }
@@ -133,7 +133,7 @@ async fn refused(web: &Shared, visitor: &Visitor, refusal: Refusal, typed: Strin
     wrong(web, visitor, vec![text], typed).await
 }
 
-pub async fn place(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
+pub(crate) async fn place(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
     let typed = tidy(&asked.id, 64);
     let Ok(id) = DeviceId::new(&typed) else { return refused(&web, &visitor, Refusal::NoDevice, typed).await };
     let (Ok(zone), Some(role)) = (ZoneId::new(&asked.zone), role(&asked.role)) else {
@@ -155,11 +155,11 @@ pub async fn place(State(web): State<Shared>, visitor: Visitor, Form(asked): For
     }
 }
 
-pub async fn remove(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
+pub(crate) async fn remove(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
     change(&web, &visitor, &asked, "removed", |site, id| place::remove(site, id)).await
 }
 
-pub async fn replace(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
+pub(crate) async fn replace(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
     let Ok(new) = DeviceId::new(asked.new.trim()) else { return refused(&web, &visitor, Refusal::NoDevice, String::new()).await };
     change(&web, &visitor, &asked, "replaced", |site, id| place::replace(site, id, &new)).await
 }
@@ -201,7 +201,7 @@ fn topics(kind: &str) -> Option<Vec<String>> {
 }
 
 /// Gives a credential: the director's consent to what a device may publish.
-pub async fn enrol(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
+pub(crate) async fn enrol(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
     let ui = ui(&web, &visitor);
     let name = tidy(&asked.id, 48);
     let (Ok(id), Some(topics)) = (DeviceId::new(&name), topics(&asked.kind)) else {

@@ -59,7 +59,7 @@ impl Done {
 }
 
 /// The site as its file has it, and whether the gateway goes by something else.
-pub(super) async fn present(web: &Shared) -> Result<(Site, bool), Vec<String>> {
+pub(crate) async fn present(web: &Shared) -> Result<(Site, bool), Vec<String>> {
     let set = &web.deps.setup;
     let Some(files) = set.files.clone() else { return Ok(((*set.site).clone(), false)) };
     let read = tokio::task::spawn_blocking(move || {
@@ -74,7 +74,7 @@ pub(super) async fn present(web: &Shared) -> Result<(Site, bool), Vec<String>> {
 }
 
 /// Puts the deed on record, then writes the site. What is wrong, in words.
-pub(super) async fn write(web: &Shared, visitor: &Visitor, site: Site, doing: Doing) -> Result<(), Vec<String>> {
+pub(crate) async fn write(web: &Shared, visitor: &Visitor, site: Site, doing: Doing) -> Result<(), Vec<String>> {
     let ui = ui(web, visitor);
     let Some(files) = web.deps.setup.files.clone() else { return Err(vec![ui.t("setup-fixed")]) };
     let found = crate::setup::files::problems(&site);
@@ -95,7 +95,7 @@ pub(super) async fn write(web: &Shared, visitor: &Visitor, site: Site, doing: Do
     }
 }
 
-pub async fn overview(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
+pub(crate) async fn overview(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
     let ui = ui(&web, &visitor);
     let (site, waiting) = match present(&web).await {
         Ok(found) => found,

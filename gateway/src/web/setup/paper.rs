@@ -13,7 +13,7 @@ use tuoan_dashboards::view::setup::{Duty, Labels, Report};
 use tuoan_protocol::{DeviceId, Quantity};
 
 /// By what the site's file says and what its devices report.
-pub fn duty_of(web: &Shared, site: &Site) -> Duty {
+pub(crate) fn duty_of(web: &Shared, site: &Site) -> Duty {
     let view = web.deps.handle.view.borrow().clone();
     let measures_co2 = |id: &DeviceId| {
         let devices = view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
@@ -26,7 +26,7 @@ async fn site(web: &Shared) -> Site {
     present(web).await.map_or_else(|_| (*web.deps.setup.site).clone(), |(site, _)| site)
 }
 
-pub async fn missing(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn missing(State(web): State<Shared>, visitor: Visitor) -> Response {
     let site = site(&web).await;
     Html(page::duty(&ui(&web, &visitor), &duty_of(&web, &site))).into_response()
 }
@@ -35,7 +35,7 @@ fn place(site: &Site, d: &Placement) -> String {
     site.zones.iter().find(|z| z.id == d.zone).map_or_else(|| d.zone.to_string(), |z| z.name.clone())
 }
 
-pub async fn report(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn report(State(web): State<Shared>, visitor: Visitor) -> Response {
     let ui = ui(&web, &visitor);
     let site = site(&web).await;
     let entered = match web.query(checklist::entered).await {
@@ -64,7 +64,7 @@ pub async fn report(State(web): State<Shared>, visitor: Visitor) -> Response {
     Html(page::report(&ui, &v)).into_response()
 }
 
-pub async fn labels(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn labels(State(web): State<Shared>, visitor: Visitor) -> Response {
     let site = site(&web).await;
     let label = |d: &Placement| {
         let name = d.name.clone().unwrap_or_else(|| place(&site, d));

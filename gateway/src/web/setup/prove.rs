@@ -50,7 +50,7 @@ pub fn proved(reader: &Reader) -> crate::store::reader::Result<BTreeMap<String, 
 }
 
 /// What is proved, and what is waited for.
-pub async fn states(web: &Shared) -> BTreeMap<String, ProofState> {
+pub(crate) async fn states(web: &Shared) -> BTreeMap<String, ProofState> {
     let mut proofs = web.query(proved).await.unwrap_or_default();
     let now = web.deps.clock.utc_ms();
     let asked = web.proofs.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,7 @@ async fn view(web: &Shared, visitor: &Visitor) -> Result<Proofs, Response> {
     Ok(Proofs { devices: list.map(|d| (zone(d), devices::placed(web, d, &proofs))).collect(), notice: None })
 }
 
-pub async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
+pub(crate) async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
     let ui = ui(&web, &visitor);
     match view(&web, &visitor).await {
         Ok(mut v) => {
@@ -126,7 +126,7 @@ pub async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Quer
     }
 }
 
-pub async fn live(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn live(State(web): State<Shared>, visitor: Visitor) -> Response {
     let ui = ui(&web, &visitor);
     match view(&web, &visitor).await {
         Ok(v) => Html(page::proofs_fragment(&ui, &v)).into_response(),
@@ -140,7 +140,7 @@ pub struct Form_ {
     id: String,
 }
 
-pub async fn ask(State(web): State<Shared>, visitor: Visitor, Form(form): Form<Form_>) -> Response {
+pub(crate) async fn ask(State(web): State<Shared>, visitor: Visitor, Form(form): Form<Form_>) -> Response {
     let (site, _) = present(&web).await.unwrap_or_else(|_| ((*web.deps.setup.site).clone(), false));
     let Some(d) = site.devices.iter().find(|d| d.id.as_str() == form.id) else {
         return super::super::pages::missing(&ui(&web, &visitor));

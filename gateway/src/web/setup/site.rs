@@ -27,7 +27,7 @@ async fn text(web: &Shared) -> Result<String, Vec<String>> {
     files::text(&site).map_err(|e| vec![e.to_string()])
 }
 
-pub async fn form(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn form(State(web): State<Shared>, visitor: Visitor) -> Response {
     let v = match text(&web).await {
         Ok(text) => SiteText { text, ..SiteText::default() },
         Err(problems) => SiteText { problems, ..SiteText::default() },
@@ -35,7 +35,7 @@ pub async fn form(State(web): State<Shared>, visitor: Visitor) -> Response {
     Html(page::site_text(&ui(&web, &visitor), &v)).into_response()
 }
 
-pub async fn export(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn export(State(web): State<Shared>, visitor: Visitor) -> Response {
     let ui = ui(&web, &visitor);
     // Names of people may stand in it.
     if !record(&web, &visitor, Doing { kind: "exported", ..Doing::default() }).await {
@@ -56,7 +56,7 @@ pub async fn export(State(web): State<Shared>, visitor: Visitor) -> Response {
     }
 }
 
-pub async fn import(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
+pub(crate) async fn import(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
     let mut ui = ui(&web, &visitor);
     ui.path = "/setup/site".into();
     // Browsers send line ends as CR LF.
@@ -84,7 +84,7 @@ pub async fn import(State(web): State<Shared>, visitor: Visitor, Form(asked): Fo
 }
 
 /// Restarts the parts with the files as they are.
-pub async fn apply(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn apply(State(web): State<Shared>, visitor: Visitor) -> Response {
     let ui = ui(&web, &visitor);
     if web.deps.setup.files.is_none() || present(&web).await.is_err() {
         return sorry(&ui, &QueryError::Busy);
