@@ -67,7 +67,7 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
             &ui,
             &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
         ),
-        "login" => page::login(&ui, Some(&ui.t("error-password-wrong")), "/"),
+        "login" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
         "name" => page::ask_name(&ui, &sample::ask_name()),
         "who" => page::who(&ui, &sample::who()),
         "search" => page::search(&ui, &sample::search()),

@@ -64,6 +64,8 @@ impl Lang {
                 include_str!("../locales/zh-CN/alarms.ftl"),
                 include_str!("../locales/zh-CN/evidence.ftl"),
                 include_str!("../locales/zh-CN/coverage.ftl"),
+                include_str!("../locales/zh-CN/people.ftl"),
+                include_str!("../locales/zh-CN/setup.ftl"),
             ],
             Lang::En => &[
                 include_str!("../locales/en/pages.ftl"),
@@ -77,6 +79,8 @@ impl Lang {
                 include_str!("../locales/en/alarms.ftl"),
                 include_str!("../locales/en/evidence.ftl"),
                 include_str!("../locales/en/coverage.ftl"),
+                include_str!("../locales/en/people.ftl"),
+                include_str!("../locales/en/setup.ftl"),
             ],
         }
     }
@@ -188,6 +192,8 @@ pub struct Ui {
     /// Name of who acts, once told.
     pub actor: Option<String>,
     pub signed_in: bool,
+    /// As whom; `None` without a session.
+    pub role: Option<crate::door::Role>,
     /// Site or district shown beside the brand.
     pub whose: String,
     /// A page of the institution, whose menu leads to its other pages and to the report of a concern; the district's has neither.
@@ -207,6 +213,7 @@ impl Ui {
             path: "/".into(),
             actor: None,
             signed_in: false,
+            role: None,
             whose: String::new(),
             institution: false,
         }
@@ -225,6 +232,10 @@ impl Ui {
         args.set(a.0, a.1);
         args.set(b.0, b.1);
         self.lang.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+    /// Whether the menu leads to what only these roles may see.
+    pub fn is_any(&self, roles: &[&str]) -> bool {
+        self.institution && self.role.is_some_and(|r| roles.contains(&r.name()))
     }
     /// A message with a count in it, `$n`.
     pub fn n(&self, key: &str, n: impl Borrow<u64>) -> String {

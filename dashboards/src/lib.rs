@@ -13,6 +13,7 @@
 //! | [`page`] | the pages themselves |
 //! | [`rules`] | rules in sentences |
 //! | [`coverage`] | the coverage ledger in words and bars |
+//! | [`setup`] | the pages of set-up |
 //! | [`quality`] | alarm quality in words |
 //! | [`assets`] | style, script and icon, with their hashes |
 //! | [`door`] | claim, login, sessions, CSRF, lock-out, security headers |
@@ -31,6 +32,7 @@ pub mod quality;
 pub mod rules;
 #[doc(hidden)]
 pub mod sample;
+pub mod setup;
 pub mod timeline;
 pub mod view;
 pub mod words;

@@ -1,6 +1,7 @@
 //! The pages. Each function takes what the page shows and gives its HTML; everything that came from outside is escaped by the templates.
 use crate::bars::{self, Bars};
 use crate::chart::{Chart, chart};
+use crate::door::Tile;
 use crate::lang::{Lang, Theme, Ui};
 use crate::quality::Key;
 use crate::view::Notice;
@@ -9,6 +10,7 @@ use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, R
 use crate::view::coverage::CoveragePage;
 use crate::view::evidence::{self, Verdict};
 use crate::view::gateway::{Around, DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
+use crate::view::people::{Account, Audit, Drawn, ParentPage, People, Releases, TEMPLATES};
 use crate::view::platform::{self, Live, PlatformEntry, Trust};
 use crate::view::quality::{Advice, QualityPage, ReportPage};
 use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
@@ -19,7 +21,7 @@ use askama::Template;
 use std::borrow::Borrow;
 use tuoan_protocol::{Severity, Transition};
 
-fn finish(t: impl Template) -> String {
+pub(crate) fn finish(t: impl Template) -> String {
     // Writing into memory fails only if a Display of ours does; then an empty page is all there is to say.
     t.render().unwrap_or_default()
 }
@@ -299,6 +301,7 @@ pub fn platform_incident(ui: &Ui, v: &platform::IncidentPage) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Claim {
     pub code: String,
+    pub name: String,
     pub code_error: Option<String>,
     pub password_error: Option<String>,
     pub again_error: Option<String>,
@@ -315,15 +318,92 @@ pub fn claim(ui: &Ui, v: &Claim) -> String {
 }
 
 #[derive(Template)]
+#[template(path = "recover.html")]
+struct RecoverPage<'a> {
+    ui: &'a Ui,
+    v: &'a Claim,
+}
+/// Sets a new director's password by the recovery code.
+pub fn recover(ui: &Ui, v: &Claim) -> String {
+    finish(RecoverPage { ui, v })
+}
+
+/// What the login page shows; a password or code is never sent back.
+#[derive(Debug, Clone, Default)]
+pub struct Login {
+    /// The path to go to afterwards.
+    pub then: String,
+    pub tiles: Vec<Tile>,
+    /// Id of the tile that is chosen.
+    pub chosen: String,
+    pub error: Option<String>,
+    pub code_error: Option<String>,
+    /// There is a recovery code.
+    pub recovery: bool,
+}
+#[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
     ui: &'a Ui,
-    error: Option<&'a str>,
-    then: &'a str,
+    v: &'a Login,
 }
-/// `then` is the path to go to afterwards.
-pub fn login(ui: &Ui, error: Option<&str>, then: &str) -> String {
-    finish(LoginPage { ui, error, then })
+pub fn login(ui: &Ui, v: &Login) -> String {
+    finish(LoginPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct PeoplePage<'a> {
+    ui: &'a Ui,
+    v: &'a People,
+}
+/// Who may come in.
+pub fn people(ui: &Ui, v: &People) -> String {
+    finish(PeoplePage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage<'a> {
+    ui: &'a Ui,
+    v: &'a Account,
+}
+/// One's own account.
+pub fn account(ui: &Ui, v: &Account) -> String {
+    finish(AccountPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage<'a> {
+    ui: &'a Ui,
+    v: &'a Audit,
+}
+/// Who did and saw what.
+pub fn audit(ui: &Ui, v: &Audit) -> String {
+    finish(AuditPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "notices.html")]
+struct NoticesPage<'a> {
+    ui: &'a Ui,
+    v: &'a Releases,
+}
+/// What the director may tell parents, and has told.
+pub fn notices(ui: &Ui, v: &Releases) -> String {
+    finish(NoticesPage { ui, v })
+}
+
+#[derive(Template)]
+#[template(path = "parent.html")]
+struct Parent<'a> {
+    ui: &'a Ui,
+    v: &'a ParentPage,
+}
+/// The parents' page of one class.
+pub fn parent(ui: &Ui, v: &ParentPage) -> String {
+    finish(Parent { ui, v })
 }
 
 /// Asks for the name of who acts, then repeats the action with it.
@@ -428,19 +508,19 @@ pub fn error(ui: &Ui, title: &str, help: &str) -> String {
 
 /// Helpers that only the templates call.
 impl Ui {
-    fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         assets::url(name)
     }
-    fn other_lang(&self) -> Lang {
+    pub(crate) fn other_lang(&self) -> Lang {
         match self.lang {
             Lang::Zh => Lang::En,
             Lang::En => Lang::Zh,
         }
     }
-    fn lang_name(&self, lang: Lang) -> String {
+    pub(crate) fn lang_name(&self, lang: Lang) -> String {
         lang.message("language-name", None).unwrap_or_default()
     }
-    fn themes(&self) -> [Theme; 3] {
+    pub(crate) fn themes(&self) -> [Theme; 3] {
         [Theme::Auto, Theme::Light, Theme::Dark]
     }
     fn drill(&self, d: &Drill) -> String {
@@ -542,6 +622,10 @@ impl Ui {
     /// The page of the rule with the suggested figures in its form.
     fn try_link(&self, rule: &str, advice: &Advice) -> String {
         crate::quality::try_link(rule, advice)
+    }
+    /// What parents read: a template with the time in it, and nothing else.
+    fn notice_text(&self, template: &str, at: impl Borrow<i64>) -> String {
+        self.t1(&format!("notice-{template}"), "time", self.date_time(at))
     }
     fn minutes_left(&self, ms: impl Borrow<i64>) -> u64 {
         u64::try_from((*ms.borrow()).max(0) / 60_000).unwrap_or(0)

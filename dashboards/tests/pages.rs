@@ -1,4 +1,5 @@
 //! All pages in both languages: no message missing, nothing from outside unescaped, nothing inline, nothing from another host.
+use tuoan_dashboards::door::{PassRow, Role, Tile};
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
@@ -6,11 +7,15 @@ use tuoan_dashboards::view::Whole;
 use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
 use tuoan_dashboards::view::evidence::Verdict;
 use tuoan_dashboards::view::gateway::Home;
+use tuoan_dashboards::view::people::{
+    Account, Audit, AuditRow, Drawn, Notice, ParentPage, People, Releases, Room, SessionRow, Typed, Wrong,
+};
 use tuoan_dashboards::view::rules::Trial;
 use tuoan_dashboards::view::search::Asked;
+use tuoan_dashboards::view::setup as view;
 use tuoan_dashboards::view::tasks::{District, Export, Report, Who};
 use tuoan_dashboards::words::{HAZARDS, WORDS};
-use tuoan_dashboards::{Lang, Theme, Ui, assets};
+use tuoan_dashboards::{Lang, Theme, Ui, assets, setup};
 use tuoan_protocol::Quantity;
 
 fn evil_form(kind: &'static str) -> Form {
@@ -36,6 +41,124 @@ fn evil_form(kind: &'static str) -> Form {
 fn evil_report() -> Report {
     let e = || EVIL.to_owned();
     Report { site: e(), rooms: vec![(e(), e())], room: e(), note: e(), name: e(), error: Some(("", e())) }
+}
+
+fn evil_first() -> view::First {
+    let e = || EVIL.to_owned();
+    let class = view::ClassRow { name: e(), age: e(), places: e(), care: e(), hours: e(), nap: e(), nap_room: true };
+    view::First {
+        name: e(),
+        id: e(),
+        classes: vec![class; view::CLASS_ROWS],
+        rooms: view::ROOMS.iter().map(|(kind, _)| ((*kind).to_owned(), e())).collect(),
+        errors: [("name".to_owned(), "error-first-empty".to_owned()), ("c0_age".to_owned(), "error-first-choose".to_owned())].into(),
+        general: vec![e()],
+        ..Default::default()
+    }
+}
+
+fn evil_placed() -> Vec<(String, view::Placed)> {
+    let placed = |proof| view::Placed { id: EVIL.into(), name: EVIL.into(), role: "door".into(), heard: None, proof, waiting: true };
+    let states = [view::ProofState::None, view::ProofState::Waiting, view::ProofState::Done(sample::NOW, "opened".into())];
+    states.into_iter().map(|s| (EVIL.to_owned(), placed(s))).collect()
+}
+
+fn evil_devices() -> view::Devices {
+    let e = || EVIL.to_owned();
+    let devices = evil_placed().into_iter().map(|p| p.1).collect();
+    let room = view::RoomPlan { id: e(), name: e(), kind: "washroom".into(), private: true, devices };
+    let found = view::Found { id: e(), name: e(), model: e(), quantities: vec!["open".into()], heard: Some(sample::NOW), role: "door" };
+    view::Devices {
+        floors: vec![(1, vec![room])],
+        unplaced: vec![found],
+        rooms: vec![(e(), e())],
+        waiting: true,
+        problems: vec![e()],
+        credential: Some(view::Credential { name: e(), password: e(), qr: String::new() }),
+        typed: e(),
+        ..Default::default()
+    }
+}
+
+fn evil_items() -> Vec<view::Item> {
+    view::ITEMS.into_iter().map(|name| view::Item { name, date: EVIL.into(), by: EVIL.into(), note: EVIL.into() }).collect()
+}
+
+fn evil_duty() -> view::Duty {
+    let gap = |what, place: &str| view::Gap { place: place.to_owned(), what, clause: "GB" };
+    view::Duty { gaps: vec![gap("camera", EVIL), gap("panic", "2"), gap("clock", "")], met: 1, all: 4 }
+}
+
+fn evil_commissioning() -> view::Report {
+    let e = || EVIL.to_owned();
+    view::Report {
+        site: e(),
+        district: e(),
+        street: e(),
+        classes: vec![(e(), "toddler".into(), Some(15), e())],
+        devices: evil_placed(),
+        duty: evil_duty(),
+        items: evil_items(),
+        hash: e(),
+        by: e(),
+        version: "0",
+    }
+}
+
+fn evil_tile() -> Tile {
+    Tile { id: EVIL.into(), name: EVIL.into(), role: Role::Carer, shared: true }
+}
+
+fn evil_login() -> page::Login {
+    let tiles = vec![evil_tile(), evil_tile()];
+    page::Login { then: EVIL.into(), tiles, error: Some(EVIL.into()), code_error: Some(EVIL.into()), recovery: true, ..Default::default() }
+}
+
+fn evil_people() -> People {
+    let e = || EVIL.to_owned();
+    let pass = PassRow { id: e(), holder: e(), by: e(), purpose: e(), issued: 0, expires: sample::NOW };
+    let session = SessionRow { handle: e(), who: e(), role: Role::Director, since: sample::NOW, address: e(), this: false };
+    People {
+        accounts: vec![evil_tile()],
+        passes: vec![pass],
+        sessions: vec![session],
+        classes: vec![(e(), e(), Some(sample::NOW))],
+        recovery: true,
+        drawn: Some(Drawn::Pass { holder: e(), code: e() }),
+        wrong: Some(Wrong { form: "add", text: e() }),
+        typed: Typed { name: e(), purpose: e(), hours: e(), role: e() },
+        done: Some(e()),
+        own: String::new(),
+    }
+}
+
+fn evil_audit() -> Audit {
+    let e = || EVIL.to_owned();
+    let row =
+        AuditRow { at: sample::NOW, actor: e(), role: "director".into(), kind: "proved".into(), object: e(), purpose: e(), detail: e() };
+    Audit { rows: vec![row], kind: String::new(), kinds: vec!["proved"], older: Some(7) }
+}
+
+fn evil_notice() -> Notice {
+    let (happened_at, released_at) = (sample::NOW, sample::NOW);
+    Notice { number: 1, class: EVIL.into(), template: "care".into(), happened_at, released_at, by: EVIL.into(), withdrawn: false }
+}
+
+fn evil_releases() -> Releases {
+    let e = || EVIL.to_owned();
+    Releases {
+        classes: vec![(e(), e())],
+        incidents: vec![(e(), "air.co2".into(), e(), sample::NOW)],
+        released: vec![evil_notice()],
+        wrong: Some(e()),
+        done: Some(e()),
+        ..Releases::default()
+    }
+}
+
+fn evil_parent() -> ParentPage {
+    let room = Room { name: EVIL.into(), air: vec![("temperature".into(), EVIL.into(), "good")], watch: "partly" };
+    ParentPage { class: EVIL.into(), rooms: vec![room], notices: vec![evil_notice()] }
 }
 
 fn all(lang: Lang) -> Vec<(&'static str, String)> {
@@ -236,7 +359,24 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("live fragment", page::platform_fragment(&ui, &live)),
         ("platform incident", page::platform_incident(&ui, &sample::platform_incident())),
         ("claim", page::claim(&ui, &claim)),
-        ("login", page::login(&ui, Some(EVIL), EVIL)),
+        ("login", page::login(&ui, &evil_login())),
+        ("recover", page::recover(&ui, &claim)),
+        ("people", page::people(&ui, &evil_people())),
+        ("account", page::account(&ui, &Account { name: EVIL.into(), wrong: Some(EVIL.into()), ..Account::default() })),
+        ("audit", page::audit(&ui, &evil_audit())),
+        ("notices", page::notices(&ui, &evil_releases())),
+        ("parent", page::parent(&ui, &evil_parent())),
+        ("setup first", setup::first(&ui, &evil_first())),
+        ("setup ready", setup::ready(&ui, &view::Ready { site: EVIL.into(), code: EVIL.into() })),
+        ("setup starting", setup::restarting(&ui, "/setup")),
+        ("setup", setup::overview(&ui, &view::Overview { waiting: true, devices: 1, problems: vec![EVIL.into()], ..Default::default() })),
+        ("setup devices", setup::devices(&ui, &evil_devices())),
+        ("setup proofs", setup::proofs(&ui, &view::Proofs { devices: evil_placed(), notice: Some(EVIL.into()) })),
+        ("setup checklist", setup::checklist(&ui, &view::Checklist { items: evil_items(), wrong: Some(EVIL.into()), done: None })),
+        ("setup duty", setup::duty(&ui, &evil_duty())),
+        ("setup report", setup::report(&ui, &evil_commissioning())),
+        ("setup labels", setup::labels(&ui, &view::Labels { labels: vec![(EVIL.into(), EVIL.into(), String::new())] })),
+        ("setup site", setup::site_text(&ui, &view::SiteText { text: EVIL.into(), problems: vec![EVIL.into()], done: None })),
         ("name", page::ask_name(&ui, &name)),
         ("error", page::error(&ui, EVIL, EVIL)),
     ]

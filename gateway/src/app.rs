@@ -30,18 +30,21 @@ use crate::models::EyeModels;
 use crate::notify::{self, link::LinkKey, post::Post};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
+use crate::setup::files::Files;
+use crate::setup::serve::{self, Ended, FirstRun};
 use crate::store::retained::SqliteRetained;
 use crate::store::{IncidentRow, Options};
 use crate::web;
 use async_trait::async_trait;
 use miette::{Context, IntoDiagnostic, Result, miette};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tuoan_dashboards::door::{Door, DoorConfig, FileVault};
+use tuoan_dashboards::door::{Door, DoorConfig, FileVault, Told};
 use tuoan_protocol::{DeviceId, LogId};
 
 /// Notices of emergencies that the disk does not take, at once.
@@ -81,6 +84,8 @@ pub struct Running {
     pub mqtt: Option<SocketAddr>,
     pub web: Web,
     pub settle: eyes::Settle,
+    /// The pages ask for a restart of the parts with the files as they are now.
+    pub reload: Arc<Notify>,
     intake: Arc<Intake>,
     /// The watch over the cameras, and how it is stopped.
     eyes: (JoinSet<()>, CancellationToken),
@@ -239,6 +244,10 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let wall = Clock::System;
     let door = DoorConfig { name: "gateway", code: std::env::var("TUOAN_CLAIM_CODE").ok(), now: Box::new(move || wall.utc_ms()) };
     let door = Door::open(door, FileVault::in_dir(&config.data)).into_diagnostic().wrap_err("the passwords' file cannot be used")?;
+    let ops = handle.ops.clone();
+    door.listen(move |told| {
+        let _ = ops.deed(web::deeds::of_door(told));
+    });
     let pages = web::WebConfig {
         site_name: config.site.name.clone(),
         utc_offset_minutes: config.site.utc_offset_minutes,
@@ -248,6 +257,15 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         supervisor: config.site.supervisor,
         live_pictures: config.pictures.live,
         viewing_password: config.viewing_password.clone(),
+        rooms: web::rooms(&config.site),
+        formerly: web::formerly(&config.site),
+    };
+    let reload = Arc::new(Notify::new());
+    let setup = web::setup::SetUp {
+        files: config.files.clone(),
+        site: Arc::new(config.site.clone()),
+        uplink: config.platform.is_some(),
+        reload: reload.clone(),
     };
     let packs: Vec<&str> = config.rules.iter().map(|(_, text)| text.as_str()).collect();
     let deps = web::WebDeps {
@@ -263,6 +281,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         evidence: evidence::Office { data: config.data.clone(), key: site_key },
         clock,
         door: door.clone(),
+        setup,
         shutdown: CancellationToken::new(),
     };
     let listen = config.web.listen;
@@ -285,6 +304,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         mqtt,
         web,
         settle,
+        reload,
         intake,
         eyes: (eyes, eyes_stop),
         sources: (sources, sources_stop),
@@ -338,30 +358,67 @@ impl Running {
     }
 }
 
-/// The daemon: runs until SIGTERM or Ctrl-C, then drains.
-pub async fn run(config: Config, clock: Clock) -> Result<()> {
-    let site = config.site.name.clone();
-    let mut running = start(config, clock, 1.0).await?;
-    if let Some(mqtt) = running.mqtt {
-        tracing::info!("MQTT on {mqtt}");
-    }
-    tracing::info!("pages of {site} on http://{}", running.web.address);
-    if let Some(code) = running.web.door.claim_code() {
-        // The one secret that belongs on the console: whoever can read it stands before the box.
-        eprintln!("\n  This box is not claimed yet. Open its page and enter the code  {code}\n");
-    }
+/// The daemon: runs until SIGTERM or Ctrl-C, then drains. What installation has changed is taken over by a restart of the parts in order, in this same
+/// process. `told` is what happened at the door before there was a log.
+pub async fn run(file: &Path, data: Option<&Path>, clock: Clock, told: Vec<Told>) -> Result<()> {
+    let mut config = config::load(file, data)?;
+    let mut told = Some(told);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
-    let failure = tokio::select! {
-        report = running.failed() => Some(report),
-        _ = terminate.recv() => None,
-        _ = tokio::signal::ctrl_c() => None,
-    };
-    tracing::info!("stopping");
-    let stopped = running.stop().await;
-    match failure {
-        Some(report) => Err(report),
-        None => stopped,
+    loop {
+        let site = config.site.name.clone();
+        let mut running = start(config.clone(), clock.clone(), 1.0).await?;
+        for t in told.take().unwrap_or_default() {
+            let _ = running.handle.ops.deed(web::deeds::of_door(t));
+        }
+        if let Some(mqtt) = running.mqtt {
+            tracing::info!("MQTT on {mqtt}");
+        }
+        tracing::info!("pages of {site} on http://{}", running.web.address);
+        if let Some(code) = running.web.door.claim_code() {
+            // The one secret that belongs on the console: whoever can read it stands before the box.
+            eprintln!("\n  This box is not claimed yet. Open its page and enter the code  {code}\n");
+        }
+        let reload = running.reload.clone();
+        let ended = tokio::select! {
+            report = running.failed() => Some(Err(report)),
+            _ = terminate.recv() => Some(Ok(())),
+            _ = tokio::signal::ctrl_c() => Some(Ok(())),
+            () = reload.notified() => None,
+        };
+        tracing::info!("{}", if ended.is_some() { "stopping" } else { "the parts are restarted with what has changed" });
+        let stopped = running.stop().await;
+        match ended {
+            Some(Err(report)) => return Err(report),
+            Some(Ok(())) => return stopped,
+            None => stopped?,
+        }
+        // Files that do not load must not end a gateway that ran: it goes on by what it had, and the pages say what waits.
+        match config::load(file, data) {
+            Ok(changed) => config = changed,
+            Err(e) => tracing::error!("what has changed cannot be used, and the gateway goes on as before: {e}"),
+        }
     }
+}
+
+/// Without a configuration of its own: that of the data folder, which the first page writes if there is none yet.
+pub async fn run_folder(first: FirstRun) -> Result<()> {
+    let file = Files::in_folder(&first.data).config;
+    let clock = first.clock.clone();
+    let mut told = Vec::new();
+    if !file.exists() {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        };
+        match serve::serve(first, stop).await? {
+            Ended::Stopped => return Ok(()),
+            Ended::Ready(happened) => told = happened,
+        }
+    }
+    run(&file, None, clock, told).await
 }
 
 async fn spawn_pipeline(config: &Config, clock: Clock) -> Result<pipeline::Pipeline> {

@@ -25,6 +25,7 @@ pub mod pipeline;
 pub mod replay;
 pub mod say;
 pub use tuoan_vision::runtime;
+pub mod setup;
 pub mod store;
 pub mod vision_files;
 pub mod web;

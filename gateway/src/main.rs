@@ -2,6 +2,7 @@
 use clap::{Parser, Subcommand};
 use miette::{IntoDiagnostic, Result, miette};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tuoan::clock::Clock;
@@ -9,14 +10,17 @@ use tuoan::decode::mapping::{Mapping, MappingSpec};
 use tuoan::decode::{Decoders, report};
 use tuoan::engine::rules;
 use tuoan::runtime::Choice;
+use tuoan::setup::files;
+use tuoan::setup::serve::FirstRun;
 use tuoan::store::{IncidentFilter, Reader};
 use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, evidence, models, notify, replay, say, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
 struct Cli {
+    /// Without one: as `run` without a configuration.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -24,12 +28,20 @@ enum Command {
     /// Plays a nursery's day on recorded data: broker, gateway, district platform and devices in one process.
     Demo(demo::Options),
     /// Runs the gateway until SIGTERM or Ctrl-C.
+    ///
+    /// Without a configuration the data folder's `tuoan.toml` is used; while there is none, a first page asks for what it needs and writes it.
     Run {
         #[arg(long)]
-        config: PathBuf,
-        /// Folder of the database, instead of the configuration's.
+        config: Option<PathBuf>,
+        /// Folder of the database, instead of the configuration's. Without a configuration: /var/lib/tuoan for root, else $XDG_DATA_HOME/tuoan.
         #[arg(long)]
         data: Option<PathBuf>,
+        /// Where a box that is not set up yet serves its first page, and later the gateway's.
+        #[arg(long, default_value = "0.0.0.0:8080")]
+        listen: SocketAddr,
+        /// Where its broker will listen.
+        #[arg(long, default_value = "0.0.0.0:1883")]
+        mqtt: SocketAddr,
     },
     /// Says what is wrong and how to mend it.
     Doctor {
@@ -184,7 +196,13 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     restrict();
     let cli = Cli::parse();
-    let quiet = matches!(cli.command, Command::Demo(_));
+    let command = cli.command.unwrap_or(Command::Run {
+        config: None,
+        data: None,
+        listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+        mqtt: SocketAddr::from(([0, 0, 0, 0], 1883)),
+    });
+    let quiet = matches!(command, Command::Demo(_));
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("TUOAN_LOG")
@@ -193,7 +211,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
-    match execute(cli.command) {
+    match execute(command) {
         Ok(_) if say::lost() => ExitCode::FAILURE,
         Ok(code) => code,
         Err(report) => {
@@ -220,9 +238,14 @@ fn restrict() {
 fn execute(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(options) => runtime()?.block_on(demo::run(options)),
-        Command::Run { config, data } => {
-            let config = config::load(&config, data.as_deref())?;
-            runtime()?.block_on(app::run(config, Clock::System))?;
+        Command::Run { config: Some(config), data, .. } => {
+            runtime()?.block_on(app::run(&config, data.as_deref(), Clock::System, Vec::new()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run { config: None, data, listen, mqtt } => {
+            let data = data.unwrap_or_else(files::default_data);
+            let first = FirstRun { data, web: listen, broker: mqtt, clock: Clock::System };
+            runtime()?.block_on(app::run_folder(first))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor { config, data } => {

@@ -1,4 +1,4 @@
-//! How often somebody may try a password or a code.
+//! How often somebody may try a password, a PIN or a code: counted by where it is tried from, and by whose it is.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -25,16 +25,41 @@ const KNOWN: usize = 64;
 /// Counts attempts before they are checked, so that many at once count as many. Bounded.
 ///
 /// Where somebody has come in before, only that address's own failures count: a stranger with many addresses must not keep the director out.
-#[derive(Debug, Default)]
-pub struct Attempts {
-    by_address: BTreeMap<IpAddr, Record>,
+#[derive(Debug)]
+pub struct Attempts<K = IpAddr> {
+    by_address: BTreeMap<K, Record>,
     all: Record,
     /// When somebody last came in from there.
-    known: BTreeMap<IpAddr, i64>,
+    known: BTreeMap<K, i64>,
+}
+
+impl<K> Default for Attempts<K> {
+    fn default() -> Self {
+        Attempts { by_address: BTreeMap::new(), all: Record::default(), known: BTreeMap::new() }
+    }
+}
+
+/// What attempts are counted by.
+pub trait Origin: Ord + Clone {
+    /// The same for all that belong to one owner.
+    fn owner(self) -> Self;
+}
+
+impl Origin for IpAddr {
+    fn owner(self) -> IpAddr {
+        key(self)
+    }
+}
+
+/// An account, or an account as tried from one address.
+impl Origin for String {
+    fn owner(self) -> String {
+        self
+    }
 }
 
 /// IPv6 hosts own a whole /64.
-fn key(address: IpAddr) -> IpAddr {
+pub(super) fn key(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
@@ -47,10 +72,14 @@ fn key(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Attempts {
+impl<K: Origin> Attempts<K> {
+    /// Whether somebody has come in from there since the start.
+    pub fn knows(&self, address: &K) -> bool {
+        self.known.contains_key(&address.clone().owner())
+    }
     /// Starts an attempt, or says how many milliseconds to wait. Call [`Attempts::succeeded`] if it was right.
-    pub fn begin(&mut self, address: IpAddr, now: i64) -> Result<(), i64> {
-        let key = key(address);
+    pub fn begin(&mut self, address: K, now: i64) -> Result<(), i64> {
+        let key = address.owner();
         let mut record = self.by_address.get(&key).copied().unwrap_or_default();
         let known = self.known.contains_key(&key);
         let until = record.locked_until.max(if known { 0 } else { self.all.locked_until });
@@ -79,7 +108,7 @@ impl Attempts {
             self.all.locked_until = now.saturating_add(WAIT_MS);
         }
         if !self.by_address.contains_key(&key) && self.by_address.len() >= REMEMBERED {
-            let oldest = self.by_address.iter().min_by_key(|(_, r)| r.last).map(|(k, _)| *k);
+            let oldest = self.by_address.iter().min_by_key(|(_, r)| r.last).map(|(k, _)| k.clone());
             if let Some(oldest) = oldest {
                 self.by_address.remove(&oldest);
             }
@@ -88,14 +117,14 @@ impl Attempts {
         Ok(())
     }
     /// The attempt was right.
-    pub fn succeeded(&mut self, address: IpAddr, now: i64) {
-        let key = key(address);
+    pub fn succeeded(&mut self, address: K, now: i64) {
+        let key = address.owner();
         self.by_address.remove(&key);
         if self.known.insert(key, now).is_none() {
             self.all.failures = self.all.failures.saturating_sub(1);
         }
         if self.known.len() > KNOWN
-            && let Some(oldest) = self.known.iter().min_by_key(|(_, at)| **at).map(|(k, _)| *k)
+            && let Some(oldest) = self.known.iter().min_by_key(|(_, at)| **at).map(|(k, _)| k.clone())
         {
             self.known.remove(&oldest);
         }

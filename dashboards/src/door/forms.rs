@@ -1,6 +1,6 @@
-//! Claim, login, logout and the one-time link.
+//! Claim, login, logout, recovery and the one-time link.
 use super::visitor::Visitor;
-use super::{Door, PASSWORD, Refusal};
+use super::{ACTOR, Door, PASSWORD, Refusal, Tile};
 use crate::lang::Ui;
 use crate::page;
 use axum::Router;
@@ -14,6 +14,8 @@ pub(super) fn routes(door: Door) -> Router {
     Router::new()
         .route("/claim", get(claim_page).post(claim))
         .route("/login", get(login_page).post(login))
+        .route("/login/code", post(login_by_code))
+        .route("/recover", get(recover_page).post(recover))
         .route("/logout", post(logout))
         .route("/enter/{token}", get(enter))
         .with_state(door)
@@ -35,7 +37,7 @@ fn welcome(door: &Door, token: &str, to: &str) -> Response {
     response
 }
 
-fn explain(ui: &Ui, refusal: &Refusal, wrong: &str) -> (StatusCode, String) {
+pub(super) fn explain(ui: &Ui, refusal: &Refusal, wrong: &str) -> (StatusCode, String) {
     match refusal {
         Refusal::Wrong => (StatusCode::FORBIDDEN, ui.t(wrong)),
         Refusal::Locked(ms) => (StatusCode::TOO_MANY_REQUESTS, ui.t1("error-locked", "m", ms.saturating_add(59_999) / 60_000)),
@@ -57,6 +59,8 @@ struct ClaimForm {
     #[serde(default)]
     code: String,
     #[serde(default)]
+    name: String,
+    #[serde(default)]
     password: String,
     #[serde(default)]
     again: String,
@@ -67,7 +71,7 @@ async fn claim(State(door): State<Door>, visitor: Visitor, Form(form): Form<Clai
         return Redirect::to("/login").into_response();
     }
     let ui = visitor.plain_ui(door.now());
-    let mut shown = page::Claim { code: super::tidy(&form.code, 32), ..page::Claim::default() };
+    let mut shown = page::Claim { code: super::tidy(&form.code, 32), name: super::tidy(&form.name, ACTOR), ..page::Claim::default() };
     let length = form.password.chars().count();
     if length < *PASSWORD.start() {
         shown.password_error = Some(ui.t("error-password-short"));
@@ -79,7 +83,7 @@ async fn claim(State(door): State<Door>, visitor: Visitor, Form(form): Form<Clai
     if shown.password_error.is_some() || shown.again_error.is_some() {
         return (StatusCode::UNPROCESSABLE_ENTITY, Html(page::claim(&ui, &shown))).into_response();
     }
-    match door.claim(visitor.address, &form.code, &form.password).await {
+    match door.claim(visitor.address, &form.code, &form.name, &form.password).await {
         Ok(token) => welcome(&door, &token, "/"),
         Err(Refusal::AlreadyClaimed) => Redirect::to("/login").into_response(),
         Err(refusal) => {
@@ -107,11 +111,19 @@ async fn login_page(State(door): State<Door>, visitor: Visitor, query: Result<Qu
     if !door.claimed() {
         return Redirect::to("/claim").into_response();
     }
-    Html(page::login(&visitor.plain_ui(door.now()), None, local(&then))).into_response()
+    Html(page::login(&visitor.plain_ui(door.now()), &shown(&door, local(&then)))).into_response()
+}
+
+fn shown(door: &Door, then: &str) -> page::Login {
+    let tiles: Vec<Tile> = door.tiles();
+    let chosen = tiles.first().map(|t| t.id.clone()).unwrap_or_default();
+    page::Login { then: then.to_owned(), tiles, chosen, recovery: door.has_recovery(), ..page::Login::default() }
 }
 
 #[derive(serde::Deserialize)]
 struct LoginForm {
+    #[serde(default)]
+    account: String,
     #[serde(default)]
     password: String,
     #[serde(default)]
@@ -127,13 +139,69 @@ async fn login(State(door): State<Door>, visitor: Visitor, Form(form): Form<Logi
     let result = if form.password.chars().count() > *PASSWORD.end() {
         Err(Refusal::Wrong)
     } else {
-        door.login(visitor.address, &form.password).await
+        door.login(visitor.address, &form.account, &form.password).await
     };
     match result {
         Ok(token) => welcome(&door, &token, &form.then),
         Err(refusal) => {
             let (status, text) = explain(&ui, &refusal, "error-password-wrong");
-            (status, Html(page::login(&ui, Some(&text), local(&form.then)))).into_response()
+            let mut v = shown(&door, local(&form.then));
+            v.error = Some(text);
+            if v.tiles.iter().any(|t| t.id == form.account) {
+                v.chosen = form.account;
+            }
+            (status, Html(page::login(&ui, &v))).into_response()
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct CodeForm {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    then: String,
+}
+
+async fn login_by_code(State(door): State<Door>, visitor: Visitor, Form(form): Form<CodeForm>) -> Response {
+    let ui = visitor.plain_ui(door.now());
+    match door.login_by_pass(visitor.address, &form.code).await {
+        Ok(token) => welcome(&door, &token, &form.then),
+        Err(refusal) => {
+            let (status, text) = explain(&ui, &refusal, "error-pass-wrong");
+            let v = page::Login { code_error: Some(text), ..shown(&door, local(&form.then)) };
+            (status, Html(page::login(&ui, &v))).into_response()
+        }
+    }
+}
+
+async fn recover_page(State(door): State<Door>, visitor: Visitor) -> Response {
+    if !door.claimed() {
+        return Redirect::to("/claim").into_response();
+    }
+    Html(page::recover(&visitor.plain_ui(door.now()), &page::Claim::default())).into_response()
+}
+
+async fn recover(State(door): State<Door>, visitor: Visitor, Form(form): Form<ClaimForm>) -> Response {
+    let ui = visitor.plain_ui(door.now());
+    let mut shown = page::Claim { code: super::tidy(&form.code, 32), ..page::Claim::default() };
+    if form.password != form.again {
+        shown.again_error = Some(ui.t("error-password-differs"));
+        return (StatusCode::UNPROCESSABLE_ENTITY, Html(page::recover(&ui, &shown))).into_response();
+    }
+    match door.recover(visitor.address, &form.code, &form.password).await {
+        Ok(Ok(())) => Redirect::to("/login").into_response(),
+        Ok(Err(problem)) => {
+            shown.password_error = Some(ui.t(problem.key()));
+            (StatusCode::UNPROCESSABLE_ENTITY, Html(page::recover(&ui, &shown))).into_response()
+        }
+        Err(refusal) => {
+            let (status, text) = explain(&ui, &refusal, "error-recovery-wrong");
+            match refusal {
+                Refusal::Wrong => shown.code_error = Some(text),
+                _ => shown.error = Some(text),
+            }
+            (status, Html(page::recover(&ui, &shown))).into_response()
         }
     }
 }
@@ -141,7 +209,7 @@ async fn login(State(door): State<Door>, visitor: Visitor, Form(form): Form<Logi
 async fn logout(State(door): State<Door>, visitor: Visitor) -> Response {
     if let Some(session) = &visitor.session {
         // Even if the vault cannot be written the browser forgets its cookie.
-        let _ = door.logout(session).await;
+        let _ = door.logout(session, visitor.address).await;
     }
     let mut response = Redirect::to("/login").into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", door.0.cookie)) {

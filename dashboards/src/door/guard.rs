@@ -1,11 +1,11 @@
 //! The middleware around a server's routes.
 use super::squeeze::squeeze;
 use super::visitor::Visitor;
-use super::{Door, forms, same};
+use super::{Door, Row, forms, role, same};
 use crate::{assets, page};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Form, FromRequest, Request, State};
+use axum::extract::{Form, FromRequest, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -30,6 +30,19 @@ impl Door {
     /// The same with pages that nobody logs in for: what authorises them stands in their address, so that no other website can make a browser send it. They
     /// know the visitor's language, refuse what another website sends all the same, and need no cookie.
     pub fn guard_with(&self, inside: Router, open: Router, outside: Router) -> Router {
+        self.guard_routes(inside, open, outside, None)
+    }
+
+    /// The same where roles differ: `table` says for each route of `inside` who may read it and who may act. What stands in no row is shut.
+    pub fn guard_by(&self, inside: Router, open: Router, outside: Router, table: &'static [Row]) -> Router {
+        self.guard_routes(inside, open, outside, Some(table))
+    }
+
+    fn guard_routes(&self, inside: Router, open: Router, outside: Router, table: Option<&'static [Row]>) -> Router {
+        let inside = match table {
+            Some(table) => inside.layer(from_fn(move |v, request, next| require_role(table, v, request, next))),
+            None => inside,
+        };
         let inside = inside.fallback(not_found).layer(from_fn_with_state(self.clone(), require_session));
         inside
             .merge(forms::routes(self.clone()))
@@ -169,6 +182,20 @@ async fn require_session(State(door): State<Door>, visitor: Visitor, request: Re
     Redirect::to(&if path == "/" { "/login".to_owned() } else { format!("/login?then={path}") }).into_response()
 }
 
+async fn require_role(table: &'static [Row], visitor: Visitor, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let may = role::may(table, path, request.method());
+    if visitor.role().is_some_and(|r| may.hold(r)) {
+        return next.run(request).await;
+    }
+    if !wants_page(&request) && request.method() == Method::GET {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let mut ui = visitor.plain_ui(0);
+    ui.path = "/".into();
+    (StatusCode::FORBIDDEN, Html(page::error(&ui, &ui.t("error-role"), &ui.t("error-role-help")))).into_response()
+}
+
 async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -183,7 +210,8 @@ async fn security_headers(request: Request, next: Next) -> Response {
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+        // The camera is for scanning labels, on our own pages.
+        (HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));

@@ -174,7 +174,7 @@ async fn passwords_are_checked_in_words_and_hashed() {
     }
     let session = claim(&site).await;
     let keys = site.door.0.vault.load().unwrap();
-    assert!(keys.password.as_deref().unwrap().starts_with("$argon2id$"));
+    assert!(keys.account(vault::FIRST).unwrap().secret.starts_with("$argon2id$"));
     let token = session.split_once('=').unwrap().1;
     assert!(!serde_json::to_string(&keys).unwrap().contains(token), "the cookie itself is not kept");
 }
@@ -246,7 +246,7 @@ async fn a_password_asked_again_is_the_login_s_or_one_of_its_own_and_guesses_are
     }
     assert!(locked);
     // Who knows the login's password cannot win further guesses by it.
-    assert!(site.door.login(known.address, "correct horse").await.is_ok());
+    assert!(site.door.login(known.address, "", "correct horse").await.is_ok());
     assert!(matches!(site.door.confirm(&known, "guess", Some("another")).await, Err(Refusal::Locked(_))));
 }
 
@@ -259,7 +259,157 @@ fn visitor() -> Visitor {
         path: "/".into(),
         csrf: String::new(),
         actor: None,
-        session: Some(Session { hash: "h".into(), expires: i64::MAX, actor: None }),
+        personal: false,
+        session: Some(session("h")),
         cookies: Vec::new(),
+    }
+}
+
+fn session(hash: &str) -> Session {
+    serde_json::from_str(&format!(r#"{{"hash":"{hash}","expires":{}}}"#, i64::MAX)).unwrap()
+}
+
+async fn login(site: &Site, account: &str, secret: &str) -> (StatusCode, Option<String>) {
+    let (cookie, token) = form(&site.app, "/login").await;
+    let body = format!("csrf={token}&account={account}&password={secret}");
+    let (status, cookies, _, _) = send(&site.app, post_form("/login", &cookie, &body)).await;
+    (status, cookies.iter().find(|c| c.starts_with("tuoan_test=")).map(|c| pair(c)))
+}
+
+async fn carer(site: &Site) -> String {
+    let new = NewAccount { name: "李老师".into(), role: Role::Carer, secret: "2580".into(), shared: false };
+    site.door.add_account(new).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_pin_is_locked_by_its_account_whatever_address_guesses() {
+    let site = site();
+    claim(&site).await;
+    let id = carer(&site).await;
+    let address = |n: u8| IpAddr::from([10, 0, 0, n]);
+    for n in 0..5 {
+        assert_eq!(site.door.login(address(n), &id, "0000").await, Err(Refusal::Wrong));
+    }
+    // Each guess came from another address, and all the same the account is shut, to the right PIN as well.
+    assert!(matches!(site.door.login(address(9), &id, "2580").await, Err(Refusal::Locked(_))));
+    site.clock.fetch_add(61_000, Ordering::Relaxed);
+    assert!(site.door.login(address(9), &id, "2580").await.is_ok());
+    // Where its owner has come in before, strangers' guesses do not keep the owner out.
+    for n in 0..20 {
+        let _ = site.door.login(address(50 + n), &id, "0000").await;
+    }
+    assert!(matches!(site.door.login(address(100), &id, "2580").await, Err(Refusal::Locked(_))));
+    assert!(site.door.login(address(9), &id, "2580").await.is_ok());
+    // An account that there is not is told from a wrong secret by nothing.
+    assert_eq!(site.door.login(address(200), "nobody", "2580").await, Err(Refusal::Wrong));
+}
+
+#[tokio::test]
+async fn a_session_is_of_its_own_token_and_ends_with_its_account() {
+    let site = site();
+    let director = claim(&site).await;
+    let id = carer(&site).await;
+    // Fixation: a cookie that an attacker has planted is not the session's after the login.
+    let planted = format!("tuoan_test={}", "a".repeat(64));
+    let (cookie, token) = form(&site.app, "/login").await;
+    let body = format!("csrf={token}&account={id}&password=2580");
+    let (status, cookies, _, _) = send(&site.app, post_form("/login", &format!("{cookie}; {planted}"), &body)).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let own = pair(cookies.iter().find(|c| c.starts_with("tuoan_test=")).unwrap());
+    assert_ne!(own, planted);
+    assert_eq!(send(&site.app, get_with("/", &planted)).await.0, StatusCode::SEE_OTHER, "the planted one opens nothing");
+    assert_eq!(send(&site.app, get_with("/", &own)).await.0, StatusCode::OK);
+    // A form of one session is no form of another's.
+    let foreign = format!("csrf={}", token_of(&site, &director));
+    assert_eq!(send(&site.app, post_form("/act", &own, &foreign)).await.0, StatusCode::FORBIDDEN);
+    // A new PIN ends what the old one has opened; so does the end of the account.
+    assert_eq!(site.door.set_secret(&id, "7391", None).await, Ok(Ok(())));
+    assert_eq!(send(&site.app, get_with("/", &own)).await.0, StatusCode::SEE_OTHER);
+    let again = login(&site, &id, "7391").await.1.unwrap();
+    assert_eq!(site.door.remove_account(&id).await, Ok(Ok(())));
+    assert_eq!(send(&site.app, get_with("/", &again)).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(site.door.remove_account(vault::FIRST).await, Ok(Err(Problem::LastDirector)));
+    assert_eq!(send(&site.app, get_with("/", &director)).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_inspector_s_code_ends_and_its_session_with_it() {
+    let site = site();
+    claim(&site).await;
+    let code = site.door.issue_pass("区卫健局 陈", "双随机检查", "王园长", 2).await.unwrap().unwrap();
+    let by_code = async |code: String| {
+        let (cookie, token) = form(&site.app, "/login").await;
+        let (status, cookies, _, _) = send(&site.app, post_form("/login/code", &cookie, &format!("csrf={token}&code={code}"))).await;
+        (status, cookies.iter().find(|c| c.starts_with("tuoan_test=")).map(|c| pair(c)))
+    };
+    let (status, session) = by_code(code.to_lowercase().replace('-', "+")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let session = session.unwrap();
+    let seen = |s: &str| {
+        let (parts, ()) = Request::get("/").header(header::COOKIE, s).body(()).unwrap().into_parts();
+        Visitor::of(&site.door, &parts)
+    };
+    let visitor = seen(&session);
+    assert_eq!((visitor.role(), visitor.actor.as_deref(), visitor.personal), (Some(Role::Inspector), Some("区卫健局 陈"), true));
+    assert_eq!(site.door.remember_actor(&visitor, "王园长").await.unwrap(), "区卫健局 陈", "nobody acts under another's name");
+    assert_eq!(site.door.confirm(&visitor, &code, None).await, Ok(()));
+    site.clock.fetch_add(2 * 3_600_000 - 1, Ordering::Relaxed);
+    assert!(seen(&session).signed_in());
+    site.clock.fetch_add(1, Ordering::Relaxed);
+    assert!(!seen(&session).signed_in(), "use does not put its end off");
+    assert_eq!(by_code(code).await.0, StatusCode::FORBIDDEN);
+    // One that is taken back ends at once.
+    let code = site.door.issue_pass("消防", "检查", "王园长", 72).await.unwrap().unwrap();
+    let session = by_code(code).await.1.unwrap();
+    let id = site.door.passes()[0].id.clone();
+    assert_eq!(site.door.revoke_pass(&id).await, Ok(true));
+    assert!(!seen(&session).signed_in());
+    assert_eq!(site.door.issue_pass("消防", "检查", "王园长", 73).await, Ok(Err(Problem::Unknown)));
+    let mut locked = false;
+    for _ in 0..10 {
+        locked |= by_code("AAAA-AAAA-AAAA".into()).await.0 == StatusCode::TOO_MANY_REQUESTS;
+    }
+    assert!(locked, "codes cannot be tried at will");
+}
+
+#[tokio::test]
+async fn the_recovery_code_works_once() {
+    let site = site();
+    let session = claim(&site).await;
+    let code = site.door.draw_recovery().await.unwrap();
+    let kept = serde_json::to_string(&site.door.0.vault.load().unwrap()).unwrap();
+    assert!(!kept.contains(&plain_code(&code)) && !kept.contains(&code));
+    let address = IpAddr::from([10, 0, 0, 1]);
+    assert_eq!(site.door.recover(address, "AAAA-BBBB-CCCC-DDDD-EEEE", "new password").await, Err(Refusal::Wrong));
+    assert_eq!(site.door.recover(address, &code, "short").await, Ok(Err(Problem::Short)));
+    assert_eq!(site.door.recover(address, &code, "new password").await, Ok(Ok(())));
+    assert_eq!(send(&site.app, get_with("/", &session)).await.0, StatusCode::SEE_OTHER, "whoever had the old password is out");
+    assert!(site.door.login(address, "", "new password").await.is_ok());
+    assert_eq!(site.door.recover(address, &code, "another one").await, Err(Refusal::Wrong));
+}
+
+#[tokio::test]
+async fn a_role_sees_only_what_the_table_gives_it() {
+    const TABLE: &[Row] = &[
+        Row { path: "/", read: Roles::EVERYBODY, act: Roles::NOBODY },
+        Row { path: "/act", read: Roles::NOBODY, act: Roles::of(&[Role::Director]) },
+    ];
+    let site = site();
+    let inside = || {
+        Router::new()
+            .route("/", get(|| async { "the inside" }))
+            .route("/act", post(|| async { "done" }))
+            .route("/new", get(|| async { "forgotten" }))
+    };
+    let app = site.door.guard_by(inside(), Router::new(), Router::new(), TABLE);
+    let director = claim(&site).await;
+    let id = carer(&site).await;
+    let carer = login(&site, &id, "2580").await.1.unwrap();
+    for (session, expected) in [(&director, StatusCode::OK), (&carer, StatusCode::FORBIDDEN)] {
+        let body = format!("csrf={}", token_of(&site, session));
+        assert_eq!(send(&app, post_form("/act", session, &body)).await.0, expected);
+        assert_eq!(send(&app, get_with("/", session)).await.0, StatusCode::OK);
+        assert_eq!(send(&app, get_with("/new", session)).await.0, StatusCode::FORBIDDEN, "what stands in no row is shut");
+        assert_eq!(send(&app, get_with("/nothing", session)).await.0, StatusCode::NOT_FOUND);
     }
 }

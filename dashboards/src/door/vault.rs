@@ -1,4 +1,5 @@
-//! Where password and sessions are kept.
+//! Where accounts and sessions are kept.
+use super::role::Role;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -6,12 +7,42 @@ use std::sync::{Mutex, PoisonError};
 /// What survives a restart. Secrets appear only as hashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keys {
-    /// PHC string (argon2id); `None` until somebody has claimed the server.
+    /// Of versions that knew one password for everybody: it becomes the director's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    /// Without a director nobody has claimed the server yet.
     #[serde(default)]
-    pub password: Option<String>,
+    pub accounts: Vec<Account>,
     #[serde(default)]
     pub sessions: Vec<Session>,
+    /// Codes of inspectors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<Pass>,
+    /// SHA-256 of the recovery code. It is drawn, never chosen, so a slow hash adds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<String>,
+    /// Of the links to parents' pages, one a class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<ClassLink>,
 }
+
+/// Somebody who may come in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Account {
+    pub id: String,
+    /// As it stands on the tile and in the log; empty: whoever acts is asked for a name.
+    #[serde(default)]
+    pub name: String,
+    pub role: Role,
+    /// PHC string (argon2id) of the password or PIN.
+    pub secret: String,
+    /// A wall tablet's: several people use it, and each deed asks who.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+}
+
+/// Id of the account that claimed the server.
+pub const FIRST: &str = "director";
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Session {
@@ -22,6 +53,68 @@ pub struct Session {
     /// Name of who acts in this session, once told.
     #[serde(default)]
     pub actor: Option<String>,
+    /// The account, or the inspector's pass, that opened it.
+    #[serde(default = "first")]
+    pub account: String,
+    #[serde(default = "director")]
+    pub role: Role,
+    /// UTC milliseconds at which it began; 0: before that was kept.
+    #[serde(default)]
+    pub since: i64,
+    /// Where it began.
+    #[serde(default)]
+    pub address: String,
+}
+
+fn first() -> String {
+    FIRST.to_owned()
+}
+fn director() -> Role {
+    Role::Director
+}
+
+/// Lets an inspector read for a while.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pass {
+    pub id: String,
+    /// SHA-256 of the code.
+    pub hash: String,
+    /// Who it is for, and who gave it.
+    pub holder: String,
+    pub by: String,
+    /// What they may look for, in the issuer's words.
+    pub purpose: String,
+    /// UTC milliseconds.
+    pub issued: i64,
+    pub expires: i64,
+}
+
+/// Opens the page of one class to whoever has the link.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClassLink {
+    pub class: String,
+    /// SHA-256 of the token in the link.
+    pub hash: String,
+    pub issued: i64,
+}
+
+impl Keys {
+    /// What an earlier version has written, as this one keeps it.
+    pub fn migrated(mut self) -> Keys {
+        if let Some(secret) = self.password.take()
+            && !self.accounts.iter().any(|a| a.id == FIRST)
+        {
+            let shared = false;
+            self.accounts.insert(0, Account { id: FIRST.into(), name: String::new(), role: Role::Director, secret, shared });
+        }
+        self
+    }
+    pub fn account(&self, id: &str) -> Option<&Account> {
+        self.accounts.iter().find(|a| a.id == id)
+    }
+    pub fn has_director(&self) -> bool {
+        self.accounts.iter().any(|a| a.role == Role::Director)
+    }
 }
 
 /// Keeps [`Keys`]. `save` must be atomic: after a crash the old or the new keys are there, whole.
@@ -48,7 +141,7 @@ impl FileVault {
 impl Vault for FileVault {
     fn load(&self) -> io::Result<Keys> {
         match std::fs::read(&self.0) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Keys::migrated).map_err(|e| {
                 let text = format!("{} is damaged ({e}); restore it, or delete it to claim the server anew", self.0.display());
                 io::Error::new(io::ErrorKind::InvalidData, text)
             }),
@@ -101,7 +194,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let vault = FileVault::in_dir(dir.path());
         assert_eq!(vault.load().unwrap(), Keys::default());
-        let keys = Keys { password: Some("x".into()), sessions: vec![Session { hash: "h".into(), expires: 1, actor: None }] };
+        let keys: Keys = serde_json::from_str(
+            r#"{"accounts":[{"id":"li","name":"李老师","role":"carer","secret":"x"}],"sessions":[{"hash":"h","expires":1}]}"#,
+        )
+        .unwrap();
         vault.save(&keys).unwrap();
         vault.save(&keys).unwrap();
         assert_eq!(vault.load().unwrap(), keys);
@@ -111,6 +207,21 @@ mod tests {
             let mode = std::fs::metadata(dir.path().join("auth.json")).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn the_one_password_of_earlier_versions_becomes_the_director_s() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = r#"{"password":"$argon2id$old","sessions":[{"hash":"h","expires":9,"actor":"王老师"}]}"#;
+        std::fs::write(dir.path().join("auth.json"), old).unwrap();
+        let vault = FileVault::in_dir(dir.path());
+        let keys = vault.load().unwrap();
+        let director = keys.account(FIRST).unwrap();
+        assert_eq!((director.role, director.secret.as_str(), director.name.as_str()), (Role::Director, "$argon2id$old", ""));
+        assert_eq!((keys.sessions[0].account.as_str(), keys.sessions[0].role), (FIRST, Role::Director), "nobody is signed out");
+        vault.save(&keys).unwrap();
+        assert!(!std::fs::read_to_string(dir.path().join("auth.json")).unwrap().contains("password"));
+        assert_eq!(vault.load().unwrap(), keys);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Who asks, and in which language.
-use super::{Door, Session, draw_token, hash};
+use super::{Door, Role, Session, draw_token, hash};
 use crate::lang::{Lang, Theme, Ui};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -16,9 +16,12 @@ pub struct Visitor {
     pub path: String,
     /// For every form.
     pub csrf: String,
+    /// Who acts, once that is known.
     pub actor: Option<String>,
     /// They stand at a gateway's door.
     pub institution: bool,
+    /// The session belongs to one person, and `actor` is theirs: nobody acts under another name in it.
+    pub personal: bool,
     pub(super) session: Option<Session>,
     /// Cookies to be set with the answer, whole header values.
     pub(super) cookies: Vec<String>,
@@ -27,6 +30,18 @@ pub struct Visitor {
 impl Visitor {
     pub fn signed_in(&self) -> bool {
         self.session.is_some()
+    }
+    /// As whom the session was opened.
+    pub fn role(&self) -> Option<Role> {
+        self.session.as_ref().map(|s| s.role)
+    }
+    /// Id of the account or pass that opened the session.
+    pub fn account(&self) -> Option<&str> {
+        self.session.as_ref().map(|s| s.account.as_str())
+    }
+    /// The address as it stands in the log.
+    pub fn from(&self) -> String {
+        self.address.to_canonical().to_string()
     }
     /// What tells this session from others, without being its secret: for what is given to one session alone.
     pub fn session_key(&self) -> Option<&str> {
@@ -44,6 +59,7 @@ impl Visitor {
             path: self.path.clone(),
             actor: self.actor.clone(),
             signed_in: self.signed_in(),
+            role: self.role(),
             whose: whose.to_owned(),
             institution: self.institution,
         }
@@ -104,8 +120,21 @@ impl Visitor {
         };
         let address =
             parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
-        let actor = session.as_ref().and_then(|s| s.actor.clone());
-        Visitor { lang, theme, address, path: parts.uri.path().to_owned(), csrf, actor, institution: door.is_gateway(), session, cookies }
+        let own = session.as_ref().and_then(|s| door.own_name(s));
+        let personal = own.is_some();
+        let actor = own.or_else(|| session.as_ref().and_then(|s| s.actor.clone()));
+        Visitor {
+            lang,
+            theme,
+            address,
+            path: parts.uri.path().to_owned(),
+            csrf,
+            actor,
+            personal,
+            institution: door.is_gateway(),
+            session,
+            cookies,
+        }
     }
 }
 

@@ -4,10 +4,12 @@ pub mod cameras;
 pub mod coverage;
 pub mod evidence;
 pub mod gateway;
+pub mod people;
 pub mod platform;
 pub mod quality;
 pub mod rules;
 pub mod search;
+pub mod setup;
 pub mod tasks;
 
 use crate::lang::Text;

@@ -10,6 +10,7 @@ use crate::estimate::model::Source;
 use crate::ingest::frames::{MAX_FPS, Mapped, TopicSpec};
 use crate::ingest::hikvision;
 use crate::runtime;
+use crate::setup::files::Files;
 use crate::store::Retention;
 use crate::store::retention::LEAST_DAYS;
 use figment::Figment;
@@ -55,6 +56,8 @@ pub struct Config {
     pub cameras: Vec<crate::bridge::Camera>,
     /// Through what people are told.
     pub notify: notify::Notify,
+    /// The files that installation may change; `None`: none.
+    pub files: Option<Files>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,9 +222,10 @@ pub fn load(file: &Path, data: Option<&Path>) -> Result<Config, Problems> {
     let dict: Dict = figment.extract().map_err(|e| whole(e.to_string()))?;
     let base = file.parent().unwrap_or(Path::new("."));
     let mut problems = Vec::new();
+    let site = dict.get("site").and_then(|v| v.as_str()).map(|site| base.join(site));
     let config = read(dict, base, data, &mut problems);
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
+        Some(config) if problems.is_empty() => Ok(Config { files: site.map(|site| Files { config: file.to_owned(), site }), ..config }),
         _ => {
             for p in &mut problems {
                 if p.place.is_none() {
@@ -325,6 +329,7 @@ fn read(dict: Dict, base: &Path, data: Option<&Path>, problems: &mut Vec<Problem
         hikvision,
         cameras,
         notify,
+        files: None,
     })
 }
 

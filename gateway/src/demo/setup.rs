@@ -88,6 +88,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         subscribe: Vec::new(),
     });
     Config {
+        files: None,
         data: folder.to_owned(),
         site: nursery.site.clone(),
         rules: rules::builtin().into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),

@@ -107,6 +107,9 @@ pub struct Class {
     /// Children for each carer at most, where the district asks for other figures than [`AgeGroup::children_per_carer`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub children_per_carer: Option<u16>,
+    /// 托位: children that the class has room for, as registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<u16>,
     pub care_hours: Vec<Hours>,
     #[serde(default)]
     pub nap: Option<Hours>,
@@ -140,6 +143,15 @@ pub enum AgeGroup {
 }
 
 impl AgeGroup {
+    /// Children that a class of that age may have: 托育机构管理规范（试行）, 国卫人口发〔2019〕58号.
+    pub fn most_places(self) -> u16 {
+        match self {
+            AgeGroup::Infant => 10,
+            AgeGroup::Toddler => 15,
+            AgeGroup::Older => 20,
+            AgeGroup::Mixed => 18,
+        }
+    }
     /// Children for each carer at most: 托育机构设置标准（试行）, 国卫人口发〔2019〕58号, 保育人员与婴幼儿的比例. It gives none for mixed classes; 1:6 is what districts
     /// commonly ask for.
     pub fn children_per_carer(self) -> u16 {
@@ -221,6 +233,9 @@ pub struct Placement {
     /// Of a siren, beacon or valve on one of several relays: the channel that its readings have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<u8>,
+    /// The devices that hung here before it, oldest first: what they have said is the history of this place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<DeviceId>,
 }
 
 /// What a device is for: a contact on a door is judged otherwise than one on a window.

@@ -16,6 +16,7 @@ pub fn class() -> Class {
         care: Care::FullDay,
         age_group: AgeGroup::Toddler,
         children_per_carer: None,
+        places: None,
         care_hours: vec![hours("08:00-18:00")],
         nap: Some(hours("12:00-14:30")),
         drop_off: Some(hours("07:30-08:30")),
@@ -35,6 +36,7 @@ pub fn site() -> Site {
         via: None,
         topic: None,
         channel: None,
+        formerly: vec![],
     };
     Site {
         id: "xingyuan".parse().unwrap(),
@@ -86,6 +88,7 @@ pub fn seen(floor: Option<Floor>) -> Site {
         via: None,
         topic: None,
         channel: None,
+        formerly: vec![],
     });
     let areas =
         ["room", "exit"].map(|zone| format!("{{ kind = \"{zone}\", zone = \"{zone}\", corners = [[0, 0], [999, 0], [999, 999]] }}"));

@@ -166,7 +166,17 @@ fn begin() -> State {
         for zone in ["room", "nap", "exit", "kitchen", "upstairs"] {
             for (what, role) in [("smoke", Role::Smoke), ("door", Role::Door), ("air", Role::Climate)] {
                 let (id, zone) = (format!("{what}-{zone}").parse().unwrap(), zone.parse().unwrap());
-                s.devices.push(Placement { id, zone, name: None, role, period_s: None, via: None, topic: None, channel: None });
+                s.devices.push(Placement {
+                    id,
+                    zone,
+                    name: None,
+                    role,
+                    period_s: None,
+                    via: None,
+                    topic: None,
+                    channel: None,
+                    formerly: vec![],
+                });
             }
         }
         let state = "kind = \"state\"";

@@ -20,6 +20,7 @@
 //! | `rows.rs` | what the queries answer |
 //! | `search.rs` | incidents found by room, hazard, severity, time, person, lateness |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
+//! | `deeds.rs` | what people did with the system itself: the audit page, set-up and its proofs |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ledger.rs` | the closed days of the coverage ledger |
 //! | `ops.rs` | small changes that ride along: cursors, receipts, outbox attempts, retained messages |
@@ -37,6 +38,7 @@ use tuoan_protocol::{DeviceId, IncidentEvent};
 
 mod block;
 mod body;
+pub mod deeds;
 pub mod done;
 pub mod error;
 mod files;
@@ -60,6 +62,7 @@ mod tests;
 mod transaction;
 pub mod writer;
 
+pub use deeds::{Deed, DeedRow};
 pub use done::Done;
 pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};

@@ -1,6 +1,6 @@
 //! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages, what was learned.
 use super::mailbox::Mailbox;
-use super::{Done, Lane, Receipt, Retained, SetAside, Told};
+use super::{Deed, Done, Lane, Receipt, Retained, SetAside, Told};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -80,6 +80,17 @@ impl Ops {
             Ok(())
         })
     }
+    /// Somebody did something with the system itself. It is on record once [`Ops::settled`] says so.
+    pub fn deed(&self, deed: Deed) -> Result<(), OpsError> {
+        let deed = deed.bounded();
+        self.0.add(|p| {
+            p.room(1, deed.weight())?;
+            p.changes += 1;
+            p.bytes += deed.weight();
+            p.deeds.push(deed);
+            Ok(())
+        })
+    }
     /// Refused silently beyond [`super::MAX_RETAINED`] topics: the newest is not kept.
     pub fn retain(&self, message: Retained) -> Result<(), OpsError> {
         self.0.add(|p| {
@@ -141,6 +152,7 @@ pub struct Pending {
     pub attempts: BTreeMap<u64, (u32, i64)>,
     pub told: Vec<Told>,
     pub seen: Vec<(u64, i64)>,
+    pub deeds: Vec<Deed>,
     /// By topic; `None` forgets it.
     pub retained: BTreeMap<String, Option<Retained>>,
     pub released: Vec<u64>,
@@ -183,6 +195,7 @@ impl Pending {
         }
         self.told.extend(later.told);
         self.seen.extend(later.seen);
+        self.deeds.extend(later.deeds);
         self.retained.extend(later.retained);
         self.released.extend(later.released);
         self.kept.extend(later.kept);

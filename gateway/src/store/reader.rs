@@ -32,7 +32,7 @@ struct Inner {
     names: Mutex<Arc<Dictionary>>,
 }
 
-type Result<T> = std::result::Result<T, StoreError>;
+pub type Result<T> = std::result::Result<T, StoreError>;
 
 impl Reader {
     /// Reads the store in `dir` beside or without a running gateway (command line).

@@ -72,7 +72,7 @@ CREATE TABLE removal(
     records INTEGER NOT NULL, incident TEXT);
 -- Of each incident event that is removed its leaf hash after RFC 6962: the chain of all events can still be computed.
 CREATE TABLE removed_leaf(sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-", super::search::TABLES];
+", super::search::TABLES, super::deeds::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {

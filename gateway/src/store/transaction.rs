@@ -4,7 +4,7 @@ use super::ops::Pending;
 use super::pack::Packed;
 use super::retention::{Lanes, Plan, Removed};
 use super::{Batch, Entry, Quarantined, Retained};
-use super::{leaves, ledger, notices};
+use super::{deeds, leaves, ledger, notices};
 use crate::engine::input::{Action, PictureDeed};
 use crate::engine::{Body, Command};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -385,6 +385,9 @@ fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusql
     }
     for (notice, utc) in &ops.seen {
         notices::see(tx, *notice, *utc)?;
+    }
+    for deed in &ops.deeds {
+        deeds::insert(tx, deed)?;
     }
     for (id, (times, at)) in &ops.attempts {
         tx.prepare_cached("UPDATE outbox SET attempts = attempts + ?2, attempted = ?3 WHERE id = ?1")?.execute(params![

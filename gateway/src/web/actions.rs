@@ -115,6 +115,8 @@ pub(super) async fn attempt(web: &Shared, visitor: &Visitor, form: &Act, action:
         )
     };
     let actor = match (&form.name, &visitor.actor) {
+        // Nobody acts under another's name in a session that is one person's.
+        (_, Some(own)) if visitor.personal => own.clone(),
         (Some(name), _) if tidy(name, ACTOR).is_empty() => {
             let page = (StatusCode::UNPROCESSABLE_ENTITY, Html(ask("", Some(ui.t("error-name"))))).into_response();
             return Err(Stop::Page(page));

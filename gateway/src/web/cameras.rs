@@ -178,7 +178,8 @@ struct Granted {
 
 /// Whether the form gives leave; else the form with what is wrong, and the answer's status.
 async fn grant(web: &Shared, visitor: &Visitor, ui: &Ui, form: &Asked) -> Result<Granted, (StatusCode, Ask)> {
-    let mut ask = Ask { reason: form.reason.clone(), note: tidy(&form.note, NOTE), name: tidy(&form.name, ACTOR), ..blank_ask(web) };
+    let name = visitor.actor.clone().filter(|_| visitor.personal).unwrap_or_else(|| tidy(&form.name, ACTOR));
+    let mut ask = Ask { reason: form.reason.clone(), note: tidy(&form.note, NOTE), name, ..blank_ask(web) };
     let known = page::REASONS.contains(&form.reason.as_str());
     ask.reason_error = (!known).then(|| ui.t("error-leave-reason"));
     ask.name_error = ask.name.is_empty().then(|| ui.t("error-name"));
@@ -529,14 +530,19 @@ pub(super) fn counts(web: &Shared, incident: &IncidentId) -> (u64, u64) {
     (stills as u64, originals as u64)
 }
 
-pub async fn still(State(web): State<Shared>, Path((id, number)): Path<(String, usize)>) -> Response {
+pub async fn still(State(web): State<Shared>, visitor: Visitor, Path((id, number)): Path<(String, usize)>) -> Response {
     let (Ok(incident), Some(stills)) = (IncidentId::new(&id), web.deps.pictures.stills.clone()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match tokio::task::spawn_blocking(move || stills.read(&incident, number)).await {
-        Ok(Some(picture)) => jpeg(&web, picture.into_bytes()),
-        _ => StatusCode::NOT_FOUND.into_response(),
+    let picture = match tokio::task::spawn_blocking(move || stills.read(&incident, number)).await {
+        Ok(Some(picture)) => picture,
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    // Blurred as it is, nobody sees it off the record.
+    if !super::deeds::look(&web, &visitor, "still_seen", &id).await {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    jpeg(&web, picture.into_bytes())
 }
 
 async fn pictures_page(

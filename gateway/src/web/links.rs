@@ -60,7 +60,7 @@ impl Uses {
         entry.1 <= ACTS
     }
     /// A token that this box has not given out; `false`: that address tries too often. Good links are never held up by it.
-    fn wrong(&self, visitor: &Visitor, now: i64) -> bool {
+    pub(super) fn wrong(&self, visitor: &Visitor, now: i64) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).wrong.begin(visitor.address, now).is_ok()
     }
 }

@@ -12,6 +12,13 @@
 //! | `readings` | readings around an incident, thinned while they are read |
 //! | `receipts` | who knew of an incident, and when |
 //! | `links` | the links in messages, without a login |
+//! | [`access`] | who may do what: one row for each route |
+//! | `people` | accounts, inspectors' codes, parents' links, sessions |
+//! | `audit` | who came in, saw what and changed what |
+//! | `notices` | what parents are told: their page, and what the director releases |
+//! | [`deeds`] | puts what people do with the system itself on record |
+//! | `qr` | QR codes |
+//! | [`setup`] | installation: one file for each step |
 //! | `check` | the morning check |
 //! | `report` | reports of concern, also without a login |
 //! | `search` | incidents searched for |
@@ -25,17 +32,23 @@
 //!
 //! What must hold: nothing is shown as well when the engine or the disk is not; queries never run on the async threads; whoever asks is
 //! let in by [`Door`] alone.
+pub mod access;
 mod actions;
+mod audit;
 mod cameras;
 mod check;
 mod coverage;
+pub mod deeds;
 mod evidence;
 mod forms;
 mod lifecycle;
 mod links;
 mod live;
+mod notices;
 mod outside;
 mod pages;
+mod people;
+mod qr;
 mod quality;
 mod readings;
 mod receipts;
@@ -43,6 +56,7 @@ mod refusals;
 mod report;
 pub mod rules;
 mod search;
+pub mod setup;
 pub mod story;
 mod tasks;
 #[cfg(test)]
@@ -98,6 +112,27 @@ pub struct WebConfig {
     pub live_pictures: bool,
     /// Opens pictures instead of the login's password.
     pub viewing_password: Option<crate::config::Secret>,
+    /// The rooms of each class by their ids: what its parents' page shows.
+    pub rooms: Vec<(String, Vec<String>)>,
+    /// What hung in a device's place before it, by the device: its readings belong to the place's history.
+    pub formerly: Vec<(tuoan_protocol::DeviceId, Vec<tuoan_protocol::DeviceId>)>,
+}
+
+impl WebConfig {
+    fn rooms_of(&self, class: &str) -> impl Iterator<Item = &str> {
+        self.rooms.iter().filter(move |r| r.0 == class).flat_map(|r| r.1.iter().map(String::as_str))
+    }
+}
+
+/// The rooms of each class, where the site says whose they are.
+pub fn rooms(site: &crate::engine::site::Site) -> Vec<(String, Vec<String>)> {
+    let of = |class: &str| site.zones.iter().filter(|z| z.classes.iter().any(|c| c == class)).map(|z| z.id.to_string()).collect();
+    site.classes.iter().map(|c| (c.id.clone(), of(&c.id))).collect()
+}
+
+/// Of the devices that were exchanged.
+pub fn formerly(site: &crate::engine::site::Site) -> Vec<(tuoan_protocol::DeviceId, Vec<tuoan_protocol::DeviceId>)> {
+    site.devices.iter().filter(|d| !d.formerly.is_empty()).map(|d| (d.id.clone(), d.formerly.clone())).collect()
 }
 
 /// What the pages are made from.
@@ -123,6 +158,8 @@ pub struct WebDeps {
     pub evidence: crate::evidence::Office,
     pub clock: Clock,
     pub door: Door,
+    /// What installation may change.
+    pub setup: setup::SetUp,
     /// Ends event streams and the server.
     pub shutdown: CancellationToken,
 }
@@ -146,6 +183,10 @@ pub(crate) struct Web {
     studies: quality::Studies,
     links: links::Uses,
     strangers: report::Strangers,
+    looks: deeds::Looks,
+    proofs: setup::prove::Asked,
+    /// A credential was given that the broker does not know yet.
+    enrolled: std::sync::atomic::AtomicBool,
 }
 
 type Shared = Arc<Web>;
@@ -162,6 +203,9 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         studies: quality::Studies::default(),
         links: links::Uses::default(),
         strangers: report::Strangers::default(),
+        looks: deeds::Looks::default(),
+        proofs: setup::prove::Asked::default(),
+        enrolled: std::sync::atomic::AtomicBool::new(false),
     });
     let inside = Router::new()
         .route("/", get(pages::home))
@@ -216,6 +260,35 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/quality/report", get(quality::report))
         .route("/coverage", get(coverage::page))
         .route("/quarantine", get(pages::quarantine))
+        .route("/account", get(people::account).post(people::change))
+        .route("/account/sessions/{handle}/end", post(people::end_session))
+        .route("/people", get(people::people).post(people::add))
+        .route("/people/{id}/secret", post(people::secret))
+        .route("/people/{id}/remove", post(people::remove))
+        .route("/people/passes", post(people::issue))
+        .route("/people/passes/{id}/revoke", post(people::revoke))
+        .route("/people/classes/{id}/link", post(people::class_link))
+        .route("/people/classes/{id}/end", post(people::class_link_end))
+        .route("/people/recovery", post(people::recovery))
+        .route("/notices", get(notices::form).post(notices::release))
+        .route("/notices/{number}/withdraw", post(notices::withdraw))
+        .route("/audit", get(audit::page))
+        .route("/setup", get(setup::overview))
+        .route("/setup/devices", get(setup::devices::list))
+        .route("/setup/devices/place", post(setup::devices::place))
+        .route("/setup/devices/remove", post(setup::devices::remove))
+        .route("/setup/devices/replace", post(setup::devices::replace))
+        .route("/setup/devices/enrol", post(setup::devices::enrol))
+        .route("/setup/proofs", get(setup::prove::list))
+        .route("/setup/proofs/live", get(setup::prove::live))
+        .route("/setup/proofs/ask", post(setup::prove::ask))
+        .route("/setup/checklist", get(setup::checklist::list).post(setup::checklist::enter))
+        .route("/setup/duty", get(setup::paper::missing))
+        .route("/setup/report", get(setup::paper::report))
+        .route("/setup/labels", get(setup::paper::labels))
+        .route("/setup/site", get(setup::site::form).post(setup::site::import))
+        .route("/setup/site.toml", get(setup::site::export))
+        .route("/setup/apply", post(setup::site::apply))
         .route("/api/v1/view", get(pages::view_json))
         .route("/api/v1/incidents/{id}/timeline", get(pages::timeline_json))
         .route("/events", get(live::events))
@@ -226,13 +299,14 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/n/{token}", get(links::look))
         .route("/n/{token}/seen", post(links::seen))
         .route("/n/{token}/take", get(links::look_take).post(links::take))
+        .route("/notice/{token}", get(notices::parents))
         .with_state(web.clone());
     let outside = Router::new()
         .route("/healthz", get(outside::health))
         .route("/metrics", get(outside::metrics))
         .route("/sw.js", get(tasks::worker))
         .with_state(web);
-    door.guard_with(inside, open, outside)
+    door.guard_by(inside, open, outside, access::TABLE)
 }
 
 /// Serves until the token of `deps` is cancelled; open requests then get three seconds.

@@ -61,7 +61,8 @@ impl Done {
 }
 
 pub(super) fn ui(web: &Shared, visitor: &Visitor) -> Ui {
-    visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name)
+    let mut ui = visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name);
+    ui
 }
 
 pub(super) fn sorry(ui: &Ui, e: &QueryError) -> Response {
@@ -135,10 +136,12 @@ async fn incident_view(web: &Shared, id: &str, around: Around) -> Result<Option<
     let now = web.deps.clock.utc_ms();
     let mut sinks: Vec<&'static str> = web.deps.deliveries.status().iter().filter(|s| s.lane == Lane::Alerts).map(|s| s.sink).collect();
     sinks.dedup();
-    let zones = view.clone();
+    let (zones, formerly) = (view.clone(), web.config.formerly.clone());
     let work = move |reader: &Reader| {
+        let before = |id: &tuoan_protocol::DeviceId| formerly.iter().find(|f| f.0 == *id).map(|f| f.1.clone()).unwrap_or_default();
         let devices = |zone: &tuoan_protocol::ZoneId| {
-            zones.zones.iter().filter(|z| z.id == *zone).flat_map(|z| &z.devices).map(|d| d.id.clone()).collect::<Vec<_>>()
+            let now = zones.zones.iter().filter(|z| z.id == *zone).flat_map(|z| &z.devices);
+            now.flat_map(|d| std::iter::once(d.id.clone()).chain(before(&d.id))).collect::<Vec<_>>()
         };
         story::read(reader, id.as_str(), now, offset, devices, &sinks, around)
     };
@@ -180,6 +183,10 @@ pub async fn incident(
     Query(wide): Query<Wide>,
 ) -> Response {
     let ui = ui(&web, &visitor);
+    // Who acted and who was told stands here: a look from outside is on record, under the purpose of the code.
+    if visitor.role() == Some(tuoan_dashboards::door::Role::Inspector) && !super::deeds::look(&web, &visitor, "incident_seen", &id).await {
+        return sorry(&ui, &QueryError::Busy);
+    }
     match incident_view(&web, &id, Around::parse(&wide.around)).await {
         Ok(Some(mut v)) => {
             v.notice = done.notice(&ui);

@@ -3,7 +3,9 @@ mod cameras;
 mod evidence;
 mod lifecycle;
 mod links;
+mod people;
 mod quality;
+mod setup_pages;
 mod tasks;
 
 use super::*;
@@ -157,6 +159,9 @@ async fn gateway_at(site: &str) -> Box_ {
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::manual(NOW);
+    let files = crate::setup::files::Files::in_folder(dir.path());
+    std::fs::write(&files.site, site).unwrap();
+    files.write_config("127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()).unwrap();
     let config = PipelineConfig {
         data: dir.path().join("data"),
         site: toml::from_str(site).unwrap(),
@@ -184,6 +189,12 @@ async fn gateway_at(site: &str) -> Box_ {
         evidence: crate::evidence::Office { data: dir.path().to_owned(), key: crate::evidence::site_key(dir.path()).unwrap() },
         clock: clock.clone(),
         door: door.clone(),
+        setup: setup::SetUp {
+            files: Some(files.clone()),
+            site: Arc::new(toml::from_str(site).unwrap()),
+            uplink: false,
+            reload: Arc::default(),
+        },
         shutdown: shutdown.clone(),
     };
     let config = WebConfig {
@@ -195,6 +206,8 @@ async fn gateway_at(site: &str) -> Box_ {
         supervisor: SupervisingBody::Health,
         live_pictures: true,
         viewing_password: Some(crate::config::Secret::new("only-the-director")),
+        rooms: rooms(&toml::from_str(site).unwrap()),
+        formerly: formerly(&toml::from_str(site).unwrap()),
     };
     let mut it = Box_ { app: router(config, deps), pipeline, clock, door, pictures, shutdown, session: String::new(), _dir: dir };
     it.session = it.another_session().await;

@@ -273,7 +273,17 @@ fn by_role(case: &CaseText, zone: &tuoan_protocol::ZoneId) -> Option<Vec<Placeme
     let roles: std::collections::BTreeSet<&str> = words.filter_map(|w| w.strip_prefix('@')).collect();
     let placed = roles.into_iter().map(|r| {
         let role = serde_json::from_value(serde_json::Value::String(r.to_owned())).ok()?;
-        Some(Placement { id: r.parse().ok()?, zone: zone.clone(), name: None, role, period_s: None, via: None, topic: None, channel: None })
+        Some(Placement {
+            id: r.parse().ok()?,
+            zone: zone.clone(),
+            name: None,
+            role,
+            period_s: None,
+            via: None,
+            topic: None,
+            channel: None,
+            formerly: vec![],
+        })
     });
     placed.collect()
 }
@@ -288,7 +298,17 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
     let floor = case.floor.or(rule.floor_min).unwrap_or(1);
     let zone: tuoan_protocol::ZoneId = "zone".parse().ok()?;
     let device: tuoan_protocol::DeviceId = "device".parse().ok()?;
-    let place = |id, via| Placement { id, zone: zone.clone(), name: None, role, period_s: case.period, via, topic: None, channel: None };
+    let place = |id, via| Placement {
+        id,
+        zone: zone.clone(),
+        name: None,
+        role,
+        period_s: case.period,
+        via,
+        topic: None,
+        channel: None,
+        formerly: vec![],
+    };
     // Behind a hub, which is the device itself; beside it otherwise.
     let via = (rule.kind == super::Kind::Hub).then(|| device.clone());
     let others = (1..=case.others.unwrap_or(0)).filter_map(|n| Some(place(format!("other-{n}").parse().ok()?, via.clone())));
@@ -308,6 +328,7 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
             care: Care::FullDay,
             age_group: case.age_group.or_else(|| rule.age_groups.first().copied()).unwrap_or(AgeGroup::Toddler),
             children_per_carer: None,
+            places: None,
             care_hours: vec![hours(800, 1800)],
             nap: Some(hours(1200, 1430)),
             drop_off: Some(hours(730, 830)),

@@ -9,7 +9,17 @@ fn with(devices: &[(&str, &str, Role)]) -> Site {
     let mut s = site();
     for (id, zone, role) in devices {
         let (id, zone) = (id.parse().unwrap(), zone.parse().unwrap());
-        s.devices.push(Placement { id, zone, name: None, role: *role, period_s: None, via: None, topic: None, channel: None });
+        s.devices.push(Placement {
+            id,
+            zone,
+            name: None,
+            role: *role,
+            period_s: None,
+            via: None,
+            topic: None,
+            channel: None,
+            formerly: vec![],
+        });
     }
     s
 }

@@ -35,6 +35,7 @@ fn history() -> &'static Vec<Input> {
                 via: Some("switch".parse().unwrap()),
                 topic: None,
                 channel: None,
+                formerly: vec![],
             });
         }
         let c = Configuration::new("01JD0000000000000000000000".parse().unwrap(), s, lean_packs());

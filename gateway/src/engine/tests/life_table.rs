@@ -136,6 +136,7 @@ pub(super) fn nursery() -> Gateway {
         via: None,
         topic: None,
         channel: None,
+        formerly: vec![],
     };
     let mut s = Site { people: super::life::staffed().people, ..site() };
     s.devices.push(co);

@@ -153,7 +153,7 @@ fn furnished(mut s: Site) -> Site {
         ("meter", "kitchen", Role::Meter),
     ] {
         let (id, zone) = (id.parse().unwrap(), zone.parse().unwrap());
-        s.devices.push(Placement { id, zone, name: None, role, period_s: None, via: None, topic: None, channel: None });
+        s.devices.push(Placement { id, zone, name: None, role, period_s: None, via: None, topic: None, channel: None, formerly: vec![] });
     }
     let area = "{ kind = \"bed\", zone = \"nap\", corners = [[0, 0], [999, 0], [999, 999]] }";
     s.cameras = vec![toml::from_str(&format!("device = \"camera\"\nareas = [{area}]")).unwrap()];

@@ -149,6 +149,7 @@ fn of_two_that_disagree_one_finding_says_that_nobody_can_tell_which() {
         via: None,
         topic: None,
         channel: None,
+        formerly: vec![],
     });
     let mut g = Gateway::new(s);
     let mut notes = Vec::new();

@@ -11,7 +11,17 @@ fn five_hundred_devices_cost_no_more_than_a_few() {
     let mut s = site();
     for n in 0..500 {
         let (id, zone) = (format!("node-{n}").parse().unwrap(), s.zones[n % 3].id.clone());
-        s.devices.push(Placement { id, zone, name: None, role: Role::Climate, period_s: Some(60), via: None, topic: None, channel: None });
+        s.devices.push(Placement {
+            id,
+            zone,
+            name: None,
+            role: Role::Climate,
+            period_s: Some(60),
+            via: None,
+            topic: None,
+            channel: None,
+            formerly: vec![],
+        });
     }
     let mut state = State::new();
     let at = t("10:00");

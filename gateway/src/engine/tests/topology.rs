@@ -19,6 +19,7 @@ fn behind(via: Option<&str>, n: usize, prefix: &str) -> Site {
             via: via.map(|v| v.parse().unwrap()),
             topic: None,
             channel: None,
+            formerly: vec![],
         });
     }
     s
@@ -163,6 +164,7 @@ fn a_switch_behind_a_switch_is_told_by_the_farther_one() {
         via: Some("far".parse().unwrap()),
         topic: None,
         channel: None,
+        formerly: vec![],
     });
     let mut g = Gateway::new(s);
     speak(&mut g, "09:00", "n", 1..=4);

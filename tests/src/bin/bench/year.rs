@@ -113,7 +113,17 @@ pub fn site(single: bool) -> Site {
         let names = if single { (0..sensors.len()).map(|n| format!("{name}.{n}")).collect() } else { vec![name] };
         for id in names {
             let (id, zone) = (id.parse().unwrap(), room.parse().unwrap());
-            devices.push(Placement { id, zone, name: None, role, period_s: Some(60), via: None, topic: None, channel: None });
+            devices.push(Placement {
+                id,
+                zone,
+                name: None,
+                role,
+                period_s: Some(60),
+                via: None,
+                topic: None,
+                channel: None,
+                formerly: vec![],
+            });
         }
     }
     let mut site: Site = toml::from_str(
