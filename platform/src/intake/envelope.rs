@@ -336,6 +336,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_day_of_the_ledger_is_its_canonical_bytes_and_nothing_else() {
+        use tuoan_protocol::ledger::{MINUTES, Run, Sight, ZoneDay};
+        let mut run = Run::default();
+        run.push(MINUTES, Sight::Watched);
+        let zones = vec![ZoneDay { zone: "exit".parse().unwrap(), run }];
+        let (site, log) = ("a".parse().unwrap(), "L1".parse().unwrap());
+        let day =
+            Day { site, log, number: 1, date: 20_779, utc_offset_minutes: 480, closed_at: 1_795_363_200_000, clock_trusted: true, zones };
+        let event = |site: &str, canonical: String| {
+            json!({
+                "specversion": "1.0", "id": "coverage-L1-1", "source": format!("/sites/{site}/logs/L1"), "type": "cn.tuoan.coverage.day.v1",
+                "time": "2026-11-22T16:00:00.000Z", "data": {"date": "1999-01-01", "per_mille": 7, "canonical": canonical}
+            })
+        };
+        let hex = hex::encode(day.canonical_bytes());
+        assert_eq!(check(&event("a", hex.clone()), "a"), Ok(Member::Coverage(Box::new(day))));
+        assert!(check(&event("b", hex.clone()), "b").unwrap_err().contains("do not agree"), "another site's day");
+        assert!(check(&event("a", format!("{hex}00")), "a").unwrap_err().contains("canonical"), "a byte behind it");
+        assert!(check(&event("a", "zz".into()), "a").unwrap_err().contains("no hex"));
+        assert!(check(&event("a", "a".repeat(4 * MAX_DAY)), "a").unwrap_err().contains("more than"));
+    }
+
+    #[test]
     fn a_large_event_is_refused() {
         let mut e = event("a", 3, "E3", "E1", "raised");
         e["data"]["padding"] = json!("x".repeat(MAX_EVENT));
