@@ -37,11 +37,11 @@ pub enum Kind {
     Event = 1,
     /// Something that was done with pictures, as JSON.
     PictureDeed = 2,
-    /// A day of the coverage ledger, as JSON.
+    /// A day of the coverage ledger: its number, date and canonical bytes, as JSON.
     CoverageDay = 3,
     /// What retention has removed, as JSON.
     Deletion = 4,
-    /// A look at personal data, as JSON.
+    /// What people did with the system itself, a look at personal data among it, as JSON.
     Access = 5,
 }
 

@@ -8,6 +8,7 @@ use miette::Diagnostic;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
+use tuoan_dashboards::view::gateway::Around;
 use tuoan_evidence::bundle::BuildError;
 use tuoan_evidence::head::Countersignature;
 use tuoan_evidence::{Builder, Header, Kind, LeafRecord, Proof, Section, SignedHead, SigningKey, WitnessRecord, tree};
@@ -222,7 +223,8 @@ pub fn witnessed(reader: &Reader) -> Result<Option<(SignedHead, Countersignature
 
 type Series = std::collections::BTreeMap<(DeviceId, Quantity), Vec<(i64, Fixed)>>;
 
-/// What the incident's page shows, too: readings of the zone's devices, at most six hours.
+/// What the incident's page shows, too: readings of the zone's devices, thinned so that every peak and every gap is there. All of them, as they came, are among
+/// the inputs of the replay.
 fn series(
     reader: &Reader,
     incident: &str,
@@ -233,7 +235,8 @@ fn series(
 ) -> Result<Series, ExportError> {
     let offset = reader.utc_offset_at(first.position)?.unwrap_or(source.cut.utc_offset);
     let wanted = |_: &tuoan_protocol::ZoneId| devices.iter().cloned().collect();
-    Ok(story::read(reader, incident, now, offset, wanted, &[])?.map(|s| s.series).unwrap_or_default())
+    let story = story::read(reader, incident, now, offset, wanted, &[], Around::default())?;
+    Ok(story.map(|s| s.series.into_iter().map(|(key, thinned)| (key, thinned.points)).collect()).unwrap_or_default())
 }
 
 /// Who was told by which way, and what receivers said.

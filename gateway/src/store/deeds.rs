@@ -1,9 +1,12 @@
 //! What people did with the system itself: who came in, who looked at what and why, what was set up and proved, what parents were told.
 //!
-//! Append only. Each deed is kept as canonical bytes, so that a chain can be laid over them: [`Deed::bytes`] of the rows, in the order of their numbers.
+//! Append only. Each deed is kept as canonical bytes ([`Deed::bytes`]), and is a leaf of the log's tree, there as JSON.
+use super::leaves;
 use super::transaction::int;
 use minicbor::{Decoder, Encoder};
 use rusqlite::{Transaction, params};
+use serde::Serialize;
+use tuoan_evidence::Kind;
 
 pub const TABLES: &str = "
 -- What people did with the system itself; `kind` and `object` repeat what stands in `bytes`, to be searched by.
@@ -16,7 +19,7 @@ pub const FIELD: usize = 1024;
 const VERSION: u8 = 1;
 const FIELDS: u64 = 8;
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Deed {
     /// UTC milliseconds.
     pub at: i64,
@@ -91,6 +94,9 @@ pub(super) fn insert(tx: &Transaction<'_>, deed: &Deed) -> rusqlite::Result<()> 
         deed.object,
         deed.bytes()
     ])?;
+    let number = tx.last_insert_rowid();
+    let record = serde_json::to_vec(deed).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    leaves::append(tx, Kind::Access, number, Some(&deed.object), &record)?;
     Ok(())
 }
 

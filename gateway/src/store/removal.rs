@@ -1,11 +1,13 @@
-//! What was removed, from where to where, when, and by which rule: in the transaction that removes it. An incident event leaves its leaf hash
-//! behind, so that the chain of all events can be computed without it.
+//! What was removed, from where to where, when, and by which rule: in the transaction that removes it. It is a leaf of the log's tree, where the hashes of
+//! removed events stay. A record of entries may still grow, so it becomes a leaf when the next record begins.
 use super::StoreError;
+use super::leaves;
 use super::reader::Reader;
 use super::retention::HELD;
 use super::transaction::int;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use sha2::{Digest, Sha256};
+use serde::Serialize;
+use tuoan_evidence::Kind;
 
 /// Entries that one rule removes one after the other within this time are one record, milliseconds.
 const TOGETHER_MS: i64 = 86_400_000;
@@ -33,7 +35,7 @@ impl Rule {
 }
 
 /// A record of a removal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Removal {
     /// UTC milliseconds at which it ended.
     pub at: i64,
@@ -55,35 +57,36 @@ pub(super) fn entries(tx: &Transaction<'_>, utc: i64, rule: Rule, first: u64, la
     let n = int(last.saturating_sub(first) + 1);
     let row = params![utc, rule.name(), int(first), int(last), n, ENTRIES, utc.saturating_sub(TOGETHER_MS)];
     let on = "UPDATE removal SET utc = ?1, last = ?4, records = records + ?5 \
-              WHERE id = (SELECT max(id) FROM removal WHERE what = ?6) AND rule = ?2 AND last = ?3 - 1 AND utc > ?7";
+              WHERE id = (SELECT max(id) FROM removal) AND what = ?6 AND rule = ?2 AND last = ?3 - 1 AND utc > ?7";
     if tx.prepare_cached(on)?.execute(row)? == 0 {
+        seal(tx)?;
         let new = "INSERT INTO removal(utc, rule, what, first, last, records) SELECT ?1, ?2, ?6, ?3, ?4, ?5 WHERE ?7 IS NOT NULL";
         tx.prepare_cached(new)?.execute(row)?;
     }
     Ok(())
 }
 
-/// Notes that an incident's events go, and keeps their hashes. To be called before they are removed.
+/// Notes that an incident's events go. To be called before they are removed.
 pub(super) fn incident(tx: &Transaction<'_>, utc: i64, rule: Rule, id: &str) -> rusqlite::Result<()> {
-    let mut events = tx.prepare_cached("SELECT sequence, bytes FROM event WHERE incident = ?1")?;
-    let mut keep = tx.prepare_cached("INSERT OR IGNORE INTO removed_leaf VALUES(?1, ?2)")?;
-    let mut rows = events.query([id])?;
-    while let Some(row) = rows.next()? {
-        let (sequence, bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        keep.execute(params![sequence, leaf(&bytes)])?;
-    }
+    seal(tx)?;
     let sql = "INSERT INTO removal(utc, rule, what, first, last, records, incident) \
                SELECT ?1, ?2, ?3, min(sequence), max(sequence), count(*), ?4 FROM event WHERE incident = ?4 HAVING count(*) > 0";
     tx.prepare_cached(sql)?.execute(params![utc, rule.name(), INCIDENT, id])?;
-    Ok(())
+    seal(tx)
 }
 
-/// RFC 6962, 2.1: SHA-256 over a zero byte and the record.
-fn leaf(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update([0]);
-    hash.update(bytes);
-    hash.finalize().into()
+/// The last record is whole: it becomes a leaf of the log's tree, as JSON, unless it is one.
+fn seal(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let sql = "SELECT utc, rule, first, last, records, incident, id FROM removal ORDER BY id DESC LIMIT 1";
+    let last = tx.prepare_cached(sql)?.query_row([], |r| Ok((row(r)?, r.get::<_, i64>(6)?))).optional()?;
+    let Some((removal, id)) = last else { return Ok(()) };
+    let known = "SELECT count(*) FROM leaf WHERE kind = ?1 AND ref = ?2";
+    if tx.prepare_cached(known)?.query_row(params![Kind::Deletion.number(), id], |r| r.get::<_, i64>(0))? > 0 {
+        return Ok(());
+    }
+    let record = serde_json::to_vec(&removal).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    leaves::append(tx, Kind::Deletion, id, removal.incident.as_deref(), &record)?;
+    Ok(())
 }
 
 fn row(r: &Row<'_>) -> rusqlite::Result<Removal> {
@@ -100,11 +103,5 @@ impl Reader {
     pub fn is_held(&self, incident: &str) -> Result<bool, StoreError> {
         let sql = format!("SELECT ?1 IN ({HELD})");
         self.with(|db| db.prepare_cached(&sql)?.query_row([incident], |r| r.get(0)))
-    }
-    /// Leaf hash of an incident event that was removed; `None`: it is there, or never was.
-    pub fn removed_leaf(&self, sequence: u64) -> Result<Option<[u8; 32]>, StoreError> {
-        let sql = "SELECT hash FROM removed_leaf WHERE sequence = ?1";
-        let found: Option<Vec<u8>> = self.with(|db| db.prepare_cached(sql)?.query_row([int(sequence)], |r| r.get(0)).optional())?;
-        Ok(found.and_then(|bytes| bytes.try_into().ok()))
     }
 }

@@ -70,8 +70,6 @@ CREATE INDEX ledger_day_date ON ledger_day(date);
 CREATE TABLE removal(
     id INTEGER PRIMARY KEY, utc INTEGER NOT NULL, rule TEXT NOT NULL, what INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     records INTEGER NOT NULL, incident TEXT);
--- Of each incident event that is removed its leaf hash after RFC 6962: the chain of all events can still be computed.
-CREATE TABLE removed_leaf(sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 ", super::search::TABLES, super::deeds::TABLES];
 
 /// The newest schema that this version knows.

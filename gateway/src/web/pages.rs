@@ -61,8 +61,7 @@ impl Done {
 }
 
 pub(super) fn ui(web: &Shared, visitor: &Visitor) -> Ui {
-    let mut ui = visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name);
-    ui
+    visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name)
 }
 
 pub(super) fn sorry(ui: &Ui, e: &QueryError) -> Response {

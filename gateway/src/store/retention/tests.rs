@@ -5,11 +5,11 @@ use crate::engine::input::{Action, Command, Item, Message, PictureAct, PictureDe
 use crate::engine::{Body, State};
 use crate::metrics::Metrics;
 use crate::store::{Batch, Deps, Done, Entry, Options, Reader, Receipt, Recovered, Reply, Snapshot, Store};
-use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tuoan_evidence::Kind;
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::{Basis, Fixed, IncidentEvent, IncidentState, InstitutionType, Place, Quantity, Severity, SupervisingBody, Transition};
 
@@ -343,11 +343,16 @@ fn what_a_person_holds_stays_and_what_goes_is_on_record() {
     let gone = reader.removals(9).unwrap();
     let told: Vec<_> = gone.iter().map(|r| (r.rule.as_str(), r.first, r.last, r.records, r.incident.as_deref())).collect();
     assert_eq!(told, [("keep_events_days", 1, 2, 2, Some("01JF0000000000000000000001")), ("keep_days", 1, 199, 199, None)]);
-    // What is gone has left its hash: the chain can be computed whole.
-    let leaf = |bytes: &[u8]| -> [u8; 32] { Sha256::digest([&[0], bytes].concat()).into() };
+    // What is gone has left its hash: the tree is that of all events, and says what was removed.
     for (sequence, bytes) in (1..).zip(&bytes) {
-        assert_eq!(reader.removed_leaf(sequence).unwrap(), (sequence <= 2).then(|| leaf(bytes)));
+        let leaf = reader.leaf_of_event(sequence).unwrap().unwrap();
+        assert_eq!(tuoan_evidence::tree::Nodes::node(&reader, 0, leaf).unwrap(), tuoan_evidence::tree::leaf(Kind::Event.number(), bytes));
     }
+    let sealed = reader.recorded_about("01JF0000000000000000000001").unwrap();
+    assert!(
+        sealed.iter().any(|r| r.kind == Kind::Deletion && String::from_utf8_lossy(&r.record).contains("keep_events_days")),
+        "{sealed:?}"
+    );
     rig.deed(PictureAct::Release, &held);
     rig.idle();
     assert!(rig.first() > 300 && !reader.is_held(&held).unwrap());

@@ -87,6 +87,7 @@ fn inventory() -> Vec<Planned> {
 pub fn site(single: bool) -> Site {
     let zone = |id: &str, kind| Zone { id: id.parse().unwrap(), name: id.into(), kind, floor: 1, classes: vec![] };
     let class = Class {
+        places: None,
         id: "all".into(),
         name: "混合班".into(),
         care: Care::FullDay,
