@@ -33,7 +33,10 @@ try {
     page.on("pageerror", (e) => bad(name, e.message));
     for (const path of only.length ? only : PAGES) {
       name = `${path} ${lang} ${theme} ${width}`;
+      await page.unrouteAll();
       await page.goto(`${base}/${path}?lang=${lang}&theme=${theme}`);
+      // A page that loads itself again must not do so while it is looked at.
+      await page.route(`**/${path}?*`, (route) => route.abort("aborted"));
       // What only a script shows is part of the page; the gallery has no events, and so the notice of that does not count.
       await page.waitForTimeout(path === "taken" ? 500 : 60);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
