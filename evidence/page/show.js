@@ -145,7 +145,7 @@
         el("p", "mono soft", JSON.stringify(r.rule))]);
     }));
   }
-  function curve(points, from, to, first, last) {
+  function curve(points, from, to, first, last, steps) {
     var ns = "http://www.w3.org/2000/svg", svg = document.createElementNS(ns, "svg"), low = Infinity, high = -Infinity, d = "";
     points.forEach(function (p) { if (p[1] < low) low = p[1]; if (p[1] > high) high = p[1]; });
     function x(at) { return to > from ? (at - from) / (to - from) * 1000 : 0; }
@@ -159,7 +159,9 @@
     var usual = gaps.length ? Math.max(gaps[Math.floor(gaps.length / 2)], 1000) * 5 : 0;
     points.forEach(function (p, i) {
       var pen = i && p[0] - points[i - 1][0] <= usual ? "L" : "M";
-      d += pen + x(p[0]).toFixed(1) + " " + y(p[1]).toFixed(1) + (pen === "M" ? "h1" : "");
+      var at = x(p[0]).toFixed(1), height = y(p[1]).toFixed(1);
+      // A state holds until the next one.
+      d += pen === "M" ? "M" + at + " " + height + "h1" : steps ? "H" + at + "V" + height : "L" + at + " " + height;
     });
     var path = document.createElementNS(ns, "path");
     path.setAttribute("class", "curve"); path.setAttribute("d", d); path.setAttribute("vector-effect", "non-scaling-stroke");
@@ -172,10 +174,10 @@
     var first = found.events[0].at, last = found.events[found.events.length - 1].at, from = Infinity, to = -Infinity;
     list.forEach(function (r) { r.points.forEach(function (p) { from = Math.min(from, p[0]); to = Math.max(to, p[0]); }); });
     function title(r) { return name("devices", r.device) + " · " + (words(about && about.quantities && about.quantities[r.quantity]) || r.quantity); }
-    function says(r, value) { return r.unit === "bool" ? t(value ? "yes" : "no") : value + (r.unit ? " " + r.unit : ""); }
+    function says(r, value) { return r.unit === "bool" ? t(value ? "yes" : "no") : value + (r.unit && r.unit !== "1" ? " " + r.unit : ""); }
     var moving = [], still = [];
     list.forEach(function (r) {
-      var c = curve(r.points, from, to, first, last);
+      var c = curve(r.points, from, to, first, last, r.unit === "bool");
       if (c.low === c.high) still.push(title(r) + ": " + says(r, c.low));
       else moving.push(el("div", "", [el("h3", "", title(r)), c.svg, el("p", "soft", t("low") + " " + says(r, c.low) + " · " + t("high") + " " + says(r, c.high))]));
     });

@@ -281,7 +281,7 @@ fn no_random_change_goes_unseen() {
     for n in 0..many {
         let mut other = file.clone();
         // Every second one behind the page, which is most of a small file.
-        let at = if n % 2 == 0 { random(file.len()) } else { body + random(file.len() - body) };
+        let at = if n.is_multiple_of(2) { random(file.len()) } else { body + random(file.len() - body) };
         let to = (at + 1 + random(200)).min(file.len());
         match random(5) {
             0 => other[at] ^= 1 << random(8),

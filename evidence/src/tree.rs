@@ -123,7 +123,7 @@ pub fn included(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root: &Hash)
         }
         if f % 2 == 1 || f == s {
             r = node(p, &r);
-            while f % 2 == 0 && f != 0 {
+            while f.is_multiple_of(2) && f != 0 {
                 (f, s) = (f / 2, s / 2);
             }
         } else {
@@ -165,7 +165,7 @@ pub fn consistent(old: u64, old_root: &Hash, new: u64, new_root: &Hash, proof: &
         }
         if f % 2 == 1 || f == s {
             (fr, sr) = (node(c, &fr), node(c, &sr));
-            while f % 2 == 0 && f != 0 {
+            while f.is_multiple_of(2) && f != 0 {
                 (f, s) = (f / 2, s / 2);
             }
         } else {
