@@ -113,7 +113,7 @@ try {
   }
   step("devices placed");
   // A camera is refused where children are washed.
-  await page.click("details.adder >> nth=0"); await page.fill("#scan-id", "cam-1"); await page.selectOption("#scan-role", "camera"); await page.selectOption("#scan-zone", "washroom-1");
+  await page.click("details.adder > summary >> nth=0"); await page.fill("#scan-id", "cam-1"); await page.selectOption("#scan-role", "camera"); await page.selectOption("#scan-zone", "washroom-1");
   await page.click("[data-scan-form] button.big");
   must((await page.textContent("main")).includes("799"), "a camera in the washroom is refused");
   await look("camera-refused", true);
@@ -121,7 +121,7 @@ try {
   await page.goto(`${base}/setup/proofs`);
   for (const [d, act] of [[air, async () => { await air.say("telemetry", { readings: { co2: 640 } }); await air.say("telemetry", { readings: { co2: 980 } }); }],
     [door, async () => { await door.say("telemetry", { readings: { open: true } }); await door.say("telemetry", { readings: { open: false } }); }],
-    [panic, () => panic.say("event", { event: "panic_pressed" })]]) {
+    [panic, () => panic.say("event", { kind: "panic_pressed" })]]) {
     await page.click(`#proof-${d.id} button`); await page.waitForSelector(`#proof-${d.id}.asked`);
     if (d === door) await look("proofs-waiting");
     await page.goto(`${base}/setup/proofs`);
@@ -141,7 +141,7 @@ try {
   await page.goto(`${base}/setup/labels`); await look("labels");
   await page.goto(`${base}/setup/site`); await look("site-file");
   await page.goto(`${base}/people`); await look("people");
-  await page.click("details.adder >> nth=0"); await page.fill("#name", "李老师"); await page.fill("#secret", "2580"); await page.click("details.adder >> nth=0 >> button.big"); await page.waitForURL("**done=added");
+  await page.click("details.adder > summary >> nth=0"); await page.fill("#name", "李老师"); await page.fill("#secret", "2580"); await page.click("details.adder >> nth=0 >> button.big"); await page.waitForURL("**done=added");
   await page.goto(`${base}/account`); await look("account");
   await page.goto(`${base}/notices`); await look("notices");
   await page.goto(`${base}/audit`); await look("audit");
