@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let hex = "88011b000001a20af1db0069e78e8be59bade995bf686469726563746f726670726f76656466646f6f722d3160666f70656e6564";
+        let hex = "88011b000001a20b48090069e78e8be59bade995bf686469726563746f726670726f76656466646f6f722d3160666f70656e6564";
         assert_eq!(hex::encode(deed().bytes()), hex);
         assert_eq!(Deed::read(&deed().bytes()), Ok(deed()));
     }

@@ -54,8 +54,10 @@ async fn every_route_is_open_to_its_roles_and_to_no_other() {
         it.as_role(role).await;
         for row in TABLE.iter().filter(|r| !["/events", "/account/sessions/{handle}/end"].contains(&r.path)) {
             let path = concrete(row.path);
+            // A machine gets the bare status, and so does a picture without leave, which is another refusal.
+            let bare = path.starts_with("/fragment/") || path.starts_with("/api/");
             let shut = |status: StatusCode, text: &str| {
-                status == StatusCode::FORBIDDEN && (text.is_empty() || text.contains("你的身份不能这样做"))
+                status == StatusCode::FORBIDDEN && (bare && text.is_empty() || text.contains("你的身份不能这样做"))
             };
             let (status, _, text) = it.get(&path).await;
             assert_eq!(shut(status, &text), !row.read.hold(role), "GET {path} as {role:?}: {status}");
