@@ -58,7 +58,7 @@ starting-title = Starting
 starting-text = Goes on by itself in a few seconds.
 
 setup-title = Installation
-setup-intro = Step by step, until every device is in place and proved. Proofs are recorded as tests: a device that is not applied yet raises no alarm, here or at the district.
+setup-intro = Step by step, until every device is in place and proved. Proofs are recorded as tests. Panic buttons, smoke and gas detectors still raise their alarm: prove them before the district is connected, or tell it first.
 setup-fixed = This gateway's configuration is kept in files by the installer; here it can only be looked at.
 setup-devices = Place devices
 setup-devices-n = { $n } placed

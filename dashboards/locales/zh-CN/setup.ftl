@@ -58,7 +58,7 @@ starting-title = 正在启动
 starting-text = 几秒钟后自动继续。
 
 setup-title = 安装与调试
-setup-intro = 一步一步把设备装好、验证好。验证都记为测试：还没应用的设备不会报警，也不会报给区里。
+setup-intro = 一步一步把设备装好、验证好。验证都记为测试。一键报警、烟感等按下后仍会报警：请在接入区级平台之前验证，或先告知区里。
 setup-fixed = 这个网关的配置由安装人员在文件里管理，这里只能查看。
 setup-devices = 安放设备
 setup-devices-n = 已安放 { $n } 台

@@ -8,8 +8,8 @@
 //! | `paper` | what is missing, the commissioning report, labels |
 //! | `site` | the site as one file; changes into force |
 //!
-//! What must hold: only the files of this gateway are written, whole or not at all; every change is on record before it is made; what is proved here is a
-//! test of a device, not an incident: a device that hangs nowhere yet is judged by no rule, and a room whose device is proved again is under maintenance.
+//! What must hold: only the files of this gateway are written, whole or not at all; every change is on record before it is made. A
+//! room whose device is proved in service is under maintenance; an emergency signal of a device that hangs nowhere yet still raises its incident.
 pub mod checklist;
 pub mod devices;
 pub mod paper;
