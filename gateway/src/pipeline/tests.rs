@@ -173,7 +173,8 @@ fn say(e: &StoredEvent) -> String {
 fn replayed(reader: &Reader) -> Vec<Vec<u8>> {
     let mut state = State::default();
     let inputs: Vec<Input> = entries(reader).into_iter().map(|e| Input { at: e.at, body: e.body }).collect();
-    let now = inputs.last().unwrap().at;
+    // Timers may have fired after the last input.
+    let now = inputs.last().unwrap().at.max(events(reader).last().map_or(0, |e| e.at));
     step(&mut state, &inputs, now).events.iter().map(|e| e.to_cbor_vec().unwrap()).collect()
 }
 
