@@ -173,6 +173,9 @@ fn put(about: &mut Value, name: &str, value: Value) {
     }
 }
 
+/// Number of a leaf, UTC milliseconds, a label for people, kind, canonical bytes.
+type LeafOf = (u64, Option<i64>, String, Kind, Vec<u8>);
+
 /// The signed head, the district's word, and each record of the log with its proof.
 fn proofs(
     reader: &Reader,
@@ -183,7 +186,7 @@ fn proofs(
     now: i64,
     b: &mut Builder,
 ) -> Result<(), ExportError> {
-    let mut leaves: Vec<(u64, Option<i64>, String, Kind, Vec<u8>)> = Vec::new();
+    let mut leaves: Vec<LeafOf> = Vec::new();
     for e in stored {
         let leaf = reader.leaf_of_event(e.sequence)?.ok_or(ExportError::NoLeaf(e.sequence))?;
         let (at, label) = match &e.event {

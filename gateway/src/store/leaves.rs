@@ -88,7 +88,7 @@ impl Reader {
     }
     /// Leaves of the log's tree.
     pub fn tree_size(&self) -> Result<u64, StoreError> {
-        self.with(|db| size(db))
+        self.with(size)
     }
     /// The leaf of an incident event.
     pub fn leaf_of_event(&self, sequence: u64) -> Result<Option<u64>, StoreError> {

@@ -47,7 +47,7 @@ impl Strangers {
         let of_one = seen.iter().filter(|(_, a)| *a == address).map(|(at, _)| *at);
         let full = |mut times: Vec<i64>, most: usize| {
             times.sort_unstable();
-            (times.len() >= most).then(|| times.first().map_or(WINDOW_MS, |t| t.saturating_add(WINDOW_MS).saturating_sub(now))).unwrap_or(0)
+            if times.len() >= most { times.first().map_or(WINDOW_MS, |t| t.saturating_add(WINDOW_MS).saturating_sub(now)) } else { 0 }
         };
         let wait = full(of_one.collect(), OF_ONE).max(full(seen.iter().map(|(at, _)| *at).collect(), OF_ALL));
         if wait > 0 {

@@ -156,7 +156,7 @@ pub(crate) async fn place(State(web): State<Shared>, visitor: Visitor, Form(aske
 }
 
 pub(crate) async fn remove(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {
-    change(&web, &visitor, &asked, "removed", |site, id| place::remove(site, id)).await
+    change(&web, &visitor, &asked, "removed", place::remove).await
 }
 
 pub(crate) async fn replace(State(web): State<Shared>, visitor: Visitor, Form(asked): Form<Asked>) -> Response {

@@ -25,8 +25,8 @@ impl Box_ {
             .unwrap();
         let (status, headers, page) = self.send(request).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
-        let cookies = headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap());
-        cookies.filter(|c| c.starts_with("tuoan_gateway=")).last().unwrap().split(';').next().unwrap().to_owned()
+        let mut cookies = headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap());
+        cookies.rfind(|c| c.starts_with("tuoan_gateway=")).unwrap().split(';').next().unwrap().to_owned()
     }
     async fn as_role(&mut self, role: Role) {
         let session = match role {
