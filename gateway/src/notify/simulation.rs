@@ -623,7 +623,8 @@ fn day(seed: u64) {
     let faults = std::mem::replace(&mut w.faults, faults);
     assert!(!faults.any);
     w.faults.any = false;
-    w.run_until(end + 4 * DAY, false);
+    // A person with the smallest day, of which a part is kept for what is urgent, gets a busy day in over a week.
+    w.run_until(end + 10 * DAY, false);
     w.store.settle();
     w.faults.any = !seed.is_multiple_of(4);
     w.check_end();

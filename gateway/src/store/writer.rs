@@ -381,14 +381,15 @@ impl Writer {
         metrics.stored.inc_by(batch.entries.iter().filter(|e| e.message).count() as u64);
         metrics.quarantined.inc_by(batch.quarantine.len() as u64);
         metrics.duplicate.inc_by(batch.duplicates);
-        for ack in batch.acks {
-            ack.done(crate::ingest::Stored::Yes);
-        }
         let before = self.at;
         self.at.position = batch.entries.last().map_or(before.position, |e| e.position);
         self.at.sequence = batch.events.last().map_or(before.sequence, |e| e.sequence);
         self.at.utc_offset = batch.utc_offset;
+        // Readers see it before its sender is told: who has been acknowledged finds what was said.
         self.ring.push(batch.entries);
+        for ack in batch.acks {
+            ack.done(crate::ingest::Stored::Yes);
+        }
         if self.at != before {
             self.committed.send_replace(self.at);
         }
