@@ -200,7 +200,7 @@ fn every_rule_is_tested_both_ways() {
             let told = |s: &&str| {
                 s.contains("expect opened") || rule.roles.contains(&crate::engine::site::Role::Gateway) && s.contains("expect returned")
             };
-            assert!(steps.iter().any(|s| told(s)), "{name}: {} is never seen to raise", rule.id);
+            assert!(steps.iter().any(told), "{name}: {} is never seen to raise", rule.id);
             let quiet = steps.iter().any(|s| s.ends_with("expect none") || s.ends_with("expect returned"));
             assert!(quiet, "{name}: {} is never seen to be quiet", rule.id);
         }
