@@ -8,12 +8,14 @@
 //! | `page.rs` | the page that a bundle is: it opens in any browser and checks itself |
 //! | `bundle.rs` | the file: how it is written, and read back strictly |
 //! | `compare.rs` | what was changed, record by record |
+//! | `coverage.rs` | days of the coverage ledger, and how a zone was watched around an incident |
 //! | `verify.rs` | everything that must hold, and the report |
 //! | `fault.rs` | what does not hold, in words |
 //!
 //! Both servers and the command line use this one verifier. It trusts nothing that it reads: sizes are bounded, nothing recurses, nothing panics.
 pub mod bundle;
 mod compare;
+pub mod coverage;
 pub mod fault;
 pub mod head;
 pub mod key;

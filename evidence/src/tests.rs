@@ -6,6 +6,7 @@ use crate::*;
 use proptest::prelude::*;
 use serde_json::json;
 use tuoan_protocol::codec::Wire;
+use tuoan_protocol::ledger::Figure;
 use tuoan_protocol::{Basis, IncidentEvent, IncidentState, InstitutionType, Place, Severity, SupervisingBody, Transition};
 
 const T: i64 = 1_790_000_000_000;
@@ -56,13 +57,13 @@ fn event(sequence: u64, incident: &str, transition: Transition) -> IncidentEvent
     }
 }
 
-/// A log of 40 events of which four are the incident's, a deed among them, witnessed after 30.
+/// A log of 40 events of which four are the incident's, a deed and a day of the ledger among them, witnessed after 30.
 struct Log {
     records: Vec<(Kind, Vec<u8>)>,
     leaves: Vec<Hash>,
 }
 
-fn log() -> Log {
+fn log(bad: &Bad) -> Log {
     let ours = [(5, Transition::Opened), (9, Transition::Acknowledged), (22, Transition::Returned), (35, Transition::Closed)];
     let of = |n: u64| {
         ours.iter().find(|(s, _)| *s == n).map_or((format!("01JE{:022}", 100 + n), Transition::Opened), |o| (INCIDENT.into(), o.1))
@@ -74,6 +75,8 @@ fn log() -> Log {
         })
         .collect();
     records.insert(20, (Kind::PictureDeed, br#"{"actor":"Li","what":"open","reason":"check"}"#.to_vec()));
+    let day = coverage::tests::covered(7, coverage::date(T, 480), if bad.other_day { "01JX0000000000000000000000" } else { LOG }, 1330);
+    records.push((Kind::CoverageDay, coverage::record(day.number, day.date, &day.canonical_bytes()).into_bytes()));
     let leaves = records.iter().map(|(k, b)| tree::leaf(k.number(), b)).collect();
     Log { records, leaves }
 }
@@ -85,10 +88,11 @@ struct Bad {
     forged_witness: bool,
     drop_logged: bool,
     other_event: bool,
+    other_day: bool,
 }
 
 fn build(bad: &Bad) -> Vec<u8> {
-    let log = log();
+    let log = log(bad);
     let (tree, size) = (log.leaves.as_slice(), log.leaves.len() as u64);
     let head = SignedHead::sign(&site_key(), "xingyuan", LOG, size, tree::root(tree, bad.head_of.unwrap_or(size)).unwrap(), T + 60_000);
     let mut b = Builder::new(Header {
@@ -117,7 +121,8 @@ fn build(bad: &Bad) -> Vec<u8> {
             continue;
         }
         let at = event.as_ref().map_or(T, |e| e.at);
-        b.add(Section::Leaf, Some(at), &format!("record {n}"), &LeafRecord::new(*kind, index, bytes, proof)).unwrap();
+        let label = if *kind == Kind::CoverageDay { "day 2026-09-21".to_owned() } else { format!("record {n}") };
+        b.add(Section::Leaf, Some(at), &label, &LeafRecord::new(*kind, index, bytes, proof)).unwrap();
     }
     b.add(Section::Reading, None, "smoke-1 smoke", &json!({"device": "smoke-1", "quantity": "smoke", "points": [[T, 0], [T + 5000, 1]]}))
         .unwrap();
@@ -173,7 +178,9 @@ fn a_clean_file_holds_and_says_what_it_proves() {
     }
     let r = verify(&file, &trust()).unwrap();
     assert_eq!((r.events.len(), r.deeds, r.witnessed, r.inputs, r.frames), (4, 1, 3, 1, 1));
-    assert!(r.key_known && r.witness_known && r.head.size == 41);
+    assert!(r.key_known && r.witness_known && r.head.size == 42);
+    // The nap room's camera was covered from 22:10 on; the incident is of 22:13.
+    assert_eq!((r.days.len(), r.watched()), (1, Some(Figure { watched: 0, degraded: 0, blind: 1 })));
     assert!(!verify(&file, &Trust::default()).unwrap().key_known);
     assert_eq!(file, build(&Bad::default()), "one content, one file");
     let whole = text(&file);
@@ -206,7 +213,7 @@ fn each_kind_of_change_is_told_by_its_name() {
     };
     one(change(&|l| drop(l.remove(5))), "removed", Some((6, "leaf")));
     one(change(&|l| drop(l.remove(0))), "removed", Some((1, "incident")));
-    one(change(&|l| l.swap(10, 11)), "moved", Some((12, "notice")));
+    one(change(&|l| l.swap(11, 12)), "moved", Some((13, "notice")));
     one(
         change(&|l| {
             let r = l.remove(5);
@@ -215,10 +222,13 @@ fn each_kind_of_change_is_told_by_its_name() {
         "moved",
         Some((6, "leaf")),
     );
-    one(change(&|l| l.insert(3, l[8].clone())), "added", None);
+    one(change(&|l| l.insert(3, l[9].clone())), "added", None);
     one(change(&|l| l.insert(3, "{}".into())), "added", None);
     one(change(&|l| l[1] = l[1].replace("4715", "4716")), "altered", Some((2, "rule")));
-    one(change(&|l| l[10] = l[10].replace("1790000006000", "1790000006001")), "time", Some((11, "notice")));
+    one(change(&|l| l[11] = l[11].replace("1790000006000", "1790000006001")), "time", Some((12, "notice")));
+    // A blind minute of the ledger that was made a watched one.
+    assert!(clean[9].contains("14030701"));
+    one(change(&|l| l[9] = l[9].replace("14030701", "14010000")), "altered", Some((10, "leaf")));
     one(change(&|l| l.truncate(l.len() - 3)), "cut", Some((clean.len() - 2, "log")));
     // An event's time, deep in its bytes: 2026 in CBOR is nine bytes behind the key 9.
     let was = format!("091b{:016x}", T + 5000);
@@ -250,6 +260,7 @@ fn what_its_maker_signed_falsely_is_refused_too() {
     );
     assert!(matches!(faults(&build(&Bad { forged_witness: true, ..Bad::default() }))[..], [Fault::Witness(_)]));
     assert!(matches!(faults(&build(&Bad { drop_logged: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
+    assert!(matches!(faults(&build(&Bad { other_day: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
     assert!(matches!(faults(&build(&Bad { other_event: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
 }
 

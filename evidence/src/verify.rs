@@ -1,6 +1,7 @@
 //! Everything that must hold of a bundle.
 use crate::bundle::{self, Bundle, Header, Listed, Section};
 use crate::compare::compare;
+use crate::coverage;
 use crate::fault::{Fault, Named, Refused};
 use crate::head::{Countersignature, Proof, SignedHead};
 use crate::key::PublicKey;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use tuoan_protocol::IncidentEvent;
 use tuoan_protocol::codec::Wire;
+use tuoan_protocol::ledger::{Day, Figure};
 
 /// What the verifier knows from elsewhere. Without the site's key a file proves only that it is whole, not whose it is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,12 +75,22 @@ pub struct Report {
     pub events: Vec<IncidentEvent>,
     /// Of these, how many are in the part of the log that the district has witnessed.
     pub witnessed: usize,
-    /// Records of the log other than events.
+    /// Days of the coverage ledger, in the order in which they were closed.
+    pub days: Vec<Day>,
+    /// Records of the log other than events and days.
     pub deeds: usize,
     pub records: usize,
     pub frames: usize,
     /// Inputs of the engine that are enclosed; with 0 the incident cannot be replayed.
     pub inputs: usize,
+}
+
+impl Report {
+    /// How the incident's zone was watched from its first event to its last; `None` where no enclosed day tells of it.
+    pub fn watched(&self) -> Option<Figure> {
+        let (first, last) = (self.events.first()?, self.events.last()?);
+        coverage::watched(&self.days, &first.place.zone, first.at, last.at)
+    }
 }
 
 /// An event from its canonical bytes in hexadecimal digits.
@@ -134,6 +146,7 @@ struct Content<'a> {
     witness: Option<WitnessRecord>,
     events: Vec<(IncidentEvent, u64)>,
     last_leaf: Option<u64>,
+    days: Vec<Day>,
     deeds: usize,
     frames: usize,
     inputs: usize,
@@ -153,6 +166,7 @@ fn content(bundle: Bundle<'_>, trust: &Trust) -> Result<Report, Refused> {
         witness: None,
         events: Vec::new(),
         last_leaf: None,
+        days: Vec::new(),
         deeds: 0,
         frames: 0,
         inputs: 0,
@@ -266,6 +280,16 @@ impl Content<'_> {
             }
             self.events.push((event, leaf.leaf));
             hex::decode(&leaf.record).unwrap_or_default()
+        } else if kind == Kind::CoverageDay {
+            let day = coverage::day(&leaf.record)?;
+            if (day.site.as_str(), day.log.as_str()) != (&*self.header.site, &*self.header.log) {
+                return Err("the day is of another site or log".to_owned());
+            }
+            if self.days.last().is_some_and(|last| last.number >= day.number) {
+                return Err("the ledger's days are not in their order".to_owned());
+            }
+            self.days.push(day);
+            leaf.record.into_bytes()
         } else {
             parse::<serde::de::IgnoredAny>(&leaf.record)?;
             self.deeds += 1;
@@ -318,6 +342,7 @@ impl Content<'_> {
             witnessed: self.events.iter().filter(|(_, leaf)| *leaf < seen).count(),
             witness: self.witness,
             events: self.events.into_iter().map(|(e, _)| e).collect(),
+            days: self.days,
             deeds: self.deeds,
             records,
             frames: self.frames,

@@ -256,7 +256,8 @@ impl Run {
     }
     /// A day's worth, in the one form that it has.
     fn is_whole(&self) -> bool {
-        self.minutes() == MINUTES
+        // What is read may claim any number of minutes: not added up in their own width.
+        self.0.iter().map(|s| u32::from(s.minutes)).sum::<u32>() == u32::from(MINUTES)
             && self.0.len() <= MAX_STRETCHES
             && self.0.iter().all(|s| s.minutes > 0)
             && self.0.windows(2).all(|w| matches!(w, [a, b] if a.sight != b.sight))
@@ -569,6 +570,15 @@ mod tests {
         // The same number in a longer form.
         let long = hex::encode(&bytes).replace("0307", "031807");
         assert_eq!(Day::from_canonical(&hex::decode(long).unwrap()), Err(DayError::NotCanonical));
+    }
+
+    #[test]
+    fn more_minutes_than_a_number_of_theirs_can_hold_are_no_day() {
+        let mut d = day();
+        // 65,536 and a day's minutes: added up in 16 bits it would be one.
+        let alternating = |n| if n % 2 == 0 { Sight::Watched } else { Sight::blind(Cause::Silent, None) };
+        d.zones[0].run = Run((0..46).map(|n| Stretch { minutes: MINUTES, sight: alternating(n) }).chain([Stretch { minutes: 736, sight: alternating(46) }]).collect());
+        assert_eq!(Day::from_canonical(&d.canonical_bytes()), Err(DayError::NotCanonical));
     }
 
     #[test]

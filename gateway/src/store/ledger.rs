@@ -5,14 +5,14 @@ use super::reader::Reader;
 use super::transaction::int;
 use crate::engine::LedgerDay;
 use rusqlite::{Row, Transaction, params};
-use tuoan_evidence::Kind;
+use tuoan_evidence::{Kind, coverage};
 
 pub(super) fn insert(tx: &Transaction<'_>, days: &[LedgerDay]) -> rusqlite::Result<()> {
     for d in days {
         tx.prepare_cached("INSERT INTO ledger_day VALUES(?1, ?2, ?3)")?.execute(params![int(d.number), d.date, d.bytes])?;
-        // Part of the log's tree, whose heads are signed and witnessed. Numbers and hexadecimal digits alone: one day has one text.
-        let record = format!(r#"{{"number":{},"date":{},"canonical":"{}"}}"#, d.number, d.date, hex::encode(&d.bytes));
-        leaves::append(tx, Kind::CoverageDay, int(d.number), Some(&format!("day {}", d.date)), record.as_bytes())?;
+        // Part of the log's tree, whose heads are signed and witnessed.
+        let record = coverage::record(d.number, d.date, &d.bytes);
+        leaves::append(tx, Kind::CoverageDay, int(d.number), Some(&coverage::about(d.date)), record.as_bytes())?;
     }
     Ok(())
 }
