@@ -121,6 +121,18 @@ var Evidence = (function () {
     if (out.place) out.place = { zone: out.place[1], device: out.place[2] };
     return out;
   }
+  // A day of the coverage ledger from its canonical bytes.
+  function day(record) {
+    var map = cbor(unhex(record.canonical));
+    if (map[0] !== 1 || map[3] !== record.number || map[4] !== record.date) throw new Error("day");
+    var zones = map[8].map(function (z) {
+      var run = [], sum = 0;
+      for (var i = 0; i < z[1].length; i += 4) { run.push({ minutes: z[1][i], level: z[1][i + 1], cause: z[1][i + 2], need: z[1][i + 3] }); sum += z[1][i]; }
+      if (sum !== 1440) throw new Error("day");
+      return { id: z[0], run: run };
+    });
+    return { site: map[1], log: map[2], number: map[3], date: map[4], offset: map[5], closed: map[6], trusted: map[7], zones: zones };
+  }
   var KINDS = { event: 1, picture: 2, coverage: 3, deletion: 4, access: 5 };
   function headText(h) {
     return utf8("tuoan-head 1\nsite " + h.site + "\nlog " + h.log + "\nkey " + h.key + "\nsize " + h.size + "\nroot " + h.root + "\ntime " + h.time + "\n");
@@ -137,7 +149,7 @@ var Evidence = (function () {
   }
   // `body`: what stands between the marks. Gives { header, sections, events, head, witness, faults: [{ code, record, detail }] }.
   function check(body) {
-    var out = { header: null, sections: {}, events: [], leaves: [], head: null, witness: null, faults: [] };
+    var out = { header: null, sections: {}, events: [], leaves: [], days: [], head: null, witness: null, faults: [] };
     function fault(code, record, detail) { if (out.faults.length < 50) out.faults.push({ code: code, record: record || null, detail: detail || "" }); }
     try {
       if (/[\r\0<]/.test(body)) fault("content");
@@ -198,6 +210,12 @@ var Evidence = (function () {
       var leaf = JSON.parse(r.line), kind = KINDS[leaf.kind], bytes = leaf.kind === "event" ? unhex(leaf.record) : utf8(leaf.record);
       if (!kind || !included(leafHash(kind, bytes), leaf.leaf, out.head.size, leaf.proof.map(unhex), unhex(out.head.root))) {
         fault("proof", r.number + " (leaf: " + r.label + ")");
+      }
+      if (leaf.kind === "coverage") {
+        var d = day(JSON.parse(leaf.record));
+        if (d.site !== out.header.site || d.log !== out.header.log) fault("content", r.number + " (leaf: " + r.label + ")");
+        out.days.push(d);
+        return;
       }
       if (leaf.kind !== "event") { out.leaves.push({ leaf: leaf.leaf, kind: leaf.kind, record: JSON.parse(leaf.record) }); return; }
       var e = event(leaf.record);

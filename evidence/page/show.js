@@ -14,6 +14,9 @@
       frames: "打码图片", camera: "摄像头", originals: "封存的原始图片（仅散列值）", models: "使用的模型", deeds: "谁看过、做过什么", log: "日志与见证", head: "机构签名的日志头", records: "{n} 条记录", root: "根散列", witness: "区级见证", witnessed: "区级平台于 {t} 见证了前 {n} 条",
       nowitness: "区级平台还没有见证这份日志。", replay: "重放", replayin: "文件内含规则引擎的输入，可用 tuoan replay 重新推出这一事件。", replaynot: "文件不含规则引擎的输入（已过保存期），不能重放。", replaycut: "输入过多，只含事件开始的一段。", replayother: "事件由另一版本的引擎写出，重放结果可能不同。",
       says: { opened: "发现", raised: "级别升高", lowered: "级别降低", reactivated: "再次发生", returned: "恢复正常", acknowledged: "已确认收到", closed: "关闭", gathered: "并入相关发现", chattering: "反复发生，改为计数", escalated: "升级通知", assigned: "指派", commented: "备注", shelved: "搁置", suppressed: "检修中不通知", out_of_service: "设备停用", released: "解除搁置", resolved: "已处理", reopened: "重新打开", merged: "合并" },
+      coverage: "当时是否看得到", covday: "日期", covwhen: "起止", covhow: "状态", covwhy: "原因", covduring: "事件期间：{w} 分钟已监测，{d} 分钟部分监测，{b} 分钟看不到。", covnone: "已关闭的监测台账没有记录这个地点当时的情况。", covmissing: "这些日期的台账在导出时还没有关闭（当天午夜关闭），未包含在内：", covhelp: "每格一分钟，0 点到 24 点：空白为已监测，半高为部分监测，全高为看不到；色带为事件期间。", covall: "全天已监测", covclock: "关账时网关时钟不可信", removedlog: "日志第 {a} 至 {b} 条",
+      sights: ["未要求", "已监测", "部分监测", "看不到"], why: ["", "未安装", "安装后从未收到数据", "失联", "故障", "画面或数据卡死", "没有画面", "被遮挡", "画面过暗", "画面过曝", "画面模糊", "被移动", "画面重复播放", "时钟不准", "分辨率过低", "帧率过低", "已停用", "维护中", "网关停机", "网关时钟不可信", "录像中断"], needs: ["", "摄像头", "温度", "二氧化碳", "门磁", "燃气报警器", "烟雾报警器", "录像"],
+      acts: { picture: "图片", access: "系统操作", deletion: "保存期满后删除", incident_seen: "查看事件", still_seen: "查看打码图片", open: "打开原始图片", watch: "查看实时画面", hold: "要求保留", release: "解除保留", "export": "导出证据", "delete": "删除图片", keep_days: "读数超过保存期", budget_mb: "磁盘空间不足", keep_events_days: "事件超过保存期" },
       levels: ["", "紧急", "严重", "一般", "提示"], causes: { real: "属实", "false": "误报", test: "测试", maintenance: "检修" },
       faults: { foreign: "这不是证据文件，或开头缺失", page: "页面程序被改动", list: "签名目录第 {d} 行被改动", signature: "签名不成立：签名目录或签名被改动", altered: "记录 {r} 被改动", removed: "记录 {r} 被删除", added: "在第 {r} 条之后加入了记录", moved: "记录 {r} 被移动", cut: "文件被截断：从记录 {r} 起缺失", end: "文件结尾被改动或附加了内容", content: "记录内容不成立：{r} {d}", proof: "记录 {r} 不在机构签名的日志中", head: "日志头不成立", witness: "区级见证不成立" }
     },
@@ -29,6 +32,9 @@
       frames: "Blurred pictures", camera: "Camera", originals: "Sealed originals (hashes only)", models: "Models in use", deeds: "Who looked, who did what", log: "Log and witness", head: "Head signed by the institution", records: "{n} records", root: "Root hash", witness: "District's witness", witnessed: "The district's platform witnessed the first {n} on {t}",
       nowitness: "The district's platform has not witnessed this log.", replay: "Replay", replayin: "The inputs of the rule engine are enclosed: tuoan replay derives the incident again.", replaynot: "The inputs of the rule engine are not enclosed (no longer kept): it cannot be replayed.", replaycut: "Too many inputs: those of the beginning are enclosed.", replayother: "Another version of the engine wrote the events; a replay may differ.",
       says: { opened: "Found", raised: "Severity raised", lowered: "Severity lowered", reactivated: "Again", returned: "Returned to normal", acknowledged: "Acknowledged", closed: "Closed", gathered: "Another finding joined", chattering: "Again and again: counted from here on", escalated: "Escalated", assigned: "Assigned", commented: "Comment", shelved: "Shelved", suppressed: "Suppressed for maintenance", out_of_service: "Device out of service", released: "No longer set aside", resolved: "Handled", reopened: "Reopened", merged: "Merged" },
+      coverage: "Was it watched", covday: "Date", covwhen: "From and to", covhow: "State", covwhy: "Cause", covduring: "While it lasted: {w} min watched, {d} min in part, {b} min blind.", covnone: "No closed day of the coverage ledger tells of this place at that time.", covmissing: "The ledger of these days was not closed when this was exported (a day is closed at its midnight), and is not enclosed: ", covhelp: "Midnight to midnight, minute by minute: empty is watched, half high is watched in part, full height is blind; shaded is the incident.", covall: "Watched all day", covclock: "closed by a clock that was not trusted", removedlog: "entries {a} to {b} of the log",
+      sights: ["Not required", "Watched", "Watched in part", "Blind"], why: ["", "not installed", "never heard since it was installed", "silent", "faulty", "picture or numbers stand still", "no picture", "covered", "too dark", "overexposed", "blurred", "moved", "the picture repeats itself", "its clock is wrong", "resolution too low", "too few pictures", "out of service", "under maintenance", "the gateway was off", "the gateway's clock was not to be trusted", "not recorded"], needs: ["", "Camera", "Temperature", "CO2", "Door contact", "Gas detector", "Smoke detector", "Recording"],
+      acts: { picture: "Pictures", access: "Deed", deletion: "Removed by retention", incident_seen: "Looked at the incident", still_seen: "Looked at blurred pictures", open: "Opened originals", watch: "Watched live", hold: "Held", release: "Hold ended", "export": "Exported evidence", "delete": "Removed pictures", keep_days: "readings kept long enough", budget_mb: "disk short of room", keep_events_days: "events kept long enough" },
       levels: ["", "Emergency", "Serious", "General", "Advisory"], causes: { real: "real", "false": "false alarm", test: "test", maintenance: "maintenance" },
       faults: { foreign: "this is no evidence file, or its beginning is missing", page: "the page's programme was changed", list: "line {d} of the signed list was changed", signature: "the signature does not hold: the signed list or the signature was changed", altered: "record {r} was altered", removed: "record {r} was removed", added: "a record was added after record {r}", moved: "record {r} was moved", cut: "the file is cut off: records from {r} on are missing", end: "the end was changed, or something was added", content: "what a record says does not hold: {r} {d}", proof: "record {r} is not in the log that the institution signed", head: "the log's head does not hold", witness: "the district's witness does not hold" }
     }
@@ -205,9 +211,47 @@
   }
   function deeds(found) {
     return found.leaves.length ? section("deeds", table(["time", "who", "what", "proof"], found.leaves.map(function (l) {
-      var r = l.record;
-      return [when(r.at), r.actor || "", [l.kind, r.what, r.reason].filter(Boolean).join(" · ") || JSON.stringify(r), t("leaf", { n: l.leaf + 1 })];
+      var r = l.record, acts = WORDS[lang].acts, what = r.what || (l.kind === "deletion" ? r.rule : r.kind), says = [acts[l.kind] || l.kind, acts[what] || what, r.reason || r.purpose, r.detail];
+      if (l.kind === "deletion" && !r.incident) says.push(t("removedlog", { a: r.first, b: r.last }));
+      return [when(r.at), r.actor || "", says.filter(Boolean).join(" · "), t("leaf", { n: l.leaf + 1 })];
     }))) : null;
+  }
+  function clock(minute) { return two(Math.floor(minute / 60)) + ":" + two(minute % 60); }
+  function dateOf(days) { return when(days * 86400000 - offset * 60000).split(" ")[0]; }
+  // One day of one zone as a bar of minutes; `span`: the minutes of the incident.
+  function minutes(run, span) {
+    var ns = "http://www.w3.org/2000/svg", svg = document.createElementNS(ns, "svg"), at = 0;
+    svg.setAttribute("viewBox", "0 0 1440 40"); svg.setAttribute("preserveAspectRatio", "none"); svg.setAttribute("aria-hidden", "true"); svg.setAttribute("class", "day");
+    function box(name, x, width, height) {
+      var r = document.createElementNS(ns, "rect");
+      r.setAttribute("class", name); r.setAttribute("x", x); r.setAttribute("width", width); r.setAttribute("y", 40 - height); r.setAttribute("height", height);
+      svg.appendChild(r);
+    }
+    if (span[1] > span[0]) box("span", span[0], Math.max(4, span[1] - span[0]), 40);
+    run.forEach(function (s) { if (s.level > 1) box(s.level === 3 ? "blind" : "part", at, s.minutes, s.level === 3 ? 40 : 20); at += s.minutes; });
+    return svg;
+  }
+  function coverage(found) {
+    var first = found.events[0].at, last = found.events[found.events.length - 1].at, zone = (found.events[0].place || {}).zone, newest = {}, sum = [0, 0, 0, 0], parts = [], missing = [];
+    found.days.forEach(function (d) { if (!newest[d.date] || newest[d.date].number < d.number) newest[d.date] = d; });
+    Object.keys(newest).map(Number).sort(function (a, b) { return a - b; }).forEach(function (date) {
+      var d = newest[date], begin = date * 86400000 - d.offset * 60000;
+      function minute(at) { return Math.max(0, Math.min(1440, Math.floor((at - begin) / 60000))); }
+      var span = last < begin || first >= begin + 86400000 ? [0, 0] : [minute(first), minute(last + 60000)];
+      d.zones.filter(function (z) { return z.id === zone; }).forEach(function (z) {
+        var at = 0, rows = [];
+        z.run.forEach(function (s) {
+          sum[s.level] += Math.max(0, Math.min(at + s.minutes, span[1]) - Math.max(at, span[0]));
+          if (s.level > 1 && rows.length < 100) rows.push([clock(at) + "–" + clock(at + s.minutes), WORDS[lang].sights[s.level], [WORDS[lang].needs[s.need], WORDS[lang].why[s.cause]].filter(Boolean).join(": ")]);
+          at += s.minutes;
+        });
+        parts.push(el("h3", "", dateOf(date) + (d.trusted ? "" : " · " + t("covclock"))), minutes(z.run, span), rows.length ? table(["covwhen", "covhow", "covwhy"], rows) : el("p", "", t("covall")));
+      });
+    });
+    var wanted = about && about.coverage;
+    for (var n = wanted ? wanted.from : 0; wanted && n <= wanted.to && missing.length < 100; n++) if (!newest[n]) missing.push(dateOf(n));
+    var lead = sum[1] + sum[2] + sum[3] ? t("covduring", { w: sum[1], d: sum[2], b: sum[3] }) : t("covnone");
+    return section("coverage", [el("p", "", lead), parts.length ? el("p", "soft", t("covhelp")) : null].concat(parts, missing.length ? [el("p", "soft", t("covmissing") + missing.join(", "))] : []));
   }
   function hashes(title, list, label) {
     return list.length ? section(title, el("ul", "", list.map(function (r) { return el("li", "mono", r[label] + "  " + r.sha256); }))) : null;
@@ -237,7 +281,7 @@
     // What was changed is not shown as if it were evidence.
     if (!result.faults.length) {
       // What one part cannot show must not take the others with it.
-      parts = [summary, function (r) { return whose(r.header); }, timeline, rules, readings, frames, notices, receipts, deeds,
+      parts = [summary, function (r) { return whose(r.header); }, timeline, rules, coverage, readings, frames, notices, receipts, deeds,
         function (r) { return hashes("originals", Evidence.parsed(r, "original"), "file"); }, function (r) { return hashes("models", Evidence.parsed(r, "model"), "contract"); },
         log].map(function (part) { try { return part(result); } catch (e) { return section("unshown", el("p", "mono", String(e && e.message))); } });
     } else if (result.header && result.header.key) parts = [whose(result.header)];

@@ -130,8 +130,10 @@ impl TryFrom<Vec<String>> for Proof {
 pub enum NotWitnessed {
     #[error("the head's signature does not hold")]
     Forged,
-    #[error("the site signs with another key than before ({found}, before {known}): it was set up anew, or somebody else speaks for it")]
+    #[error("the site signs with another key than before ({found}, before {known}): a supervisor of the district must accept it first")]
     OtherKey { known: PublicKey, found: PublicKey },
+    #[error("the site begins a new log ({found}), and had another before: a supervisor of the district must accept it first")]
+    OtherLog { found: String },
     #[error("the site's log has {found} records, and had {known} before: records were taken away")]
     Shrunk { known: u64, found: u64 },
     #[error("the site's log of {size} records is another one than that which was witnessed: records were changed")]

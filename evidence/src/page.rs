@@ -55,4 +55,18 @@ mod tests {
         }
         assert!(PAGE.contains("default-src 'none'"));
     }
+
+    #[test]
+    fn it_has_a_word_for_everything_that_a_days_ledger_can_say() {
+        use tuoan_protocol::ledger::{Cause, Need};
+        for (name, words) in [("sights", 4), ("why", Cause::ALL.len() + 1), ("needs", Need::ALL.len() + 1)] {
+            let lists: Vec<&str> = SCRIPTS[3].split(&format!("{name}: [")).skip(1).filter_map(|t| t.split_once(']')).map(|t| t.0).collect();
+            assert_eq!(lists.len(), 2, "{name} in both languages");
+            assert!(lists.iter().all(|l| l.split("\", \"").count() == words), "{name}: {lists:?}");
+        }
+        assert!(
+            Cause::ALL.iter().enumerate().all(|(n, c)| *c as usize == n + 1)
+                && Need::ALL.iter().enumerate().all(|(n, c)| *c as usize == n + 1)
+        );
+    }
 }

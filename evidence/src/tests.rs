@@ -276,6 +276,37 @@ fn a_page_of_somebody_elses_making_is_no_evidence_even_when_it_is_signed() {
     assert!(matches!(faults(forged.as_bytes())[..], [Fault::UnknownPage { .. }]));
 }
 
+/// The lines of `docs/evidence.md`, as they stand there, run by a shell. Without `openssl` or `xxd` there is nothing to be run.
+#[test]
+fn the_documented_commands_check_a_file_without_our_tools() {
+    use std::process::Command;
+    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    if !(there("openssl") && there("xxd")) {
+        eprintln!("left out: openssl or xxd is not installed");
+        return;
+    }
+    let doc = include_str!("../../docs/evidence.md");
+    let (_, part) = doc.split_once("## Checking it without our tools").unwrap();
+    let (script, _) = part.split_once("```sh\n").unwrap().1.split_once("```").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = build(&Bad::default());
+    let run = |bytes: &[u8], key: &SigningKey| {
+        std::fs::write(dir.path().join("incident.html"), bytes).unwrap();
+        std::fs::write(dir.path().join("site.pub"), key.public().pem()).unwrap();
+        let out = Command::new("sh").args(["-c", script]).current_dir(dir.path()).output().unwrap();
+        let said = text(&out.stdout);
+        ["Signature Verified Successfully", "all records are the signed ones", "the page is the signed one", "nothing is behind it"]
+            .map(|l| said.contains(l))
+    };
+    assert_eq!(run(&file, &site_key()), [true; 4]);
+    assert_eq!(run(&file, &district_key()), [false, true, true, true]);
+    let with = |was: &str, is: &str| text(&file).replace(was, is).into_bytes();
+    assert_eq!(run(&with("consultation", "curiosity"), &site_key()), [false, true, true, true]);
+    assert_eq!(run(&with("GB 4715", "GB 4716"), &site_key()), [true, false, true, true]);
+    assert_eq!(run(&with("font: 16px", "font: 17px"), &site_key()), [true, true, false, true]);
+    assert_eq!(run(&[&file[..], b" "].concat(), &site_key()), [true, true, true, false]);
+}
+
 /// `EVIDENCE_MUTATIONS` sets how many.
 #[test]
 fn no_random_change_goes_unseen() {
@@ -289,6 +320,7 @@ fn no_random_change_goes_unseen() {
         (seed % below as u64) as usize
     };
     let body = text(&file).find(OPEN).unwrap();
+    let (mut named, mut caught) = (std::collections::BTreeMap::new(), 0);
     for n in 0..many {
         let mut other = file.clone();
         // Every second one behind the page, which is most of a small file.
@@ -307,8 +339,11 @@ fn no_random_change_goes_unseen() {
         if other != file {
             let refused = verify(&other, &trust()).expect_err(&format!("change {n} at byte {at} went unseen"));
             assert!(!refused.faults.is_empty() && !refused.to_string().is_empty());
+            *named.entry(refused.faults[0].code()).or_insert(0u64) += 1;
+            caught += 1;
         }
     }
+    println!("{caught} changes, all caught: {named:?}");
 }
 
 proptest! {

@@ -129,8 +129,14 @@ fn told(r: &Report) -> String {
         ),
         None => "witness   none: the district has not countersigned this log".to_owned(),
     };
+    let coverage = match r.watched() {
+        Some(f) => {
+            format!("{} min watched, {} in part, {} blind while it lasted ({} days enclosed)", f.watched, f.degraded, f.blind, r.days.len())
+        }
+        None => format!("no closed day of the ledger tells of its place ({} days enclosed)", r.days.len()),
+    };
     format!(
-        "valid\nsite      {} ({})\nincident  {}\nevents    {}, all in the log of {} records that the site signed\n{witness}\nrecords   {} ({} pictures, {} inputs for `tuoan replay`)\nmade      by {} for: {}\nkey       {}{}",
+        "valid\nsite      {} ({})\nincident  {}\nevents    {}, all in the log of {} records that the site signed\n{witness}\ncoverage  {coverage}\nrecords   {} ({} pictures, {} inputs for `tuoan replay`)\nmade      by {} for: {}\nkey       {}{}",
         plain(&h.site_name),
         plain(&h.site),
         plain(&h.incident),

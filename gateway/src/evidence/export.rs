@@ -11,13 +11,15 @@ use std::path::Path;
 use tuoan_dashboards::view::gateway::Around;
 use tuoan_evidence::bundle::BuildError;
 use tuoan_evidence::head::Countersignature;
-use tuoan_evidence::{Builder, Header, Kind, LeafRecord, Proof, Section, SignedHead, SigningKey, WitnessRecord, tree};
+use tuoan_evidence::{Builder, Header, Kind, LeafRecord, Proof, Section, SignedHead, SigningKey, WitnessRecord, coverage, tree};
 use tuoan_protocol::{DeviceId, Fixed, IncidentEvent, Quantity, RuleId};
 use tuoan_vision::models::store::Part;
 
 /// How much of the log goes with it, before it began and after its last change, in milliseconds.
 const BEFORE: i64 = 30 * 60_000;
 const AFTER: i64 = 10 * 60_000;
+/// Days of the coverage ledger at most; of an incident that lasts longer, those of its beginning.
+const DAYS: i64 = 92;
 /// Bytes that the inputs may take.
 const INPUTS: usize = 32 << 20;
 
@@ -99,6 +101,9 @@ pub fn export(data: &Path, key: &SigningKey, incident: &str, request: &Request) 
     let series = series(&reader, incident, first, &source, &devices, request.now)?;
     put(&mut about, "replay", replay(segment.as_ref()));
     put(&mut about, "quantities", names::quantities(series.keys().map(|(_, quantity)| quantity)));
+    let leaves = leaves(&reader, incident, &stored)?;
+    let (days, wanted) = days(&reader, configuration.site.utc_offset_minutes, first, last, request.now, &mut remarks)?;
+    put(&mut about, "coverage", wanted);
     b.add(Section::Incident, Some(first.at), first.hazard.as_str(), &about)?;
     let rules: BTreeSet<&RuleId> = events.iter().map(|e| &e.rule).collect();
     for rule in rules {
@@ -107,7 +112,7 @@ pub fn export(data: &Path, key: &SigningKey, incident: &str, request: &Request) 
             None => remarks.push(format!("the rule {rule} is not in the configuration that is kept")),
         }
     }
-    proofs(&reader, key, (site, log), incident, &stored, request.now, &mut b)?;
+    proofs(&reader, key, (site, log), leaves.into_iter().chain(days).collect(), request.now, &mut b)?;
     for ((device, quantity), points) in &series {
         let points: Vec<Value> = points.iter().map(|(at, value)| json!([at, quantity.float(*value)])).collect();
         let record = json!({"device": device, "quantity": quantity, "unit": quantity.unit(), "points": points});
@@ -176,16 +181,8 @@ fn put(about: &mut Value, name: &str, value: Value) {
 /// Number of a leaf, UTC milliseconds, a label for people, kind, canonical bytes.
 type LeafOf = (u64, Option<i64>, String, Kind, Vec<u8>);
 
-/// The signed head, the district's word, and each record of the log with its proof.
-fn proofs(
-    reader: &Reader,
-    key: &SigningKey,
-    (site, log): (&str, &str),
-    incident: &str,
-    stored: &[StoredEvent],
-    now: i64,
-    b: &mut Builder,
-) -> Result<(), ExportError> {
+/// The incident's events, what people did about it, and what of its inputs was removed.
+fn leaves(reader: &Reader, incident: &str, stored: &[StoredEvent]) -> Result<Vec<LeafOf>, ExportError> {
     let mut leaves: Vec<LeafOf> = Vec::new();
     for e in stored {
         let leaf = reader.leaf_of_event(e.sequence)?.ok_or(ExportError::NoLeaf(e.sequence))?;
@@ -195,16 +192,68 @@ fn proofs(
         };
         leaves.push((leaf, at, label, Kind::Event, e.bytes.clone()));
     }
-    for r in reader.recorded_about(incident)? {
+    let mut others = reader.recorded_about(incident)?;
+    let mut positions = stored.iter().filter_map(|e| e.event.as_ref().ok()).map(|e| e.position);
+    if let Some(first) = positions.next() {
+        others.extend(reader.removals_between(first, positions.next_back().unwrap_or(first))?);
+    }
+    for r in others {
         let at = serde_json::from_slice::<Value>(&r.record).ok().and_then(|v| v.get("at")?.as_i64());
         leaves.push((r.leaf, at, r.kind.name().to_owned(), r.kind, r.record));
     }
+    Ok(leaves)
+}
+
+/// The days of the coverage ledger on which it lasted, from [`BEFORE`] it on; and from which date to which they were asked for.
+fn days(
+    reader: &Reader,
+    utc_offset_minutes: i32,
+    first: &IncidentEvent,
+    last: &IncidentEvent,
+    now: i64,
+    remarks: &mut Vec<String>,
+) -> Result<(Vec<LeafOf>, Value), ExportError> {
+    let date = |at: i64| coverage::date(at, utc_offset_minutes);
+    // What is still open goes on until now.
+    let end = if last.state.closed { last.at.saturating_add(AFTER) } else { last.at.max(now) };
+    let (from, to) = (date(first.at.saturating_sub(BEFORE)), date(end));
+    if to - from >= DAYS {
+        remarks.push(format!("the incident lasted longer than {DAYS} days: the coverage of its first {DAYS} days is enclosed"));
+    }
+    let (to, mut leaves, mut missing) = (to.min(from + DAYS - 1), Vec::new(), 0);
+    for day in from..=to {
+        let closed = reader.recorded_about(&coverage::about(day))?;
+        missing += usize::from(closed.is_empty());
+        for r in closed.into_iter().filter(|r| r.kind == Kind::CoverageDay) {
+            let at = std::str::from_utf8(&r.record).ok().and_then(|t| coverage::day(t).ok()).map(|d| d.closed_at);
+            leaves.push((r.leaf, at, format!("coverage of day {day}"), r.kind, r.record));
+        }
+    }
+    if missing > 0 {
+        remarks.push(format!(
+            "the coverage ledger has no closed record of {missing} of the incident's days; a day is closed at its midnight: export again after it"
+        ));
+    }
+    Ok((leaves, json!({"from": from, "to": to})))
+}
+
+/// The signed head, the district's word, and each record of the log with its proof.
+fn proofs(
+    reader: &Reader,
+    key: &SigningKey,
+    (site, log): (&str, &str),
+    mut leaves: Vec<LeafOf>,
+    now: i64,
+    b: &mut Builder,
+) -> Result<(), ExportError> {
     leaves.sort_by_key(|l| l.0);
     // Read after the leaves: all of them are in a tree of this size.
     let size = reader.tree_size()?;
     let head = SignedHead::sign(key, site, log, size, tree::root(reader, size)?, now);
     b.add(Section::Head, Some(now), &format!("{size} records"), &head)?;
-    if let Some((seen, countersignature)) = witnessed(reader)?.filter(|(h, _)| h.size <= size && h.log == log && h.size > 0) {
+    if let Some((seen, countersignature)) =
+        witnessed(reader)?.filter(|(h, _)| h.size <= size && h.log == log && h.key == key.public() && h.size > 0)
+    {
         let proof = Proof(tree::consistency(reader, seen.size, size)?);
         let (at, label) = (countersignature.time, format!("{} records", seen.size));
         b.add(Section::Witness, Some(at), &label, &WitnessRecord { head: seen, countersignature, proof })?;

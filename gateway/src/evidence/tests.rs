@@ -3,14 +3,16 @@ use super::export::{ExportError, Request, export};
 use super::witness::{Answer, District, KEPT, Witness, WitnessState};
 use super::*;
 use crate::clock::Clock;
+use crate::engine::LedgerDay;
 use crate::metrics::Metrics;
 use crate::replay::{Range, ReplayError, Source, exact};
-use crate::store::{Deps, IncidentFilter, Options, Reader, Store};
+use crate::store::{Batch, Deps, IncidentFilter, Options, Reader, Store};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tuoan_evidence::{Countersignature, NotWitnessed, SignedHead, Submission, Trust, goes_on, verify};
+use tuoan_evidence::{Countersignature, NotWitnessed, SignedHead, Submission, Trust, coverage, goes_on, verify};
+use tuoan_protocol::ledger::{Cause, Day, Run, Sight, ZoneDay};
 
 fn request() -> Request {
     Request { by: "赵主任".into(), purpose: "家长查询".into(), pictures: true, now: 1_790_000_000_000 }
@@ -27,13 +29,17 @@ fn every_incident_of_a_day_becomes_a_file_that_holds_and_replays() {
     let key = site_key(data).unwrap();
     let trust = Trust { site: Some(key.public()), witness: None };
     let reader = Reader::open(data).unwrap();
+    close_days(data);
     let all = reader.incidents(&IncidentFilter::default(), 1000).unwrap();
     assert!(all.len() > 3);
+    // What is still open lasts until it is asked for.
+    let now = reader.events_after(0, 10_000).unwrap().last().unwrap().at;
     for row in all.iter().take(4) {
-        let made = export(data, &key, row.id.as_str(), &request()).unwrap();
+        let made = export(data, &key, row.id.as_str(), &Request { now, ..request() }).unwrap();
         assert_eq!(made.remarks, Vec::<String>::new());
         let report = verify(&made.bytes, &trust).unwrap_or_else(|e| panic!("{}: {e}", row.id));
         assert_eq!(report.events.len(), reader.events_of(row.id.as_str()).unwrap().len());
+        assert!(!report.days.is_empty() && report.watched().is_some_and(|f| f.blind + f.watched > 0), "{:?}", report.days);
         assert!(report.key_known && report.inputs > 0 && report.head.size == reader.tree_size().unwrap());
 
         let file = dir.path().join(format!("{}.html", row.id));
@@ -147,6 +153,38 @@ async fn the_district_witnesses_the_log_and_the_file_says_so() {
     task.await.unwrap();
     assert!(state.lock().unwrap().refused.as_ref().unwrap().contains("another key"));
     assert_eq!(recovered.sequence, size, "one leaf for each event");
+    store.close();
+}
+
+/// The demonstration's day, the one before and two after it, as the ledger would close them: the first zone was watched, all others were blind.
+fn close_days(data: &Path) {
+    let source = Source::open(data).unwrap();
+    let site = source.configuration().unwrap().site;
+    let reader = Reader::open(data).unwrap();
+    let events = reader.events_after(0, 10_000).unwrap();
+    let (first, now) = (events[0].event.clone().unwrap(), events.last().unwrap().at);
+    let (store, _) =
+        Store::open(data, Options { reserve_mb: 0, ..Options::default() }, Deps::new(Clock::manual(0), Arc::new(Metrics::new()))).unwrap();
+    let date = coverage::date(first.at, site.utc_offset_minutes) - 1;
+    for number in 1..=4u64 {
+        let zones = site.zones.iter().enumerate().map(|(n, z)| {
+            let mut run = Run::default();
+            run.push(1440, if n == 0 { Sight::Watched } else { Sight::blind(Cause::GatewayDown, None) });
+            ZoneDay { zone: z.id.clone(), run }
+        });
+        let day = Day {
+            site: site.id.clone(),
+            log: first.log.clone(),
+            number,
+            date: date + number as i64 - 1,
+            utc_offset_minutes: site.utc_offset_minutes,
+            closed_at: (date + number as i64) * 86_400_000,
+            clock_trusted: true,
+            zones: zones.collect(),
+        };
+        let ledger = vec![LedgerDay { number, date: day.date, bytes: day.canonical_bytes() }];
+        store.submit(Box::new(Batch { now, ledger, ..Batch::default() }), Duration::from_secs(60)).map_err(|_| "not taken").unwrap();
+    }
     store.close();
 }
 

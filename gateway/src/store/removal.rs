@@ -9,8 +9,9 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use tuoan_evidence::Kind;
 
-/// Entries that one rule removes one after the other within this time are one record, milliseconds.
-const TOGETHER_MS: i64 = 86_400_000;
+/// Entries that one rule removes one after the other on one day (UTC) are one record; in milliseconds. Not so long after the last one: a gateway that removes
+/// some every minute would never end its record.
+const DAY_MS: i64 = 86_400_000;
 
 /// Why something had to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +56,9 @@ const INCIDENT: i64 = 1;
 /// Notes that the entries from `first` to `last` go.
 pub(super) fn entries(tx: &Transaction<'_>, utc: i64, rule: Rule, first: u64, last: u64) -> rusqlite::Result<()> {
     let n = int(last.saturating_sub(first) + 1);
-    let row = params![utc, rule.name(), int(first), int(last), n, ENTRIES, utc.saturating_sub(TOGETHER_MS)];
+    let row = params![utc, rule.name(), int(first), int(last), n, ENTRIES, utc.div_euclid(DAY_MS).saturating_mul(DAY_MS)];
     let on = "UPDATE removal SET utc = ?1, last = ?4, records = records + ?5 \
-              WHERE id = (SELECT max(id) FROM removal) AND what = ?6 AND rule = ?2 AND last = ?3 - 1 AND utc > ?7";
+              WHERE id = (SELECT max(id) FROM removal) AND what = ?6 AND rule = ?2 AND last = ?3 - 1 AND utc >= ?7";
     if tx.prepare_cached(on)?.execute(row)? == 0 {
         seal(tx)?;
         let new = "INSERT INTO removal(utc, rule, what, first, last, records) SELECT ?1, ?2, ?6, ?3, ?4, ?5 WHERE ?7 IS NOT NULL";
@@ -98,6 +99,14 @@ impl Reader {
     /// What was removed, newest first.
     pub fn removals(&self, limit: usize) -> Result<Vec<Removal>, StoreError> {
         self.list("SELECT utc, rule, first, last, records, incident FROM removal ORDER BY id DESC LIMIT ?1", [int(limit as u64)], row)
+    }
+    /// The leaves of removals of entries from one position to another (both within), in their order. One that has gone on today is none yet.
+    pub fn removals_between(&self, first: u64, last: u64) -> Result<Vec<leaves::Recorded>, StoreError> {
+        let sql = "SELECT l.n, l.record FROM removal r JOIN leaf l ON l.kind = ?4 AND l.ref = r.id \
+                   WHERE r.what = ?3 AND r.first <= ?2 AND r.last >= ?1 ORDER BY l.n LIMIT 1000";
+        let record =
+            |r: &Row<'_>| Ok(leaves::Recorded { leaf: r.get::<_, i64>(0)?.unsigned_abs(), kind: Kind::Deletion, record: r.get(1)? });
+        self.list(sql, params![int(first), int(last), ENTRIES, Kind::Deletion.number()], record)
     }
     /// A person holds that incident: nothing of it is removed.
     pub fn is_held(&self, incident: &str) -> Result<bool, StoreError> {
