@@ -516,9 +516,14 @@ fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -
         if !(15..=600).contains(&stall_s) {
             f.problem("stall_s", "must be 15 to 600 seconds");
         }
+        let recordings: Vec<u32> = f.take("recordings").unwrap_or_default();
+        if recordings.len() > 64 || recordings.iter().any(|c| !(1..=512).contains(c)) {
+            f.problem("recordings", "must be a list of at most 64 channels from 1 to 512, e.g. recordings = [1, 2, 3]");
+        }
         f.finish();
         if let (Some(name), Some(url), Some(user), Some(password)) = (name, url, user, password) {
-            sources.push(hikvision::Source { name, url, user, password, certificate, stall: std::time::Duration::from_secs(stall_s) });
+            let stall = std::time::Duration::from_secs(stall_s);
+            sources.push(hikvision::Source { name, url, user, password, certificate, stall, recordings });
         }
     }
     sources

@@ -77,22 +77,25 @@ fn broker_and_client_exclude_each_other() {
 fn event_streams_are_read_with_their_secrets_elsewhere() {
     let head = "data = \"d\"\nsite = \"site.toml\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
     let good = format!(
-        "{head}[[hikvision]]\nname = \"yard\"\nurl = \"https://192.168.1.64/\"\nuser = \"events\"\npassword_file = \"pw\"\ncertificate_sha256 = \"{}\"\n",
+        "{head}[[hikvision]]\nname = \"yard\"\nurl = \"https://192.168.1.64/\"\nuser = \"events\"\npassword_file = \"pw\"\nrecordings = [1, 7]\ncertificate_sha256 = \"{}\"\n",
         "ab:".repeat(31) + "cd"
     );
     let dir = folder(&[("site.toml", SITE), ("pw", "hunter2\n"), ("t.toml", &good)]);
     let c = load(&dir.path().join("t.toml"), None).unwrap();
     let [source] = c.hikvision.as_slice() else { panic!("{:?}", c.hikvision) };
     assert_eq!((source.name.as_str(), source.url.as_str(), source.stall.as_secs()), ("yard", "https://192.168.1.64", 60));
+    assert_eq!(source.recordings, [1, 7]);
     assert!(source.certificate.is_some_and(|c| c[31] == 0xcd) && source.password.reveal() == "hunter2");
     assert!(!format!("{c:?}").contains("hunter2"), "no secret in Debug");
     let wrong = format!(
-        "{head}[[hikvision]]\nname = \"a.b\"\nurl = \"http://admin:x@h\"\nuser = \"u\"\npassword = \"p\"\ncertificate_sha256 = \"12\"\nstall_s = 1\n"
+        "{head}[[hikvision]]\nname = \"a.b\"\nurl = \"http://admin:x@h\"\nuser = \"u\"\npassword = \"p\"\ncertificate_sha256 = \"12\"\nstall_s = 1\nrecordings = [0]\n"
     );
     let dir = folder(&[("site.toml", SITE), ("t.toml", &wrong)]);
     let Problems(list) = load(&dir.path().join("t.toml"), None).unwrap_err();
     let text = list.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("\n");
-    for part in ["hikvision[0].name", "hikvision[0].url", "hikvision[0].certificate_sha256", "hikvision[0].stall_s"] {
+    for part in
+        ["hikvision[0].name", "hikvision[0].url", "hikvision[0].certificate_sha256", "hikvision[0].stall_s", "hikvision[0].recordings"]
+    {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! Hikvision's ISAPI events, `EventNotificationAlert` as XML, from cameras and recorders. Our own source (`ingest/hikvision.rs`) brings them as
-//! `hikvision/<name>/alert`, what the device is as `hikvision/<name>/info`, and whether it is connected as `hikvision/<name>/connection`; a bridge
-//! may publish the same XML anywhere.
+//! `hikvision/<name>/alert`, what the device is as `hikvision/<name>/info`, whether it is connected as `hikvision/<name>/connection`, and what of a channel
+//! was recorded as `hikvision/<name>/recording`; a bridge may publish the same XML anywhere.
 //!
 //! A recorder's channels are devices of their own, `hikvision.<name>.ch<N>`, through the recorder. An ongoing state is said again every second and
 //! its end often not at all, but for the heartbeat that follows: what has not been said for ten seconds is over by then. A fire or smoke is over
@@ -42,6 +42,13 @@ enum State {
     Input(u8),
     /// The recorder cannot record.
     NotRecording,
+}
+
+/// What our own source says of a channel's recordings: from when to when nothing was recorded.
+#[derive(serde::Deserialize)]
+struct Recorded {
+    channel: u32,
+    gaps: Vec<(i64, i64)>,
 }
 
 enum Meaning {
@@ -106,6 +113,9 @@ impl Hikvision {
             }
             return Ok(vec![readings.message(device, None, raw.retained)?]);
         }
+        if what == "recording" {
+            return self.recorded(name, text, raw.retained);
+        }
         // Without a document type definition, so nothing in it can be expanded.
         let document = Document::parse(text.trim_start()).map_err(|e| format!("the payload is no XML: {e}"))?;
         let root = document.root_element();
@@ -114,6 +124,27 @@ impl Hikvision {
             "DeviceInfo" => self.info(name, root, directory),
             other => Err(format!("the XML is a {other:?}; EventNotificationAlert and DeviceInfo are known")),
         }
+    }
+
+    /// What of a channel is on the recorder's own list.
+    fn recorded(&mut self, name: &str, text: &str, retained: bool) -> Result<Vec<Body>, String> {
+        let told: Recorded = serde_json::from_str(text).map_err(|e| format!("the payload does not say what was recorded: {e}"))?;
+        let recorder = device_id(PREFIX, name).ok_or("the source has no name")?;
+        let camera = device_id(PREFIX, &format!("{name}.ch{}", told.channel)).ok_or("the source has no name")?;
+        if self.recorders.len() < MAX_DEVICES {
+            self.recorders.insert(recorder.clone());
+        }
+        let mut bodies = Vec::new();
+        if self.described.len() < MAX_DEVICES && self.described.insert(camera.clone()) {
+            let (make, model, via) = (Some("Hikvision".to_owned()), Some("channel".to_owned()), Some(recorder.clone()));
+            bodies.push(Body::Inventory(vec![DeviceInfo { device: Some(camera.clone()), make, model, via, ..DeviceInfo::default() }]));
+        }
+        // What is on the list is minutes old; that the recorder fails now is news.
+        let fails = self.ongoing.contains_key(&(recorder, camera.clone(), State::NotRecording));
+        let mut readings = Readings::default();
+        readings.state(Quantity::Recording, 0, told.gaps.is_empty() && !fails);
+        bodies.push(readings.message(camera, None, retained)?);
+        Ok(bodies)
     }
 
     fn info(&mut self, name: &str, root: Node<'_, '_>, directory: &mut Directory) -> Result<Vec<Body>, String> {
@@ -237,8 +268,11 @@ impl Decoder for Hikvision {
         PREFIX
     }
     fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory) -> Decoded {
-        let own =
-            raw.topic.strip_prefix(TOPIC).and_then(|r| r.split_once('/')).filter(|(_, w)| matches!(*w, "alert" | "info" | "connection"));
+        let own = raw
+            .topic
+            .strip_prefix(TOPIC)
+            .and_then(|r| r.split_once('/'))
+            .filter(|(_, w)| matches!(*w, "alert" | "info" | "connection" | "recording"));
         let (name, what) = match own {
             Some(place) => place,
             None => {
@@ -256,7 +290,7 @@ impl Decoder for Hikvision {
     }
     fn owner(&self, topic: &str) -> Owner {
         match topic.strip_prefix(TOPIC).and_then(|r| r.split_once('/')) {
-            Some((name, "alert" | "info" | "connection")) => Owner::Mine(device_id(PREFIX, name)),
+            Some((name, "alert" | "info" | "connection" | "recording")) => Owner::Mine(device_id(PREFIX, name)),
             _ => Owner::NotMine,
         }
     }

@@ -23,7 +23,7 @@ pub mod onvif;
 pub mod pulse;
 mod readings;
 pub mod report;
-mod scalar;
+pub(crate) mod scalar;
 pub mod shelly;
 pub mod switches;
 pub mod tasmota;

@@ -1,14 +1,15 @@
 //! Hikvision's event stream as a source: `GET /ISAPI/Event/notification/alertStream`, for each configured camera or recorder, held open for ever.
 //!
 //! Each event becomes an [`Inbound`] on `hikvision/<name>/alert`, as if it had come by MQTT; from there on nothing is different. Whether the device
-//! is connected is said on `.../connection`, what it is on `.../info`. Nobody waits for an acknowledgement: ISAPI has none.
+//! is connected is said on `.../connection`, what it is on `.../info`, and what of a channel is recorded, where that is asked for, on `.../recording`
+//! (`recordings.rs`). Nobody waits for an acknowledgement: ISAPI has none.
 use super::client::backoff::Backoff;
 use super::{Ack, Inbound, InboundSender};
 use crate::config::Secret;
 use crate::decode::hikvision::TOPIC;
 use crate::metrics::Metrics;
 use bytes::Bytes;
-use digest_auth::AuthContext;
+use digest_auth::{AuthContext, HttpMethod};
 use multipart::Multipart;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Client, Response, StatusCode, Url};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 mod multipart;
 mod pin;
+pub mod recordings;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +30,8 @@ const DEVICE: &str = "/ISAPI/System/deviceInfo";
 const ANSWER: Duration = Duration::from_secs(10);
 /// After a refused password: these devices lock an account out after a few.
 const REFUSED: Duration = Duration::from_secs(300);
-/// Longest description of a device.
-const MAX_INFO: usize = 64 << 10;
+/// Longest description of a device, or page of a list.
+const MAX_INFO: usize = 128 << 10;
 /// Of heartbeats, which some devices send three times a second, one in this time goes further.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A connection that lasted this long was a good one: the next attempt comes soon.
@@ -48,6 +50,8 @@ pub struct Source {
     pub certificate: Option<[u8; 32]>,
     /// Silence after which the connection counts as dead; these devices send a heartbeat every ten seconds or more often.
     pub stall: Duration,
+    /// Channels that must be recorded: whether they are is looked up in the device's own list.
+    pub recordings: Vec<u32>,
 }
 
 /// Why there is no stream.
@@ -173,11 +177,18 @@ impl Source {
         Ok(builder.build()?)
     }
 
-    /// The answer's beginning; its body is still to come.
     async fn get(&self, client: &Client, path: &str) -> Result<Response, SourceError> {
+        self.ask(client, path, None).await
+    }
+
+    /// The answer's beginning; its body is still to come. With `body` it is a POST.
+    async fn ask(&self, client: &Client, path: &str, body: Option<&str>) -> Result<Response, SourceError> {
         let url = format!("{}{path}", self.url);
         let send = |authorization: Option<HeaderValue>| {
-            let mut request = client.get(&url);
+            let mut request = match body {
+                Some(body) => client.post(&url).header(CONTENT_TYPE, "application/xml; charset=\"UTF-8\"").body(body.to_owned()),
+                None => client.get(&url),
+            };
             if let Some(value) = authorization {
                 request = request.header(AUTHORIZATION, value);
             }
@@ -185,7 +196,8 @@ impl Source {
         };
         let mut response = send(None).await??;
         if response.status() == StatusCode::UNAUTHORIZED {
-            response = send(Some(self.answer(&response, path)?)).await??;
+            let answer = self.answer(&response, path, body)?;
+            response = send(Some(answer)).await??;
         }
         match response.status() {
             StatusCode::OK => Ok(response),
@@ -195,7 +207,7 @@ impl Source {
     }
 
     /// The strongest challenge that is understood, answered (RFC 7616).
-    fn answer(&self, response: &Response, path: &str) -> Result<HeaderValue, SourceError> {
+    fn answer(&self, response: &Response, path: &str, body: Option<&str>) -> Result<HeaderValue, SourceError> {
         let offered: Vec<&str> = response.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|v| v.to_str().ok()).collect();
         let mut digests: Vec<_> = offered.iter().filter_map(|o| digest_auth::parse(o).ok()).collect();
         digests.sort_by_key(|d| d.algorithm.algo == digest_auth::AlgorithmType::MD5);
@@ -203,7 +215,8 @@ impl Source {
             let scheme = offered.first().and_then(|o| o.split_whitespace().next()).unwrap_or("nothing");
             return Err(SourceError::Challenge(scheme.chars().take(32).collect()));
         };
-        let context = AuthContext::new(self.user.as_str(), self.password.reveal(), path);
+        let method = if body.is_some() { HttpMethod::POST } else { HttpMethod::GET };
+        let context = AuthContext::new_with_method(self.user.as_str(), self.password.reveal(), path, body.map(str::as_bytes), method);
         let answer = challenge.respond(&context).map_err(|e| SourceError::Challenge(e.to_string()))?;
         let mut value = HeaderValue::from_str(&answer.to_header_string()).map_err(|e| SourceError::Challenge(e.to_string()))?;
         value.set_sensitive(true);
@@ -215,7 +228,7 @@ impl Source {
         while let Some(chunk) = tokio::time::timeout(ANSWER, response.chunk()).await.map_err(|_| SourceError::Stalled(ANSWER))?? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_INFO {
-                return Err(SourceError::Content(format!("the device describes itself in more than {MAX_INFO} bytes")));
+                return Err(SourceError::Content(format!("an answer of more than {MAX_INFO} bytes")));
             }
         }
         Ok(body)

@@ -49,6 +49,22 @@ fn an_event_is_told_once_and_is_over_when_it_is_not_said_again() {
     assert!(say(&alert("fireDetection", "inactive", 5, 59)).ends_with(": heat=0"));
 }
 
+/// As our own source says it.
+#[test]
+fn what_was_recorded_is_the_channels_state() {
+    let (mut d, mut directory) = (Hikvision::default(), Directory::default());
+    let mut say = |what: &str, payload: &str| decode(&mut d, &mut directory, &format!("hikvision/nvr/{what}"), payload);
+    let whole = r#"{"channel":3,"from":1000,"to":301000,"gaps":[]}"#;
+    assert!(say("recording", whole).ends_with("via=hikvision.nvr; hikvision.nvr.ch3: recording=1"));
+    assert_eq!(say("recording", r#"{"channel":3,"from":301000,"to":601000,"gaps":[[310000,350000]]}"#), "hikvision.nvr.ch3: recording=0");
+    assert_eq!(say("recording", whole), "hikvision.nvr.ch3: recording=1");
+    // What it says of itself now is newer than its list.
+    assert!(say("alert", &alert("recordingfailure", "active", 3, 26)).ends_with("ch3@1788944546000: recording=0"));
+    assert_eq!(say("recording", whole), "hikvision.nvr.ch3: recording=0");
+    assert!(say("alert", &alert("recordingfailure", "inactive", 3, 27)).ends_with(": recording=1"));
+    assert!(say("recording", r#"{"channel":-1,"gaps":[]}"#).contains("does not say what was recorded"));
+}
+
 /// Constructed.
 #[test]
 fn what_is_wrong_is_named_and_who_was_seen_is_not_read() {

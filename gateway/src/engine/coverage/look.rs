@@ -88,8 +88,13 @@ impl State {
             }
             Need::Climate => self.measures(device, &Quantity::Temperature),
             Need::Co2 => self.measures(device, &Quantity::Co2),
-            Need::Recording if device.value(&Quantity::Recording, 0).is_some_and(|v| v.value.0 == 0) => Serves::No(Cause::Recorder),
-            Need::Contact | Need::Gas | Need::Smoke | Need::Recording => Serves::Yes,
+            // Only its word that it records is one.
+            Need::Recording => match device.value(&Quantity::Recording, 0) {
+                Some(v) if v.value.0 != 0 && v.unknown_since.is_none() => Serves::Yes,
+                Some(_) => Serves::No(Cause::Recorder),
+                None => Serves::No(Cause::Unheard),
+            },
+            Need::Contact | Need::Gas | Need::Smoke => Serves::Yes,
         }
     }
 

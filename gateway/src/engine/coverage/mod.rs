@@ -115,7 +115,7 @@ impl Run<'_> {
 
     /// A device has spoken: what it serves may have gone blind, or sees again, before the minute is over.
     pub(super) fn coverage_heard(&mut self, m: &Message) {
-        let tells = |q: &Quantity| *q == Quantity::Fault || BLINDNESS.contains(q);
+        let tells = |q: &Quantity| matches!(q, Quantity::Fault | Quantity::Recording) || BLINDNESS.contains(q);
         let news = m.items.iter().any(|i| match i {
             Item::Reading { quantity, .. } | Item::Unknown { quantity, .. } => tells(quantity),
             Item::Presence(_) => true,

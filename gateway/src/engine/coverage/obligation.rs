@@ -54,10 +54,14 @@ impl Required {
     }
 }
 
-/// In the order of the site's zones.
+/// In the order of the site's zones. Recordings are required of a watched zone for which the site names a recorder's channel: no other way tells of them.
 pub fn required(site: &Site) -> Vec<Required> {
     let zones = (0u32..).zip(&site.zones).filter(|(_, z)| !of(z.kind).is_empty());
-    zones.map(|(zone, z)| Required { zone, needs: of(z.kind).iter().map(|o| (*o, serving(site, z, o.need))).collect() }).collect()
+    let needs = |z: &Zone| {
+        let recorded = Some(other(Need::Recording)).filter(|o| !serving(site, z, o.need).is_empty());
+        of(z.kind).iter().copied().chain(recorded).map(|o| (o, serving(site, z, o.need))).collect()
+    };
+    zones.map(|(zone, z)| Required { zone, needs: needs(z) }).collect()
 }
 
 fn serving(site: &Site, zone: &Zone, need: Need) -> Vec<DeviceId> {
@@ -101,5 +105,12 @@ mod tests {
         assert_eq!(of("nap"), ["camera []", "climate []", "co2 []"]);
         assert_eq!(of("exit"), [r#"contact ["door"]"#]);
         assert_eq!(of("kitchen"), [r#"gas ["gas"]"#, "smoke []"]);
+        let mut site = site.clone();
+        let mut channel = site.devices.iter().find(|d| d.id.as_str() == "eye").unwrap().clone();
+        (channel.id, channel.role) = ("hikvision.nvr.ch1".parse().unwrap(), Role::Recorder);
+        site.devices.push(channel);
+        let recorded = required(&site).into_iter().flat_map(|r| r.needs).filter(|(o, _)| o.need == Need::Recording);
+        let recorded: Vec<_> = recorded.map(|(o, d)| (o.vital, d.len())).collect();
+        assert_eq!(recorded, [(false, 1)], "of the one zone that has a channel");
     }
 }

@@ -1,5 +1,6 @@
 //! The coverage ledger's days as a timeline.
 use crate::engine::input::{Action, Body, Input};
+use crate::engine::site::Role;
 use crate::engine::step;
 use crate::engine::testing::{Gateway, MONDAY, seen, site, supervised, t};
 use tuoan_protocol::Quantity;
@@ -68,6 +69,27 @@ fn a_camera_that_is_covered_for_seconds_costs_the_minute() {
     g.until("09:04");
     let told = run(&g, "room");
     assert_eq!(told[1..], ["1 watched", "1 blind camera camera-covered", "1 watched"], "{told:?}");
+}
+
+#[test]
+fn a_place_whose_channel_is_not_recorded_is_watched_in_part() {
+    let mut site = with_door_period();
+    let mut channel = site.devices.iter().find(|d| d.id.as_str() == "door").unwrap().clone();
+    (channel.id, channel.role, channel.period_s) = ("nvr.ch1".parse().unwrap(), Role::Recorder, Some(300));
+    site.devices.push(channel);
+    let mut g = Gateway::new(site);
+    contact(&mut g, 0, 3);
+    g.says("00:03:10", "nvr.ch1", Quantity::Recording, 1.0);
+    contact(&mut g, 3, 10);
+    g.says("00:10:10", "nvr.ch1", Quantity::Recording, 0.0);
+    contact(&mut g, 10, 15);
+    g.says("00:15:10", "nvr.ch1", Quantity::Recording, 1.0);
+    contact(&mut g, 15, 18);
+    g.until("00:18");
+    assert_eq!(
+        run(&g, "exit"),
+        ["1 blind contact unheard", "3 degraded recording unheard", "6 watched", "6 degraded recording recorder", "2 watched"]
+    );
 }
 
 #[test]

@@ -146,6 +146,7 @@ async fn bench(offer: Offer, password: &str, streams: Vec<Stream>) -> Bench {
         password: Secret::new(password),
         certificate: None,
         stall: Duration::from_millis(300),
+        recordings: Vec::new(),
     };
     assert!(!format!("{source:?}").contains(PASSWORD));
     let task = tokio::spawn(source.run(tx, Arc::clone(&metrics), shutdown.clone()));
