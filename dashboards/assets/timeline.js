@@ -43,6 +43,8 @@
     c.save();
     c.fillStyle = css("--brand"); c.globalAlpha = .14; c.fillRect(x(data.span.from), top, Math.max(x(data.span.to) - x(data.span.from), 2), height);
     c.globalAlpha = 1;
+    // Where the place was blind, nothing is proven absent by any curve.
+    for (const w of data.watch) if (w.blind) hatch(c, x(w.from), top, x(w.to) - x(w.from), height);
     for (const [a, b] of s.gaps) hatch(c, x(a), top, x(b) - x(a), height);
     for (const [a, b] of data.unsure) soft(c, x(a), x(b), top, height);
     c.restore();
@@ -113,6 +115,7 @@
     lane(words.entries, ({ dot }) => { for (const e of data.entries) dot(e.at, (e.person ? "act" : "sev s" + e.severity) + (e.sure ? "" : " unsure"), `${e.sure ? "" : "≈ "}${say(e.at)} · ${e.text}`); });
     if (data.told.length) lane(words.told, ({ dot }) => { for (const t of data.told) dot(t.at, t.bad ? "bad-dot" : "told", `${say(t.at)} · ${t.text}`); });
     if (data.blind.length) lane(words.blind, ({ bar }) => { for (const b of data.blind) bar(b.from, b.to, "blind", `${say(b.from)}–${say(b.to)} · ${b.text}`); });
+    if (data.watch.length) lane(words.watch, ({ bar }) => { for (const w of data.watch) bar(w.from, w.to, w.blind ? "blind" : "part", `${say(w.from)}–${say(w.to)} · ${w.text}`); });
     if (data.unsure.length) lane(words.unsure, ({ bar }) => { for (const [a, b] of data.unsure) bar(a, b, "unsure", `${say(a)}–${say(b)} · ${words.unsure}`); });
     for (const s of data.series.filter((s) => s.states)) lane(`${s.title} ${s.device}`, ({ bar }) => {
       s.at.forEach((at, n) => { const end = n + 1 < s.at.length ? s.at[n + 1] : data.to; bar(at, end, s.value[n] ? "on" : "off", `${say(at)}–${say(end)} · ${s.title} ${s.states[s.value[n] ? 1 : 0]}`); });

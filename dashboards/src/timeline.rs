@@ -59,6 +59,7 @@ pub fn json(ui: &Ui, v: &IncidentPage) -> Value {
         "entries": v.entries.iter().map(|e| entry(ui, e)).collect::<Vec<_>>(),
         "told": sent.chain(told).collect::<Vec<_>>(),
         "blind": v.blind.iter().map(|b| json!({"from": b.from, "to": b.to, "text": format!("{} · {}", b.camera, ui.quantity(&b.kind))})).collect::<Vec<_>>(),
+        "watch": v.watch.iter().map(|w| json!({"from": w.from, "to": w.to, "blind": w.sight.is_blind(), "text": ui.sight(w.sight)})).collect::<Vec<_>>(),
         "unsure": v.unsure,
     })
 }
@@ -76,7 +77,7 @@ mod tests {
         assert!(co2["limit_text"].as_str().unwrap().contains("GB/T 18883-2022") && co2["gaps"].as_array().unwrap().len() == 1);
         assert_eq!(co2["at"].as_array().unwrap().len(), co2["value"].as_array().unwrap().len());
         assert!(v["series"].as_array().unwrap().iter().any(|s| s["states"].is_array()), "doors are bars");
-        for lane in ["entries", "told", "blind", "unsure"] {
+        for lane in ["entries", "told", "blind", "watch", "unsure"] {
             assert!(!v[lane].as_array().unwrap().is_empty(), "{lane}");
         }
         assert!(v["told"].as_array().unwrap().iter().any(|t| t["bad"] == true), "a refusal is not hidden");

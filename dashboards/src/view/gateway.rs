@@ -308,6 +308,8 @@ pub struct IncidentPage {
     pub series: Vec<Series>,
     /// When cameras that show the place did not see.
     pub blind: Vec<Blind>,
+    /// When the place was not watched, or in part, by the coverage ledger.
+    pub watch: Vec<Watch>,
     /// When the clock was not known to be right.
     pub unsure: Vec<(i64, i64)>,
     /// The same hazard here, and elsewhere, newest first.
@@ -387,6 +389,14 @@ pub struct Blind {
     pub kind: Quantity,
     pub from: i64,
     pub to: i64,
+}
+
+/// A stretch in which the place was not watched as it must be. UTC milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    pub from: i64,
+    pub to: i64,
+    pub sight: tuoan_protocol::ledger::Sight,
 }
 
 /// Readings of one quantity of one device, in order of time.

@@ -1,5 +1,5 @@
 //! The pages and their live fragments.
-use super::{QueryError, Shared, forms, receipts, story, views};
+use super::{QueryError, Shared, forms, receipts, story, views, watched};
 use crate::engine::view::View;
 use crate::store::{Lane, Reader, StoreError};
 use axum::Json;
@@ -145,8 +145,11 @@ async fn incident_view(web: &Shared, id: &str, around: Around) -> Result<Option<
         story::read(reader, id.as_str(), now, offset, devices, &sinks, around)
     };
     let Some(mut story) = web.query(work).await? else { return Ok(None) };
-    let asked = about.to_string();
-    let held = web.query(move |r| r.is_held(&asked)).await?;
+    let (asked, offset_minutes) = (about.to_string(), web.config.utc_offset_minutes);
+    let (first, last) = (watched::date(story.from, offset_minutes), watched::date(story.to, offset_minutes));
+    let (held, days) = web.query(move |r| Ok((r.is_held(&asked)?, r.ledger_days(first, last)?))).await?;
+    let place = story.events.first().and_then(|e| e.event.as_ref().ok()).map(|e| e.place.zone.clone());
+    let seen = (story.from, story.to);
     let tellings = receipts::Tellings {
         notices: std::mem::take(&mut story.notices),
         told: std::mem::take(&mut story.told),
@@ -162,6 +165,7 @@ async fn incident_view(web: &Shared, id: &str, around: Around) -> Result<Option<
         let events: Vec<_> = events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
         page.receipts = receipts::receipts(&events, &tellings, &page.deliveries, &view, now);
         page.export = super::report::export(&events, &view);
+        page.watch = place.map(|zone| watched::stretches(&zone, seen, &days, &view.coverage, offset_minutes)).unwrap_or_default();
         forms::arrange(page, &view, held);
     }
     Ok(page)

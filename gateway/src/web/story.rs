@@ -289,6 +289,7 @@ pub fn page(
         around,
         cut: story.cut,
         blind,
+        watch: Vec::new(),
         unsure: story.unsure,
         similar: story.similar.map(|list| list.iter().map(|f| search::line(f, view, catalogue, &search::late_after(now))).collect()),
         series,
