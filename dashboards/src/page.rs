@@ -129,6 +129,17 @@ pub fn evidence_check(ui: &Ui, v: &evidence::Check) -> String {
 }
 
 #[derive(Template)]
+#[template(path = "witness.html")]
+struct WitnessPage<'a> {
+    ui: &'a Ui,
+    v: &'a evidence::Witness,
+}
+/// The institution's page of its log's head, and how far the district has witnessed it.
+pub fn witness(ui: &Ui, v: &evidence::Witness) -> String {
+    finish(WitnessPage { ui, v })
+}
+
+#[derive(Template)]
 #[template(path = "coverage.html")]
 struct Coverage<'a> {
     ui: &'a Ui,

@@ -7,6 +7,7 @@ use crate::view::platform::{Live, PlatformEntry, Site, SiteIncident};
 use crate::view::search::{Asked, Found, SearchPage};
 use crate::view::tasks::{Export, Report, Room, Sweep, Who};
 use crate::view::{Incident, Notice, cameras, platform, quality, rules};
+use tuoan_protocol::ledger::{Cause, Need, Sight};
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
 /// 2026-11-24 14:32:05 in China.
@@ -394,6 +395,10 @@ pub fn incident_page() -> IncidentPage {
         around: Around::HalfHour,
         cut: false,
         blind: vec![Blind { camera: "托小班2 东".into(), kind: Quantity::CameraDark, from: from + 1_200_000, to: from + 2_400_000 }],
+        watch: vec![
+            Watch { from: from + 1_200_000, to: from + 2_400_000, sight: Sight::blind(Cause::CameraDark, Some(Need::Camera)) },
+            Watch { from: from + 2_400_000, to: from + 3_000_000, sight: Sight::degraded(Cause::Silent, Some(Need::Co2)) },
+        ],
         unsure: vec![(from + 5_400_000, from + 6_000_000)],
         similar: [
             vec![found("01KAPT0000000000000000013", "托小班2", 3 * 86_400)],
@@ -1203,7 +1208,7 @@ pub fn quality_report() -> quality::ReportPage {
 
 /// A file that was checked at the district: whole, or not.
 pub fn evidence_check(whole: bool) -> crate::view::evidence::Check {
-    use crate::view::evidence::{Check, Fault, KeyState, Proven, Verdict, Witnessed};
+    use crate::view::evidence::{Accepted, Check, Fault, KeyState, Proven, Verdict, Waiting, Witnessed};
     let print = "1f0a 93c2 77de 0b41 5a6e 2c19 d8f3 6b07 9e44 a15d 30c8 72fb e6a9 4d12 8c5f b370".to_owned();
     let verdict = if whole {
         Verdict::Whole(Proven {
@@ -1217,6 +1222,7 @@ pub fn evidence_check(whole: bool) -> crate::view::evidence::Check {
             purpose: "家长查询".into(),
             fingerprint: print.clone(),
             key: KeyState::Known,
+            coverage: Some((21, 4, 3)),
         })
     } else {
         let detail = Some("record 9 (leaf: event 17 acknowledged)".to_owned());
@@ -1225,10 +1231,58 @@ pub fn evidence_check(whole: bool) -> crate::view::evidence::Check {
     };
     let trouble = Some(("the site's log has 40 records, and had 52 before: records were taken away".to_owned(), NOW - 60_000));
     let logs = vec![
-        Witnessed { site: "杏园托育".into(), records: 1_204, at: NOW - 40_000, key: print.clone(), trouble: None },
-        Witnessed { site: "星园托育中心".into(), records: 52, at: NOW - 7_200_000, key: print.clone(), trouble },
+        Witnessed {
+            site: "杏园托育".into(),
+            log: "01JD0000000000000000000000".into(),
+            records: 1_204,
+            at: NOW - 40_000,
+            key: print.clone(),
+            trouble: None,
+        },
+        Witnessed {
+            site: "星园托育中心".into(),
+            log: "01JD0000000000000000000001".into(),
+            records: 52,
+            at: NOW - 7_200_000,
+            key: print.clone(),
+            trouble,
+        },
     ];
-    Check { key: print, verdict: Some(verdict), logs }
+    let waiting = vec![Waiting {
+        site: "xinghe".into(),
+        name: "星河托育".into(),
+        log: "01JD0000000000000000000002".into(),
+        key: print.replace(' ', ""),
+        fingerprint: print.clone(),
+        known_log: false,
+        records: 31,
+        at: NOW - 1_200_000,
+    }];
+    let accepted = vec![Accepted {
+        name: "杏园托育".into(),
+        fingerprint: print.clone(),
+        known_log: true,
+        at: NOW - 86_400_000,
+        actor: "赵主任".into(),
+        reason: "主机损坏更换，已电话核实".into(),
+    }];
+    Check { key: print, verdict: Some(verdict), logs, waiting, accepted, name: "赵主任".into(), error: None }
+}
+
+/// The institution's log: witnessed up to the last few records, or refused.
+pub fn witness(refused: bool) -> crate::view::evidence::Witness {
+    use crate::view::evidence::{Seen, Witness};
+    let print = "1f0a 93c2 77de 0b41 5a6e 2c19 d8f3 6b07 9e44 a15d 30c8 72fb e6a9 4d12 8c5f b370".to_owned();
+    Witness {
+        log: "01JD0000000000000000000000".into(),
+        records: 1_207,
+        root: print.replace(' ', ""),
+        key: print.clone(),
+        district: true,
+        seen: Some(Seen { records: 1_204, at: NOW - 40_000, key: print }),
+        refused: refused
+            .then(|| "the site begins a new log (01JX), and had another before: a supervisor of the district must accept it first".into()),
+    }
 }
 
 /// The form that exports evidence, with what is missing in it.
@@ -1246,7 +1300,7 @@ pub fn evidence_export() -> crate::view::evidence::Export {
 /// A day with a covered camera, a gateway that was off and a sensor that was silent, and the weeks before it.
 pub fn coverage_page() -> crate::view::coverage::CoveragePage {
     use crate::view::coverage::{CalendarDay, CoveragePage, Zone};
-    use tuoan_protocol::ledger::{Cause, Figure, Need, Run, Sight};
+    use tuoan_protocol::ledger::{Figure, Run};
     let zone = |name: &str, parts: &[(u16, Sight)]| {
         let mut run = Run::default();
         parts.iter().for_each(|(minutes, sight)| run.push(*minutes, *sight));

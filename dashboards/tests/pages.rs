@@ -243,7 +243,18 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     if let Some(Verdict::Changed(faults)) = &mut changed.verdict {
         faults.iter_mut().for_each(|f| (f.detail, f.says) = (Some(EVIL.into()), EVIL.into()));
     }
-    whole.logs.iter_mut().for_each(|l| (l.site, l.trouble) = (EVIL.into(), Some((EVIL.into(), sample::NOW))));
+    whole
+        .waiting
+        .iter_mut()
+        .for_each(|w| (w.site, w.name, w.log, w.key, w.fingerprint) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into()));
+    whole
+        .accepted
+        .iter_mut()
+        .for_each(|a| (a.name, a.actor, a.reason, a.fingerprint) = (EVIL.into(), EVIL.into(), EVIL.into(), EVIL.into()));
+    (whole.name, whole.error) = (EVIL.into(), Some(EVIL.into()));
+    let mut witness = sample::witness(true);
+    (witness.log, witness.root, witness.key, witness.refused) = (EVIL.into(), EVIL.into(), EVIL.into(), Some(EVIL.into()));
+    whole.logs.iter_mut().for_each(|l| (l.site, l.log, l.trouble) = (EVIL.into(), EVIL.into(), Some((EVIL.into(), sample::NOW))));
     let mut quality = sample::quality_page();
     let q = &mut quality.quality;
     for a in &mut q.actors {
@@ -312,6 +323,9 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("evidence-export", page::evidence_export(&ui, &export)),
         ("evidence-whole", page::evidence_check(&ui, &whole)),
         ("evidence-changed", page::evidence_check(&ui, &changed)),
+        ("witness-refused", page::witness(&ui, &witness)),
+        ("witness", page::witness(&ui, &sample::witness(false))),
+        ("witness-none", page::witness(&ui, &Default::default())),
         ("coverage", page::coverage(&ui, &coverage)),
         ("coverage of nothing", page::coverage(&ui, &Default::default())),
         ("report", page::report(&ui, &evil_report())),

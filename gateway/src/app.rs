@@ -135,6 +135,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let (mut sources, sources_stop) = (JoinSet::new(), CancellationToken::new());
     for source in &config.hikvision {
         sources.spawn(source.clone().run(handle.inbound.clone(), Arc::clone(&handle.metrics), sources_stop.clone()));
+        sources.spawn(source.clone().watch_recordings(handle.inbound.clone(), sources_stop.clone()));
     }
 
     if !config.cameras.is_empty() {
@@ -177,7 +178,9 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         miette!("the channels cannot be built:\n  - {}", text.join("\n  - "))
     })?;
     let site_key = evidence::site_key(&config.data).into_diagnostic().wrap_err("the site's key cannot be used")?;
+    let mut witness_state = None;
     if let Some(p) = platform(&config).filter(|p| p.receipts) {
+        let state = witness_state.insert(Arc::default());
         let district = evidence::witness::Http::new(&p).map_err(|e| miette!("{e}"))?;
         let witness = evidence::witness::Witness {
             reader: handle.reader.clone(),
@@ -187,7 +190,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
             site: config.site.id.as_str().to_owned(),
             log: handle.log.as_str().to_owned(),
             clock: clock.clone(),
-            state: Arc::default(),
+            state: Arc::clone(state),
             shutdown: shutdown.clone(),
         };
         tasks.spawn(witness.run(district));
@@ -278,7 +281,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         chain: chain_view,
         link_key,
         pictures,
-        evidence: evidence::Office { data: config.data.clone(), key: site_key },
+        evidence: evidence::Office { data: config.data.clone(), key: site_key, witness: witness_state },
         clock,
         door: door.clone(),
         setup,

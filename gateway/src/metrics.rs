@@ -106,6 +106,9 @@ pub struct Metrics {
     /// What the store takes, and to what that may come.
     pub store_bytes: Gauge,
     pub store_allowed: Gauge,
+    /// Records of the log that the district has witnessed, and whether it refuses it; written when they are asked for.
+    pub witness_records: Gauge,
+    pub witness_refused: Gauge,
     /// Hours until an undelivered record has to make room: `NaN` while that is not known.
     pub hours_left: Family<LaneLabel, Gauge<f64, AtomicU64>>,
     /// Records that had to make room before a sink had taken them.
@@ -189,6 +192,10 @@ impl Metrics {
         r.register("disk_healthy", "1 while commits succeed, 0 while they fail", disk_healthy.clone());
         let store_bytes = Gauge::default();
         r.register_with_unit("store_used", "What the store holds", Unit::Bytes, store_bytes.clone());
+        let witness_records = Gauge::default();
+        r.register("witness_records", "Records of the log that the district has witnessed", witness_records.clone());
+        let witness_refused = Gauge::default();
+        r.register("witness_refused", "1 while the district refuses to witness the log", witness_refused.clone());
         let store_allowed = Gauge::default();
         r.register_with_unit(
             "store_allowed",
@@ -266,6 +273,8 @@ impl Metrics {
             incidents_removed,
             store_bytes,
             store_allowed,
+            witness_records,
+            witness_refused,
             hours_left,
             lost,
             estimating,

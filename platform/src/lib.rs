@@ -10,6 +10,7 @@
 //! | `web` | HTTP: API, pages, live updates |
 //! | [`clock`] | the only reader of a clock |
 
+mod acceptance;
 mod app;
 mod auth;
 pub mod clock;

@@ -1,7 +1,9 @@
 //! The district as witness: it keeps the newest head of each gateway's log, demands the proof that every later one goes on from it, and countersigns. A log
-//! that was shortened, changed or taken over by another key is refused, and the supervisor is shown why until somebody has looked into it.
+//! that was shortened or changed is refused, and the supervisor is shown why until somebody has looked into it. A new log of a site that had one, or another
+//! key, waits until a supervisor has accepted it ([`crate::acceptance`]).
 //!
 //! What must hold: the head is on disk before its countersignature is given out, and of two that come at once only one is the next.
+use crate::acceptance;
 use crate::db::Db;
 use serde::Serialize;
 use sqlx::{Any, Row, Transaction};
@@ -39,15 +41,27 @@ pub async fn take(db: &Db, key: &SigningKey, next: &Submission, now: i64) -> Res
         return Ok(Err(NotWitnessed::Forged));
     }
     let mut tx = db.begin().await?;
-    // The row is taken before it is read: of two at once, the second sees what the first has written.
-    sqlx::query("UPDATE heads SET size = size WHERE site = $1 AND log = $2").bind(&site).bind(&log).execute(&mut *tx).await?;
+    // The site's row is taken before its heads are read: of two at once, the second sees what the first has written.
+    sqlx::query("UPDATE sites SET name = name WHERE id = $1").bind(&site).execute(&mut *tx).await?;
     let known = known(&mut tx, &site, &log).await?;
-    if let Err(why) = goes_on(known.as_ref().map(|k| &k.0), next) {
+    let logs = logs(&mut tx, &site).await?;
+    let other_key = known.as_ref().map(|(head, _)| head.key).filter(|key| *key != next.head.key);
+    let unknown = if known.is_some() { other_key.is_some() } else { logs > 0 };
+    if unknown && !acceptance::accepted(&mut tx, &next.head, known.is_some(), now).await? {
+        let why = match other_key {
+            Some(known) => NotWitnessed::OtherKey { known, found: next.head.key },
+            None => NotWitnessed::OtherLog { found: log.clone() },
+        };
+        refuse(&mut tx, &next.head, &why, now).await?;
+        tx.commit().await?;
+        return Ok(Err(why));
+    }
+    // Accepted or not: what was witnessed must be the beginning of it.
+    let held = known.as_ref().map(|(head, _)| SignedHead { key: next.head.key, ..head.clone() });
+    if let Err(why) = goes_on(held.as_ref(), next) {
         if !matches!(why, NotWitnessed::Behind { .. }) {
-            let sql = "UPDATE heads SET trouble = $3, trouble_at = $4 WHERE site = $1 AND log = $2";
-            sqlx::query(sql).bind(&site).bind(&log).bind(why.to_string()).bind(now).execute(&mut *tx).await?;
+            refuse(&mut tx, &next.head, &why, now).await?;
             tx.commit().await?;
-            tracing::error!(%site, "a site's log is not countersigned: {why}");
         }
         return Ok(Err(why));
     }
@@ -59,7 +73,7 @@ pub async fn take(db: &Db, key: &SigningKey, next: &Submission, now: i64) -> Res
             return Ok(Ok(countersignature.clone()));
         }
     }
-    if known.is_none() && logs(&mut tx, &site).await? >= LOGS {
+    if known.is_none() && logs >= LOGS {
         return Ok(Err(NotWitnessed::Forked { size: next.head.size }));
     }
     let countersignature = Countersignature::sign(key, &next.head, now);
@@ -74,8 +88,19 @@ pub async fn take(db: &Db, key: &SigningKey, next: &Submission, now: i64) -> Res
         .bind(now)
         .execute(&mut *tx)
         .await?;
+    if unknown {
+        acceptance::used(&mut tx, &next.head, now).await?;
+    }
     tx.commit().await?;
     Ok(Ok(countersignature))
+}
+
+/// Keeps why a head of a known log was refused, to be seen.
+async fn refuse(tx: &mut Transaction<'static, Any>, head: &SignedHead, why: &NotWitnessed, now: i64) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE heads SET trouble = $3, trouble_at = $4 WHERE site = $1 AND log = $2";
+    sqlx::query(sql).bind(head.site.clone()).bind(head.log.clone()).bind(why.to_string()).bind(now).execute(&mut **tx).await?;
+    tracing::error!(site = %head.site, "a site's log is not countersigned: {why}");
+    Ok(())
 }
 
 fn text<T: Serialize>(value: &T) -> String {
@@ -133,14 +158,19 @@ mod tests {
         Submission { head, from, proof: Proof(proof) }
     }
 
-    #[tokio::test]
-    async fn a_log_that_only_grows_is_countersigned_and_any_other_is_shown_to_the_supervisor() {
+    async fn open() -> (Db, SigningKey, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&default_url(dir.path())).await.unwrap();
         let token = crate::config::Secret::from("a-long-enough-token".to_owned());
         let site = SiteSeed { id: "xingyuan".into(), name: "杏园".into(), token };
         crate::sites::seed(&db, &site, 0).await.unwrap();
         let own = SigningKey::open(&key_file(dir.path())).unwrap();
+        (db, own, dir)
+    }
+
+    #[tokio::test]
+    async fn a_log_that_only_grows_is_countersigned_and_any_other_is_shown_to_the_supervisor() {
+        let (db, own, _dir) = open().await;
         let key = SigningKey::from_seed(&[1; 32]).unwrap();
         let leaves: Vec<_> = (0..20u8).map(|n| tree::leaf(1, &[n])).collect();
         let other: Vec<_> = (0..20u8).map(|n| tree::leaf(2, &[n])).collect();
@@ -166,6 +196,54 @@ mod tests {
         forged.head.time += 1;
         assert_eq!(take(&db, &own, &forged, 600).await.unwrap(), Err(NotWitnessed::Forged));
         assert_eq!(list(&db, None).await.unwrap()[0].trouble.as_ref().unwrap().1, 500);
+        db.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_new_log_or_key_waits_for_a_supervisor_whose_word_is_on_record_and_holds_once() {
+        let (db, own, _dir) = open().await;
+        let key = |n: u8| SigningKey::from_seed(&[n; 32]).unwrap();
+        let leaves: Vec<_> = (0..20u8).map(|n| tree::leaf(1, &[n])).collect();
+        let of = |log: &str, upto: usize, from: u64, n: u8| {
+            let mut s = submit(&leaves[..upto], from, &key(n));
+            s.head = SignedHead::sign(&key(n), "xingyuan", log, upto as u64, s.head.root, 5);
+            s
+        };
+        let say = async |s: &Submission, now| take(&db, &own, s, now).await.unwrap();
+        let accept = async |log: &str, n: u8, now| {
+            acceptance::accept(&db, ("xingyuan", log, &key(n).public().to_string()), ("赵主任", "换了新主机"), now).await.unwrap()
+        };
+        assert!(say(&of("01JD", 7, 0, 1), 100).await.is_ok(), "the first log needs nobody");
+
+        // Another key for the same log.
+        assert!(matches!(say(&of("01JD", 9, 7, 2), 200).await, Err(NotWitnessed::OtherKey { .. })));
+        assert!(matches!(say(&of("01JD", 10, 7, 2), 210).await, Err(NotWitnessed::OtherKey { .. })));
+        let (open, answered) = acceptance::list(&db, None).await.unwrap();
+        assert_eq!((open.len(), answered.len(), open[0].size, open[0].asked_at, open[0].known_log), (1, 0, 10, 200, true), "asked once");
+        assert!(list(&db, None).await.unwrap()[0].trouble.is_some());
+        assert!(!accept("01JD", 3, 250).await, "nobody asked for that");
+        assert!(accept("01JD", 2, 300).await && !accept("01JD", 2, 310).await, "an answer is not changed");
+        assert!(list(&db, None).await.unwrap()[0].trouble.is_none());
+        // An accepted key cannot do away with what was witnessed.
+        assert_eq!(say(&of("01JD", 5, 0, 2), 320).await, Err(NotWitnessed::Shrunk { known: 7, found: 5 }));
+        assert!(say(&of("01JD", 10, 7, 2), 330).await.is_ok());
+        assert!(say(&of("01JD", 12, 10, 2), 340).await.is_ok());
+        assert!(matches!(say(&of("01JD", 13, 12, 1), 350).await, Err(NotWitnessed::OtherKey { .. })), "the old key is another now");
+
+        // Another log.
+        assert_eq!(say(&of("01JX", 3, 0, 2), 400).await, Err(NotWitnessed::OtherLog { found: "01JX".into() }));
+        assert!(accept("01JX", 2, 410).await && say(&of("01JX", 4, 0, 2), 420).await.is_ok());
+        let (open, answered) = acceptance::list(&db, Some("xingyuan")).await.unwrap();
+        assert_eq!((open.len(), answered.len()), (1, 2));
+        let last = answered[0].answer.clone().unwrap();
+        assert_eq!((last.at, last.actor.as_str(), last.reason.as_str(), answered[0].known_log), (410, "赵主任", "换了新主机", false));
+        assert_eq!(acceptance::list(&db, Some("other")).await.unwrap().0.len(), 0);
+
+        // Keys drawn one after the other do not fill the table.
+        for n in 10..60 {
+            assert!(say(&of("01JD", 13, 12, n), 500).await.is_err());
+        }
+        assert!(acceptance::list(&db, None).await.unwrap().0.len() <= 20);
         db.close().await;
     }
 }

@@ -45,6 +45,80 @@ pub struct Check {
     pub key: String,
     pub verdict: Option<Verdict>,
     pub logs: Vec<Witnessed>,
+    /// New logs and keys that a supervisor must accept first.
+    pub waiting: Vec<Waiting>,
+    /// Those that were accepted, the newest first.
+    pub accepted: Vec<Accepted>,
+    /// Who is acting, if the session knows.
+    pub name: String,
+    /// What was missing when one was accepted.
+    pub error: Option<String>,
+}
+
+/// A site's log or key that is new where it had another.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Id and name of the site.
+    pub site: String,
+    pub name: String,
+    pub log: String,
+    /// In hexadecimal digits, and to be compared by eye.
+    pub key: String,
+    pub fingerprint: String,
+    /// The log is known, and only its key is new.
+    pub known_log: bool,
+    pub records: u64,
+    /// UTC milliseconds.
+    pub at: i64,
+}
+
+/// The word of a supervisor.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    pub name: String,
+    pub fingerprint: String,
+    pub known_log: bool,
+    /// UTC milliseconds.
+    pub at: i64,
+    pub actor: String,
+    pub reason: String,
+}
+
+/// The institution's page: how far its log is witnessed.
+#[derive(Debug, Clone, Default)]
+pub struct Witness {
+    pub log: String,
+    /// Records of the log now, and its root, in hexadecimal digits.
+    pub records: u64,
+    pub root: String,
+    /// The site's key.
+    pub key: String,
+    /// There is a platform that this gateway tells.
+    pub district: bool,
+    pub seen: Option<Seen>,
+    /// Why the district does not countersign.
+    pub refused: Option<String>,
+}
+
+/// The newest head that the district has countersigned.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub records: u64,
+    /// UTC milliseconds by the district's clock.
+    pub at: i64,
+    /// The district's key.
+    pub key: String,
+}
+
+impl Witness {
+    /// Records that rest on the institution's word alone.
+    pub fn behind(&self) -> u64 {
+        self.records.saturating_sub(self.seen.as_ref().map_or(0, |s| s.records))
+    }
+    /// Every record is witnessed.
+    pub fn is_whole(&self) -> bool {
+        self.refused.is_none() && self.seen.is_some() && self.behind() == 0
+    }
 }
 
 /// What came of a file.
@@ -99,12 +173,16 @@ pub struct Proven {
     pub purpose: String,
     pub fingerprint: String,
     pub key: KeyState,
+    /// Minutes watched, watched in part, and blind where it happened while it lasted; `None`: no enclosed day of the ledger tells.
+    pub coverage: Option<(u64, u64, u64)>,
 }
 
 /// A site's log as the district has seen it.
 #[derive(Debug, Clone)]
 pub struct Witnessed {
     pub site: String,
+    /// Of two logs of a site, which.
+    pub log: String,
     pub records: u64,
     /// UTC milliseconds.
     pub at: i64,

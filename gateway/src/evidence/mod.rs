@@ -20,7 +20,9 @@ pub mod witness;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use tuoan_evidence::SigningKey;
+use witness::WitnessState;
 
 /// Where the site's key is.
 pub fn key_file(data: &Path) -> PathBuf {
@@ -33,6 +35,8 @@ pub struct Office {
     /// The data folder.
     pub data: PathBuf,
     pub key: SigningKey,
+    /// What the district last said to the log's head; `None`: there is no district.
+    pub witness: Option<Arc<Mutex<WitnessState>>>,
 }
 
 /// The site's key, drawn at the first start.

@@ -68,6 +68,7 @@ pub struct Witness {
 
 impl Witness {
     pub async fn run<D: District + 'static>(mut self, district: D) {
+        self.remember().await;
         loop {
             let pause = match self.round(&district).await {
                 Ok(pause) => pause,
@@ -84,6 +85,17 @@ impl Witness {
                 () = self.shutdown.cancelled() => return,
                 changed = self.committed.changed() => if changed.is_err() { return },
             }
+        }
+    }
+
+    /// What was countersigned before this start.
+    async fn remember(&self) {
+        let (reader, log) = (self.reader.clone(), self.log.clone());
+        let kept = tokio::task::spawn_blocking(move || super::export::witnessed(&reader)).await;
+        if let Ok(Ok(Some((head, c)))) = kept
+            && head.log == log
+        {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).seen = Some((head.size, c.time));
         }
     }
 

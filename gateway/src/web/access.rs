@@ -79,6 +79,7 @@ pub const TABLE: &[Row] = &[
     row("/quality", RECORD, NONE),
     row("/quality/report", RECORD, NONE),
     row("/coverage", ALL, NONE),
+    row("/witness", ALL, NONE),
     row("/quarantine", SETUP, NONE),
     row("/account", ALL, HOUSE),
     row("/account/sessions/{handle}/end", NONE, ALL),

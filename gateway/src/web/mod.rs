@@ -26,6 +26,8 @@
 //! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `coverage` | the coverage ledger |
+//! | `watched` | where a place was not watched around an incident, by the ledger |
+//! | `witness` | the log's head, and how far the district has witnessed it |
 //! | `quality` | alarm quality: figures, suggestions, the weekly report |
 //! | `live` | server-sent events: ids and versions only |
 //! | `outside` | health and metrics |
@@ -62,6 +64,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod views;
+mod watched;
+mod witness;
 
 use crate::cameras::Pictures;
 use crate::clock::Clock;
@@ -259,6 +263,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/quality", get(quality::page))
         .route("/quality/report", get(quality::report))
         .route("/coverage", get(coverage::page))
+        .route("/witness", get(witness::page))
         .route("/quarantine", get(pages::quarantine))
         .route("/account", get(people::account).post(people::change))
         .route("/account/sessions/{handle}/end", post(people::end_session))

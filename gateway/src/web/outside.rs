@@ -1,6 +1,6 @@
 //! What answers without a session: health for whoever watches the service, metrics for this machine or a bearer of the token.
 use super::Shared;
-use crate::metrics;
+use crate::metrics::CONTENT_TYPE;
 use crate::store::Health;
 use axum::Json;
 use axum::extract::{ConnectInfo, Request, State};
@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::net::SocketAddr;
+use std::sync::PoisonError;
 use subtle::ConstantTimeEq;
 
 /// 200 while the gateway takes in and stores; 503 with the reason otherwise.
@@ -34,7 +35,13 @@ pub async fn metrics(State(web): State<Shared>, request: Request) -> Response {
     if !local && !bears(request.headers(), web.config.metrics_token.as_deref()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], web.deps.handle.metrics.render()).into_response()
+    let metrics = &web.deps.handle.metrics;
+    if let Some(state) = &web.deps.evidence.witness {
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.witness_records.set(state.seen.map_or(0, |s| i64::try_from(s.0).unwrap_or(i64::MAX)));
+        metrics.witness_refused.set(i64::from(state.refused.is_some()));
+    }
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response()
 }
 
 fn bears(headers: &HeaderMap, token: Option<&str>) -> bool {

@@ -186,7 +186,11 @@ async fn gateway_at(site: &str) -> Box_ {
         rulebook: Arc::new(super::rules::rulebook(&[PACK])),
         deliveries: Deliveries::default(),
         pictures: pictures.clone(),
-        evidence: crate::evidence::Office { data: dir.path().join("data"), key: crate::evidence::site_key(dir.path()).unwrap() },
+        evidence: crate::evidence::Office {
+            data: dir.path().join("data"),
+            key: crate::evidence::site_key(dir.path()).unwrap(),
+            witness: Some(Arc::default()),
+        },
         clock: clock.clone(),
         door: door.clone(),
         setup: setup::SetUp {

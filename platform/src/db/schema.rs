@@ -63,6 +63,13 @@ const MIGRATIONS: &[&[&str]] = &[
         watched BIGINT NOT NULL, degraded BIGINT NOT NULL, blind BIGINT NOT NULL, gap_zone TEXT, gap_minutes BIGINT, gap_cause TEXT,
         canonical TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY (site, date))",
     ],
+    &[
+        // New logs and keys of sites that had others, and who accepted them. `used_at`: it was countersigned since; another time it is asked for again.
+        "CREATE TABLE log_questions (
+        number {autokey}, site TEXT NOT NULL REFERENCES sites(id), log TEXT NOT NULL, key TEXT NOT NULL, known_log BIGINT NOT NULL,
+        size BIGINT NOT NULL, asked_at BIGINT NOT NULL, accepted_at BIGINT, actor TEXT, reason TEXT, used_at BIGINT)",
+        "CREATE INDEX log_questions_site ON log_questions (site, log, key)",
+    ],
 ];
 
 pub(super) async fn migrate(db: &Db) -> Result<(), OpenError> {

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::auth::{self, Principal};
 use crate::incidents::{self, Done, Filter, Kind};
 use crate::intake::{self, MAX_BATCH};
-use crate::{sites, witness};
+use crate::{acceptance, sites, witness};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -190,10 +190,36 @@ pub async fn post_head(State(app): State<App>, who: Principal, body: Result<Byte
     }
 }
 
-/// `GET /v1/heads`: the platform's public key, and what it has countersigned.
+/// `GET /v1/heads`: the platform's public key, what it has countersigned, and which new logs and keys wait for a supervisor or were accepted.
 pub async fn get_heads(State(app): State<App>, who: Principal) -> Result<Json<Value>, ApiError> {
     let heads = witness::list(&app.db, who.site()).await?;
-    Ok(Json(json!({"key": app.key.public(), "heads": heads})))
+    let (waiting, accepted) = acceptance::list(&app.db, who.site()).await?;
+    Ok(Json(json!({"key": app.key.public(), "heads": heads, "waiting": waiting, "accepted": accepted})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    site: String,
+    log: String,
+    key: String,
+    reason: String,
+}
+
+/// `POST /v1/heads/accept`: the district accepts a site's new log or key, under the name of the reader's token. 404 when nobody asks for it.
+pub async fn accept_log(State(app): State<App>, who: Principal, Json(a): Json<Acceptance>) -> Result<Json<Value>, ApiError> {
+    let Principal::District(actor) = who else {
+        return Err(ApiError::forbidden("only the district accepts a new log or key"));
+    };
+    let reason = tuoan_dashboards::door::tidy(&a.reason, acceptance::REASON);
+    if reason.is_empty() {
+        return Err(ApiError::bad_request("reason: say why it is accepted"));
+    }
+    if !acceptance::accept(&app.db, (&a.site, &a.log, &a.key), (&actor, &reason), app.clock.utc_ms()).await? {
+        return Err(ApiError::not_found("no site asks for that log with that key"));
+    }
+    app.changed();
+    Ok(Json(json!({"accepted": true})))
 }
 
 /// `GET /v1/sites`

@@ -25,6 +25,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/incidents/{id}/acknowledge", post(api::acknowledge))
         .route("/v1/sites", get(api::get_sites))
         .route("/v1/heads", post(api::post_head).get(api::get_heads))
+        .route("/v1/heads/accept", post(api::accept_log))
         .layer(DefaultBodyLimit::max(api::MAX_BODY));
     let influx = Router::new()
         .route("/api/v2/write", post(influx::write))

@@ -224,3 +224,48 @@ async fn a_silent_site_is_never_shown_as_safe() {
     let (_, page) = browser.get("/").await;
     assert_eq!(page.matches("class=\"silent\"").count(), 2, "at once, without waiting for the record");
 }
+
+/// A site that has a log begins another: nothing is witnessed until a supervisor has said why.
+async fn a_new_log_waits_for_a_supervisor(w: World) {
+    use tuoan_evidence::{Proof, SignedHead, SigningKey, Submission, tree};
+    let mut browser = Browser::new(&w);
+    let link = w.platform.as_ref().unwrap().login_link();
+    browser.get(link.strip_prefix(&w.url("")).unwrap()).await;
+    let key = SigningKey::from_seed(&[1; 32]).unwrap();
+    let leaves = [tree::leaf(1, b"a"), tree::leaf(1, b"b")];
+    let submit = async |log: &str| {
+        let head = SignedHead::sign(&key, "a", log, 2, tree::root(&leaves[..], 2).unwrap(), T0);
+        let body = serde_json::to_vec(&Submission { head, from: 0, proof: Proof(Vec::new()) }).unwrap();
+        w.post("/v1/heads", SITE_A, "application/json", body).await
+    };
+    assert_eq!(submit("01JD").await.0, 200);
+    let (status, why) = submit("01JX").await;
+    assert!(status == 409 && why["message"].as_str().unwrap().contains("a supervisor of the district must accept it first"), "{why}");
+    let (_, page) = browser.get("/evidence").await;
+    assert!(page.contains("重新开始的日志") && page.contains("action=\"/evidence/accept\""), "{page}");
+    assert_eq!(page.matches("<small>01J").count(), 1, "one log is witnessed");
+    let token = csrf(&page);
+    let fields = format!("csrf={token}&site=a&log=01JX&key={}", key.public());
+    assert_eq!(browser.post("/evidence/accept", &fields.replace(&token, "wrong")).await.0, 403);
+    let (status, _, page) = browser.post("/evidence/accept", &format!("{fields}&name=Li&reason=+x+")).await;
+    assert!(status == 422 && page.contains("没有接受"), "a reason is needed: {page}");
+    assert_eq!(submit("01JX").await.0, 409);
+    let answer = format!("{fields}&name=Li&reason=%E6%8D%A2%E4%BA%86%E4%B8%BB%E6%9C%BA");
+    let (status, to, page) = browser.post("/evidence/accept", &answer).await;
+    assert_eq!((status, to.as_str()), (303, "/evidence"), "{page}");
+    assert_eq!(browser.post("/evidence/accept", &answer).await.0, 409, "an answer is given once");
+    assert_eq!(submit("01JX").await.0, 200);
+    let (_, page) = browser.get("/evidence").await;
+    assert!(page.contains("换了主机") && page.contains("Li") && !page.contains("action=\"/evidence/accept\""), "{page}");
+    assert_eq!(page.matches("<small>01J").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_log_waits_for_a_supervisor_on_sqlite() {
+    a_new_log_waits_for_a_supervisor(World::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_log_waits_for_a_supervisor_on_postgresql() {
+    a_new_log_waits_for_a_supervisor(World::postgres().await).await;
+}

@@ -9,6 +9,8 @@ pub struct Platform {
     pub port: u16,
     /// Token of the site `site-1`.
     pub token: String,
+    /// Token of the district's reader 赵主任.
+    pub reader: String,
     dir: PathBuf,
     process: Process,
 }
@@ -18,13 +20,15 @@ impl Platform {
     pub fn start(dir: &Path, database: Option<&str>) -> Platform {
         let port = free_port();
         let token = "site-1-token-0123456789abcdef0123456789abcdef".to_owned();
+        let reader = "district-token-0123456789abcdef0123456789".to_owned();
         let database = database.map(|d| format!("database = \"{d}\"\n")).unwrap_or_default();
         let text = format!(
-            "listen = \"127.0.0.1:{port}\"\ndata = \"{}\"\n{database}[[site]]\nid = \"site-1\"\nname = \"测试托育园\"\ntoken = \"{token}\"\n",
+            "listen = \"127.0.0.1:{port}\"\ndata = \"{}\"\n{database}[[site]]\nid = \"site-1\"\nname = \"测试托育园\"\ntoken = \"{token}\"\n\
+             [[reader]]\nname = \"赵主任\"\ntoken = \"{reader}\"\n",
             dir.join("platform").display()
         );
         std::fs::write(dir.join("platform.toml"), text).expect("platform.toml");
-        let mut platform = Platform { port, token, dir: dir.to_owned(), process: Self::spawn(dir) };
+        let mut platform = Platform { port, token, reader, dir: dir.to_owned(), process: Self::spawn(dir) };
         platform.wait_ready();
         platform
     }
@@ -50,6 +54,14 @@ impl Platform {
     }
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+    /// `POST path` with that token: the status and the answer.
+    pub fn post(&self, path: &str, token: &str, body: &Value) -> (u16, String) {
+        let url = format!("{}{path}", self.url());
+        super::runtime().block_on(async {
+            let r = super::http().post(&url).bearer_auth(token).json(body).send().await.expect("the platform answers");
+            (r.status().as_u16(), r.text().await.expect("text"))
+        })
     }
     /// What it has of its site: `GET path` with the site's token.
     pub fn query(&self, path: &str) -> Value {

@@ -30,3 +30,28 @@ async fn evidence_is_handed_out_for_a_purpose_that_is_on_record_first() {
     let deeds = it.pipeline.handle.reader.picture_deeds(None, Some(&id), 10).unwrap();
     assert_eq!((deeds.len(), deeds[0].what.as_str(), deeds[0].reason.as_str()), (1, "export", "家长查询"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_seen_how_far_the_log_is_witnessed_and_why_not() {
+    let it = gateway().await;
+    it.hear(1, 45.6).await;
+    it.seen(|v| !v.incidents.is_empty()).await;
+    let reader = it.pipeline.handle.reader.clone();
+    let (status, _, page) = it.get("/witness").await;
+    let size = reader.tree_size().unwrap();
+    assert!(
+        status == StatusCode::OK && size > 0 && page.contains(&format!("还有 {size} 条记录没有见证")) && page.contains("从未"),
+        "{page}"
+    );
+    // The district has seen all of it.
+    let log = it.pipeline.handle.log.as_str();
+    let key = crate::evidence::site_key(it.pictures_dir()).unwrap();
+    let root = tuoan_evidence::tree::root(&reader, size).unwrap();
+    let head = tuoan_evidence::SignedHead::sign(&key, "xingyuan", log, size, root, NOW);
+    let district = tuoan_evidence::SigningKey::from_seed(&[9; 32]).unwrap();
+    let seen = (head.clone(), tuoan_evidence::Countersignature::sign(&district, &head, NOW));
+    it.pipeline.handle.ops.keep(crate::evidence::witness::KEPT, serde_json::to_vec(&seen).unwrap()).unwrap();
+    it.pipeline.handle.ops.settled().await.unwrap();
+    let page = it.get("/witness").await.2;
+    assert!(page.contains("全部记录都已由区级平台见证") && page.contains(&district.public().fingerprint()), "{page}");
+}
