@@ -1,6 +1,7 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
 //! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, fresh, taken, shelved, closed, drill, aside, deed, link, link-group, link-taken, link-expired, link-unknown, link-closed, link-locked,
-//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, report, report-done,
+//! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, witness,
+//! witness-refused, report, report-done,
 //! concern, sweep, search, who, offline, live, platform-incident, claim, login, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
@@ -61,6 +62,8 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "evidence" => page::evidence_export(&ui, &sample::evidence_export()),
         "evidence-whole" => page::evidence_check(&ui, &sample::evidence_check(true)),
         "evidence-changed" => page::evidence_check(&ui, &sample::evidence_check(false)),
+        "witness" => page::witness(&ui, &sample::witness(false)),
+        "witness-refused" => page::witness(&ui, &sample::witness(true)),
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
         "claim" => page::claim(

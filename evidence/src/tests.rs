@@ -321,19 +321,32 @@ fn no_random_change_goes_unseen() {
     };
     let body = text(&file).find(OPEN).unwrap();
     let (mut named, mut caught) = (std::collections::BTreeMap::new(), 0);
-    for n in 0..many {
+    let line = |at: usize| {
+        let from = file[..at].iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
+        from..file[at..].iter().position(|b| *b == b'\n').map_or(file.len(), |p| at + p + 1)
+    };
+    for n in 0u64.. {
         let mut other = file.clone();
         // Every second one behind the page, which is most of a small file.
         let at = if n.is_multiple_of(2) { random(file.len()) } else { body + random(file.len() - body) };
         let to = (at + 1 + random(200)).min(file.len());
-        match random(5) {
+        match random(8) {
             0 => other[at] ^= 1 << random(8),
             1 => other.truncate(at),
             2 => drop(other.drain(at..to)),
             3 => drop(other.splice(at..at, file[at..to].to_vec())),
-            _ => {
+            4 => {
                 let from = random(file.len() - 1);
                 other.swap(at, from);
+            }
+            // Whole lines: taken out, said twice, moved.
+            5 => drop(other.drain(line(at))),
+            6 => drop(other.splice(line(at).start..line(at).start, file[line(body + random(file.len() - body))].to_vec())),
+            _ => {
+                let (a, b) = (line(at), line(body + random(file.len() - body)));
+                let taken: Vec<u8> = other.drain(a.clone()).collect();
+                let to = if b.start > a.start { b.start.saturating_sub(taken.len()).max(a.start) } else { b.start };
+                drop(other.splice(to..to, taken));
             }
         }
         if other != file {
@@ -341,6 +354,9 @@ fn no_random_change_goes_unseen() {
             assert!(!refused.faults.is_empty() && !refused.to_string().is_empty());
             *named.entry(refused.faults[0].code()).or_insert(0u64) += 1;
             caught += 1;
+        }
+        if caught == many {
+            break;
         }
     }
     println!("{caught} changes, all caught: {named:?}");
