@@ -63,6 +63,13 @@ const MIGRATIONS: &[&[&str]] = &[
         watched BIGINT NOT NULL, degraded BIGINT NOT NULL, blind BIGINT NOT NULL, gap_zone TEXT, gap_minutes BIGINT, gap_cause TEXT,
         canonical TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY (site, date))",
     ],
+    &[
+        // `hash`: SHA-256 of the inspector's code in hex; the code itself is kept nowhere.
+        "CREATE TABLE passes (
+        id TEXT PRIMARY KEY, site TEXT NOT NULL REFERENCES sites(id), hash TEXT NOT NULL, holder TEXT NOT NULL, purpose TEXT NOT NULL,
+        issued_by TEXT NOT NULL, issued_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, taken_at BIGINT, revoked_at BIGINT, revoked_by TEXT)",
+        "CREATE INDEX passes_site ON passes (site, expires_at)",
+    ],
 ];
 
 pub(super) async fn migrate(db: &Db) -> Result<(), OpenError> {
