@@ -180,6 +180,7 @@ buy-uplink = Ask the district for address and token and write them under [platfo
 buy-clock = Switch on the gateway's network time.
 
 report-by = by
+report-name = Name
 report-devices = Devices and proofs
 report-proof = Proof
 report-unproved = not proved
@@ -208,7 +209,7 @@ plan-y = From the top
 plan-w = Width
 plan-h = Height
 plan-put = Put there
-plan-room-calm = All calm
+plan-room-calm = Nothing wrong seen
 plan-room-unseen = Cannot see
 plan-room-s1 = Emergency
 plan-room-s2 = Serious

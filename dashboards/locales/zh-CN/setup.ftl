@@ -180,6 +180,7 @@ buy-uplink = 请向区托育服务中心要接入地址和令牌，填入配置�
 buy-clock = 请打开网关的网络对时。
 
 report-by = 制作人
+report-name = 名称
 report-devices = 设备与验证
 report-proof = 验证
 report-unproved = 未验证
@@ -208,7 +209,7 @@ plan-y = 离上边
 plan-w = 宽
 plan-h = 高
 plan-put = 放到这里
-plan-room-calm = 一切正常
+plan-room-calm = 未见异常
 plan-room-unseen = 看不到
 plan-room-s1 = 紧急
 plan-room-s2 = 严重

@@ -53,14 +53,17 @@ fn state_of(id: &DeviceId, view: &View) -> (&'static str, Option<i64>) {
 
 fn room_state(zone: &ZoneId, view: &View) -> &'static str {
     let gravest = view.incidents.iter().filter(|i| i.place.zone == *zone && i.state.active).map(|i| u8::from(i.severity)).min();
-    let blind = || view.zones.iter().find(|z| z.id == *zone).is_none_or(|z| !z.devices.is_empty() && z.devices.iter().all(|d| d.lost));
+    // Calm is only what something alive speaks for: absence of data is never shown as normal.
+    let alive = view.zones.iter().find(|z| z.id == *zone).is_some_and(|z| {
+        z.devices.iter().any(|d| !d.lost && d.last_heard.is_some()) || z.eyes.is_some_and(|e| e.live > 0)
+    });
     match gravest {
         Some(1) => "s1",
         Some(2) => "s2",
         Some(3) => "s3",
         Some(_) => "s4",
-        None if blind() => "unseen",
-        None => "calm",
+        None if alive => "calm",
+        None => "unseen",
     }
 }
 
@@ -255,5 +258,26 @@ pub(crate) async fn remove_picture(State(web): State<Shared>, visitor: Visitor, 
             Redirect::to("/setup/plan?done=drawn").into_response()
         }
         Err(problems) => editor(&web, &visitor, StatusCode::UNPROCESSABLE_ENTITY, problems, None).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{Gateway, site, t};
+    use tuoan_protocol::Quantity;
+
+    #[test]
+    fn a_room_is_calm_only_while_something_in_it_speaks() {
+        let mut g = Gateway::new(site());
+        g.says("10:00", "air", Quantity::Temperature, 22.0).until("10:01");
+        let view = g.state.view(t("10:01"));
+        let state = |room: &str| room_state(&room.parse().unwrap(), &view);
+        assert_eq!((state("room"), state("kitchen"), state("attic")), ("calm", "unseen", "unseen"));
+        assert_eq!(state_of(&"air".parse().unwrap(), &view).0, "well");
+        assert_eq!(state_of(&"gas".parse().unwrap(), &view), ("waiting", None));
+        g.says("10:02", "smoke", Quantity::Smoke, 1.0);
+        let view = g.state.view(t("10:02"));
+        assert_eq!((room_state(&"room".parse().unwrap(), &view), state_of(&"smoke".parse().unwrap(), &view).0), ("s1", "alarm"));
     }
 }
