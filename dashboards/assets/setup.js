@@ -64,7 +64,7 @@
         const look = async () => {
           if (!stream) return;
           const [found] = await detector.detect(view).catch(() => []);
-          const text = found && found.rawValue.match(/^tuoan:device:([\x21-\x7e]{1,64})$/);
+          const text = found && found.rawValue.match(/^(?:tuoan:device:|https?:\/\/[^/]+\/d\/)([\x21-\x7e]{1,64})$/);
           if (text) { id.value = text[1]; end(); id.focus(); return; }
           requestAnimationFrame(look);
         };

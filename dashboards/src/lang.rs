@@ -198,6 +198,8 @@ pub struct Ui {
     pub whose: String,
     /// A page of the institution, whose menu leads to its other pages and to the report of a concern; the district's has neither.
     pub institution: bool,
+    /// Devices are being proved.
+    pub commissioning: Option<crate::view::alarm::Commissioning>,
 }
 
 impl Ui {
@@ -216,6 +218,7 @@ impl Ui {
             role: None,
             whose: String::new(),
             institution: false,
+            commissioning: None,
         }
     }
     /// The message of that key; a missing one shows as its key, and a test sees to it that none is missing.

@@ -13,6 +13,7 @@
 //! | [`page`] | the pages themselves |
 //! | [`rules`] | rules in sentences |
 //! | [`coverage`] | the coverage ledger in words and bars |
+//! | [`plan`] | the floor plan |
 //! | [`setup`] | the pages of set-up |
 //! | [`quality`] | alarm quality in words |
 //! | [`assets`] | style, script and icon, with their hashes |
@@ -28,6 +29,7 @@ pub mod icon;
 pub mod lang;
 pub mod listen;
 pub mod page;
+pub mod plan;
 pub mod quality;
 pub mod rules;
 #[doc(hidden)]

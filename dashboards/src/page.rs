@@ -5,13 +5,13 @@ use crate::door::Tile;
 use crate::lang::{Lang, Theme, Ui};
 use crate::quality::Key;
 use crate::view::Notice;
-use crate::view::alarm::{CAUSES, Drill, Form, LinkOver, LinkPage};
+use crate::view::alarm::{CAUSES, Commissioning, Drill, Form, LinkOver, LinkPage};
 use crate::view::cameras::{AREAS, Camera, CameraPage, Cameras, Kept, Pictures, REASONS, Watch};
 use crate::view::coverage::CoveragePage;
 use crate::view::evidence::{self, Verdict};
 use crate::view::gateway::{Around, DeliveryState, Freshness, Home, IncidentPage, MorningCheck, Quarantine, Sight};
 use crate::view::people::{Account, Audit, Drawn, ParentPage, People, Releases, TEMPLATES};
-use crate::view::platform::{self, Live, PlatformEntry, Trust};
+use crate::view::platform::{self, Live, PassState, PlatformEntry, Trust};
 use crate::view::quality::{Advice, QualityPage, ReportPage};
 use crate::view::rules::{RulePage, Rules, Trial, TrialPage};
 use crate::view::search::SearchPage;
@@ -441,6 +441,47 @@ pub fn ask_name(ui: &Ui, v: &AskName) -> String {
 }
 
 #[derive(Template)]
+#[template(path = "platform_passes.html")]
+struct PassesPage<'a> {
+    ui: &'a Ui,
+    v: &'a platform::Passes,
+}
+/// Codes of inspectors that the district issues.
+pub fn platform_passes(ui: &Ui, v: &platform::Passes) -> String {
+    finish(PassesPage { ui, v })
+}
+
+/// Asks for the secret of who acts, then repeats the action with it.
+#[derive(Debug, Clone, Default)]
+pub struct Confirm {
+    /// Where the form goes.
+    pub action: String,
+    pub back: String,
+    /// Fields of the first form, passed on unchanged.
+    pub keep: Vec<(String, String)>,
+    /// Who may be meant; at least one.
+    pub tiles: Vec<Tile>,
+    pub chosen: String,
+    pub error: Option<String>,
+}
+impl Confirm {
+    /// The field's name for the only one: their PIN or their password.
+    fn own(&self, ui: &Ui) -> String {
+        let by_pin = self.tiles.first().is_some_and(|t| t.role.by_pin());
+        ui.t(if by_pin { "confirm-pin" } else { "confirm-password" })
+    }
+}
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage<'a> {
+    ui: &'a Ui,
+    v: &'a Confirm,
+}
+pub fn confirm(ui: &Ui, v: &Confirm) -> String {
+    finish(ConfirmPage { ui, v })
+}
+
+#[derive(Template)]
 #[template(path = "report.html")]
 struct ReportPageOf<'a> {
     ui: &'a Ui,
@@ -542,6 +583,23 @@ impl Ui {
             args.set(name, text);
         }
         self.lang.message("drill-text", Some(&args)).unwrap_or_default()
+    }
+    fn pass_state(&self, p: &platform::PassLine) -> String {
+        match &p.state {
+            PassState::Waiting => self.t("platform-pass-waiting"),
+            PassState::Open(at) => self.t1("platform-pass-open", "time", self.date_time(*at)),
+            PassState::Over => self.t("platform-pass-over"),
+            PassState::Revoked(at, by) => {
+                self.args("platform-pass-revoked", vec![("time", self.date_time(*at).into()), ("name", by.as_str().into())])
+            }
+        }
+    }
+    /// "王敏 发起，到 15:20 自动结束。验证中：…"
+    pub(crate) fn commissioning_text(&self, c: &Commissioning) -> String {
+        let (by, time) = (c.by.clone(), self.clock(c.until));
+        let devices = c.devices.join(if self.lang == Lang::Zh { "、" } else { ", " });
+        let key = if devices.is_empty() { "commissioning-text-none" } else { "commissioning-text" };
+        self.args(key, vec![("by", by.into()), ("time", time.into()), ("devices", devices.into())])
     }
     fn export_period(&self, x: &Export) -> String {
         self.t2("export-period", ("from", self.date_time(x.from).into()), ("to", self.date_time(x.to).into()))

@@ -73,6 +73,7 @@ impl Ui {
         let all = [
             ("quality-apart-drills", a.drills),
             ("quality-apart-canaries", a.canaries),
+            ("quality-apart-tests", a.tests),
             ("quality-apart-shelved", a.shelved),
             ("quality-apart-suppressed", a.suppressed),
             ("quality-apart-out-of-service", a.out_of_service),

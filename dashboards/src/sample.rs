@@ -1,12 +1,13 @@
 //! Made-up pages for the gallery and the tests: every state a page can be in, and names that try to break out of the HTML.
-use crate::lang::Text;
-use crate::page::AskName;
+use crate::door::{Role, Tile};
+use crate::lang::{Text, Ui};
+use crate::page::{AskName, Confirm};
 use crate::view::alarm::*;
 use crate::view::gateway::*;
 use crate::view::platform::{Live, PlatformEntry, Site, SiteIncident};
 use crate::view::search::{Asked, Found, SearchPage};
 use crate::view::tasks::{Export, Report, Room, Sweep, Who};
-use crate::view::{Incident, Notice, cameras, platform, quality, rules};
+use crate::view::{Incident, Notice, cameras, plan, platform, quality, rules, setup};
 use tuoan_protocol::ledger::{Cause, Need, Sight};
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
@@ -144,6 +145,59 @@ fn people() -> Vec<String> {
 
 pub fn ask_name() -> AskName {
     AskName { action: "/".into(), back: "/".into(), people: people(), ..AskName::default() }
+}
+
+pub fn confirm() -> Confirm {
+    let tile = |id: &str, name: &str, role| Tile { id: id.into(), name: name.into(), role, shared: false };
+    let tiles = vec![tile("a", "李园长", Role::Director), tile("b", "王老师", Role::Carer), tile("c", "陈老师", Role::Carer)];
+    Confirm { action: "/".into(), back: "/".into(), tiles, chosen: "b".into(), ..Confirm::default() }
+}
+
+/// Every page while devices are proved.
+pub fn commissioning(ui: Ui) -> Ui {
+    let under_way =
+        Commissioning { until: NOW + 40 * 60_000, by: "王园长".into(), devices: vec!["后门".into(), "厨房燃气".into()] };
+    Ui { commissioning: Some(under_way), role: Some(Role::Director), signed_in: true, ..ui }
+}
+
+/// Two floors: one drawn, one with somebody's names.
+pub fn plan(name: &str) -> plan::PlanPage {
+    let room = |id: &str, name: &str, at: [u32; 4], state| plan::Room {
+        id: id.into(),
+        name: name.into(),
+        x: at[0],
+        y: at[1],
+        w: at[2],
+        h: at[3],
+        state,
+        drawn: true,
+    };
+    let spot = |id: &str, name: &str, place: &str, (x, y), state| plan::Spot {
+        id: id.into(),
+        name: name.into(),
+        role: "climate".into(),
+        place: place.into(),
+        x,
+        y,
+        state,
+        heard: (state != "waiting").then_some(NOW - 12_000),
+    };
+    let rooms = vec![
+        room("room", "托小班活动室", [20, 20, 460, 380], "calm"),
+        room("nap", name, [500, 20, 480, 250], "unseen"),
+        room("kitchen", "厨房", [500, 290, 480, 110], "s1"),
+        room("exit", "大门", [20, 420, 960, 200], "s3"),
+    ];
+    let spots = vec![
+        spot("air", "环境一", "托小班活动室", (150, 250), "well"),
+        spot("cam", "东墙摄像头", "托小班活动室", (380, 120), "well"),
+        spot("nap-air", name, name, (700, 150), "lost"),
+        spot("gas", "燃气", "厨房", (740, 350), "alarm"),
+        spot("door", "门磁", "大门", (480, 520), "waiting"),
+    ];
+    let floor = plan::Floor { floor: 1, tall: 640, picture: None, rooms, spots };
+    let found = setup::Found { id: "button-7".into(), name: name.into(), role: "panic", ..Default::default() };
+    plan::PlanPage { floors: vec![floor], tray: vec![found], ..Default::default() }
 }
 
 pub fn who() -> Who {
@@ -450,6 +504,7 @@ pub fn incident_page() -> IncidentPage {
         institution: "community",
         supervisor: "health",
         stills: 2,
+        stills_open: true,
         originals: 120,
         receipts: Receipts::default(),
         export: None,

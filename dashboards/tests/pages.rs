@@ -4,7 +4,7 @@ use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::page::{self, AskName, Claim};
 use tuoan_dashboards::sample::{self, EVIL};
 use tuoan_dashboards::view::Whole;
-use tuoan_dashboards::view::alarm::{FORMS, Form, LinkOver, Step, Until};
+use tuoan_dashboards::view::alarm::{Commissioning, FORMS, Form, LinkOver, Step, Until};
 use tuoan_dashboards::view::evidence::Verdict;
 use tuoan_dashboards::view::gateway::Home;
 use tuoan_dashboards::view::people::{
@@ -158,7 +158,7 @@ fn evil_releases() -> Releases {
 
 fn evil_parent() -> ParentPage {
     let room = Room { name: EVIL.into(), air: vec![("temperature".into(), EVIL.into(), "good")], watch: "partly" };
-    ParentPage { class: EVIL.into(), rooms: vec![room], notices: vec![evil_notice()] }
+    ParentPage { class: EVIL.into(), coverage: Some(983), rooms: vec![room], notices: vec![evil_notice()] }
 }
 
 fn all(lang: Lang) -> Vec<(&'static str, String)> {
@@ -191,6 +191,11 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     let mut check = sample::morning_check();
     (check.temperature, check.child, check.error) = (EVIL.into(), EVIL.into(), Some(EVIL.into()));
     let claim = Claim { code: EVIL.into(), code_error: Some(ui.t("error-code-wrong")), ..Claim::default() };
+    let tile = |id: &str| Tile { id: id.into(), name: EVIL.into(), role: Role::Carer, shared: false };
+    let tiles = vec![tile(EVIL), tile("b")];
+    let confirm = page::Confirm { action: "/x".into(), tiles, keep: vec![("note".into(), EVIL.into())], ..Default::default() };
+    let under_way = Commissioning { until: 0, by: EVIL.into(), devices: vec![EVIL.into()] };
+    let proving = Ui { commissioning: Some(under_way), role: Some(Role::Director), ..ui.clone() };
     let name = AskName {
         people: vec![EVIL.into()],
         action: "/x".into(),
@@ -392,6 +397,10 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("setup labels", setup::labels(&ui, &view::Labels { labels: vec![(EVIL.into(), EVIL.into(), String::new())] })),
         ("setup site", setup::site_text(&ui, &view::SiteText { text: EVIL.into(), problems: vec![EVIL.into()], done: None })),
         ("name", page::ask_name(&ui, &name)),
+        ("plan", tuoan_dashboards::plan::plan(&ui, &sample::plan(EVIL))),
+        ("plan edit", tuoan_dashboards::plan::plan_edit(&ui, &sample::plan(EVIL))),
+        ("confirm", page::confirm(&ui, &confirm)),
+        ("commissioning", page::error(&proving, "", "")),
         ("error", page::error(&ui, EVIL, EVIL)),
     ]
 }

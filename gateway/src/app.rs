@@ -247,6 +247,12 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let wall = Clock::System;
     let door = DoorConfig { name: "gateway", code: std::env::var("TUOAN_CLAIM_CODE").ok(), now: Box::new(move || wall.utc_ms()) };
     let door = Door::open(door, FileVault::in_dir(&config.data)).into_diagnostic().wrap_err("the passwords' file cannot be used")?;
+    if let Some(p) = platform(&config).filter(|p| p.receipts) {
+        let district = crate::grants::Http::new(&p).map_err(|e| miette!("{e}"))?;
+        let fetcher =
+            crate::grants::Fetcher { door: door.clone(), ops: handle.ops.clone(), clock: clock.clone(), shutdown: shutdown.clone() };
+        tasks.spawn(fetcher.run(district));
+    }
     let ops = handle.ops.clone();
     door.listen(move |told| {
         let _ = ops.deed(web::deeds::of_door(told));
@@ -266,7 +272,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let reload = Arc::new(Notify::new());
     let setup = web::setup::SetUp {
         files: config.files.clone(),
-        site: Arc::new(config.site.clone()),
+        site: Arc::new(config.site.without_plans()),
         uplink: config.platform.is_some(),
         reload: reload.clone(),
     };
@@ -432,7 +438,7 @@ async fn spawn_pipeline(config: &Config, clock: Clock) -> Result<pipeline::Pipel
     let model = open_model(&config.runtime.room_climate, &config.runtime.onnx).await;
     let settings = PipelineConfig {
         data: config.data.clone(),
-        site: config.site.clone(),
+        site: config.site.without_plans(),
         rules: config.rules.iter().map(|(_, text)| text.clone()).collect(),
         mappings,
         clock,

@@ -17,6 +17,7 @@ pub mod drill;
 pub mod engine;
 pub mod estimate;
 pub mod evidence;
+pub mod grants;
 pub mod ingest;
 pub mod metrics;
 pub mod models;

@@ -7,6 +7,7 @@
 //! | [`db`] | the connection pools, the schema and its migrations: SQLite and PostgreSQL by the same SQL |
 //! | `intake` | `POST /v1/events`: envelope, duplicates, gaps, receipts, and the incidents they add up to |
 //! | `influx` | the InfluxDB v2-compatible intake and query |
+//! | [`passes`] | codes of inspectors, which gateways fetch |
 //! | `web` | HTTP: API, pages, live updates |
 //! | [`clock`] | the only reader of a clock |
 
@@ -20,6 +21,7 @@ pub mod db;
 mod incidents;
 mod influx;
 mod intake;
+pub mod passes;
 mod server;
 mod silence;
 pub mod sites;

@@ -152,6 +152,8 @@ pub enum Exercise {
     Drill,
     /// Proves the chain alive and is shown to nobody.
     Canary,
+    /// 调试: said by a device while it was proved. It stays on site: the district is told its number alone.
+    Commissioning,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]

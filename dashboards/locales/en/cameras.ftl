@@ -175,3 +175,6 @@ deed-release = Released
 deed-delete = Originals deleted
 deed-set_up = Changed the set-up
 deed-export = evidence exported
+
+stills-ask = There are blurred stills of this incident. Say what you look at them for; that is put on record.
+stills-open = Show the stills

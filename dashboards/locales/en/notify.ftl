@@ -1,5 +1,6 @@
 # Messages to people: group robots, mail, short messages, speech.
 notify-drill = {"[DRILL] "}
+notify-proof = {"[TEST] "}
 notify-repeat = {"(repeat) "}
 notify-tag-alert = {"["}{$severity}{"] "}
 notify-tag-returned = {"[Returned] "}
@@ -35,6 +36,7 @@ notify-short-other = {$title}, {$at}.{" "}
 notify-short-number = {" "}No. {$number}
 notify-more = {$n} more: open the page.
 notify-spoken-drill = This is a drill.{" "}
+notify-spoken-proof = This is a test of a device that is being installed. If you have not made it, act.{" "}
 notify-spoken-test = This is a test.{" "}
 notify-spoken-alert = {$severity}. {$site}, {$place}: {$title}, {$basis}. Since {$hour}:{$minute}.{" "}
 notify-spoken-returned = Returned to normal. {$site}, {$place}: {$title}.{" "}

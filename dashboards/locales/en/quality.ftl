@@ -111,6 +111,7 @@ quality-stale-still = since { $time }, and still active
 
 quality-apart = Not counted as alarms
 quality-apart-drills = Drills
+quality-apart-tests = Tests of commissioning
 quality-apart-canaries = Self-tests
 quality-apart-shelved = Shelved
 quality-apart-suppressed = Under maintenance

@@ -175,3 +175,6 @@ deed-release = 取消保留
 deed-delete = 删除原始画面
 deed-set_up = 修改设置
 deed-export = 导出证据
+
+stills-ask = 这件事留有打码的画面。请先说明查看用途，会记录在案。
+stills-open = 查看画面

@@ -1,5 +1,6 @@
 # 发给人的通知：群机器人、邮件、短信、语音。
 notify-drill = 【演练】
+notify-proof = 【调试】
 notify-repeat = （重复）
 notify-tag-alert = 【{$severity}】
 notify-tag-returned = 【已恢复】
@@ -35,6 +36,7 @@ notify-short-other = {$title}，{$at}。
 notify-short-number = 编号{$number}
 notify-more = 另有 {$n} 条，请打开页面查看。
 notify-spoken-drill = 这是演练。
+notify-spoken-proof = 这是设备调试中的测试，若非调试人员所为，请按真实警情处置。
 notify-spoken-test = 这是测试。
 notify-spoken-alert = {$severity}警情。{$site}，{$place}，{$title}，{$basis}。{$hour}点{$minute}分开始。
 notify-spoken-returned = 已恢复。{$site}，{$place}，{$title}。

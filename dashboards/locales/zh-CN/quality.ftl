@@ -101,6 +101,7 @@ quality-stale-still = { $time } 起，一直没有恢复
 
 quality-apart = 不计入报警的
 quality-apart-drills = 演练
+quality-apart-tests = 调试测试
 quality-apart-canaries = 自检
 quality-apart-shelved = 搁置
 quality-apart-suppressed = 检修中

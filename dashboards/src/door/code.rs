@@ -6,7 +6,7 @@ use std::net::IpAddr;
 /// How long an inspector's code may be good for, in hours.
 pub const PASS_HOURS: std::ops::RangeInclusive<u32> = 1..=72;
 /// Codes of inspectors that are good at once.
-const PASSES: usize = 16;
+pub(super) const PASSES: usize = 16;
 /// Groups of four of a code: 100 bits that last for years, 60 that last for days and are counted.
 const RECOVERY: usize = 5;
 const PASS: usize = 3;

@@ -17,6 +17,9 @@ const FORM: usize = 64 * 1024;
 pub const UPLOAD: usize = 64 << 20;
 /// Where.
 pub const UPLOAD_PATH: &str = "/evidence/verify";
+/// The picture of a floor plan, and how long it may be.
+pub const PICTURE: usize = 8 << 20;
+pub const PICTURE_PATH: &str = "/setup/plan/picture";
 /// The same where nobody has logged in.
 const OPEN_FORM: usize = 4 * 1024;
 
@@ -74,8 +77,14 @@ async fn screen(State(door): State<Door>, request: Request, next: Next) -> Respo
     } else if !same_origin(&parts.headers) {
         Err(("error-origin", StatusCode::FORBIDDEN))
     } else {
-        let upload = visitor.session.is_some() && parts.uri.path() == UPLOAD_PATH && parts.headers.contains_key("x-csrf-token");
-        match to_bytes(body, if upload { UPLOAD } else { FORM }).await {
+        // Only somebody who is signed in, and whose token is known before the body is read.
+        let uploads = visitor.session.is_some() && parts.headers.contains_key("x-csrf-token");
+        let most = match parts.uri.path() {
+            UPLOAD_PATH if uploads => UPLOAD,
+            PICTURE_PATH if uploads => PICTURE,
+            _ => FORM,
+        };
+        match to_bytes(body, most).await {
             Ok(bytes) => check_token(&visitor, Request::from_parts(parts, Body::empty()), bytes).await,
             Err(_) => Err(("error-server", StatusCode::PAYLOAD_TOO_LARGE)),
         }

@@ -62,6 +62,7 @@ impl Visitor {
             role: self.role(),
             whose: whose.to_owned(),
             institution: self.institution,
+            commissioning: None,
         }
     }
     /// For pages that show no time of the server: claim, login, errors.

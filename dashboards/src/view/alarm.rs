@@ -14,6 +14,8 @@ pub struct Life {
     pub chattering: bool,
     /// Staged for practice: must be seen as such everywhere.
     pub drill: bool,
+    /// Said by a device while it was proved: marked as well.
+    pub test: bool,
     /// It is told to nobody at present, by whose word and until when.
     pub aside: Option<Until>,
 }
@@ -49,6 +51,16 @@ pub struct Drill {
     pub since: i64,
     pub until: i64,
     pub by: String,
+}
+
+/// Commissioning under way: shown on every page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commissioning {
+    /// UTC milliseconds.
+    pub until: i64,
+    pub by: String,
+    /// Names of the devices under proof.
+    pub devices: Vec<String>,
 }
 
 /// A channel to people.

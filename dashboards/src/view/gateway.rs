@@ -323,6 +323,8 @@ pub struct IncidentPage {
     pub supervisor: &'static str,
     /// Blurred stills, and sealed originals.
     pub stills: u64,
+    /// Whoever looks has said what for.
+    pub stills_open: bool,
     pub originals: u64,
     pub receipts: Receipts,
     /// What is to be saved from the recorder, where somebody has reported a concern.

@@ -5,6 +5,7 @@ pub mod coverage;
 pub mod evidence;
 pub mod gateway;
 pub mod people;
+pub mod plan;
 pub mod platform;
 pub mod quality;
 pub mod rules;

@@ -146,6 +146,8 @@ pub struct Notice {
 #[derive(Debug, Clone, Default)]
 pub struct ParentPage {
     pub class: String,
+    /// Share of today's minutes so far in which its rooms were watched throughout, in thousandths; `None`: no day is open.
+    pub coverage: Option<u16>,
     pub rooms: Vec<Room>,
     pub notices: Vec<Notice>,
 }

@@ -154,3 +154,48 @@ impl PlatformEntry {
         }
     }
 }
+
+/// Codes of inspectors that the district has issued.
+#[derive(Debug, Clone, Default)]
+pub struct Passes {
+    /// Id and name.
+    pub sites: Vec<(String, String)>,
+    pub passes: Vec<PassLine>,
+    pub site: String,
+    pub holder: String,
+    pub purpose: String,
+    pub hours: String,
+    /// That was just drawn: shown once.
+    pub code: Option<String>,
+    pub wrong: Option<String>,
+}
+
+/// One of them. UTC milliseconds.
+#[derive(Debug, Clone, Default)]
+pub struct PassLine {
+    pub id: String,
+    pub site: String,
+    pub holder: String,
+    pub by: String,
+    pub purpose: String,
+    pub issued: i64,
+    pub expires: i64,
+    pub state: PassState,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PassState {
+    /// The gateway has not fetched it yet: it opens nothing.
+    #[default]
+    Waiting,
+    /// Since then it opens.
+    Open(i64),
+    Over,
+    Revoked(i64, String),
+}
+
+impl PassLine {
+    pub fn ends(&self) -> bool {
+        matches!(self.state, PassState::Waiting | PassState::Open(_))
+    }
+}

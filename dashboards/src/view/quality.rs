@@ -208,6 +208,7 @@ pub struct Late {
 pub struct Apart {
     pub drills: u64,
     pub canaries: u64,
+    pub tests: u64,
     pub shelved: u64,
     pub suppressed: u64,
     pub out_of_service: u64,

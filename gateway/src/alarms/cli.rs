@@ -257,7 +257,7 @@ pub fn as_json(f: &Figures, previous: Option<&Figures>, suggestions: &[Suggestio
         "late": f.late.iter().map(|l| with(&l.source, json!({"incident": l.incident, "hazard": l.hazard, "severity": l.severity,
             "opened_at": l.opened_at, "duty": match l.duty { super::figures::Duty::Acknowledge => "acknowledge", super::figures::Duty::Handle => "handle" },
             "took_ms": l.took, "target_ms": l.target, "done": l.done}))).collect::<Vec<_>>(),
-        "apart": {"drills": f.apart.drills, "canaries": f.apart.canaries, "shelved": f.apart.shelved, "suppressed": f.apart.suppressed,
+        "apart": {"drills": f.apart.drills, "canaries": f.apart.canaries, "tests": f.apart.tests, "shelved": f.apart.shelved, "suppressed": f.apart.suppressed,
             "out_of_service": f.apart.out_of_service, "unannounced": f.apart.unannounced, "held_back": f.apart.held_back,
             "gathered": f.apart.gathered, "merged": f.apart.merged},
         "clock_doubt": f.clock_doubt, "incomplete": f.incomplete,

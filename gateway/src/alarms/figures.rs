@@ -151,6 +151,8 @@ pub struct Late {
 pub struct Apart {
     pub drills: u64,
     pub canaries: u64,
+    /// What devices said while they were proved.
+    pub tests: u64,
     /// How often incidents were shelved, suppressed by design, or out of service.
     pub shelved: u64,
     pub suppressed: u64,
@@ -304,6 +306,7 @@ impl Fold {
                 match exercise {
                     Exercise::Drill => self.apart.drills += 1,
                     Exercise::Canary => self.apart.canaries += 1,
+                    Exercise::Commissioning => self.apart.tests += 1,
                 }
             }
             return;

@@ -176,6 +176,7 @@ fn apart(f: &Figures) -> page::Apart {
     page::Apart {
         drills: a.drills,
         canaries: a.canaries,
+        tests: a.tests,
         shelved: a.shelved,
         suppressed: a.suppressed,
         out_of_service: a.out_of_service,

@@ -4,11 +4,13 @@ use super::sinks::platform::Platform;
 use super::testing::*;
 use super::*;
 use crate::store::{Emergency, Health, Lane, StoredEvent};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tuoan_protocol::{Exercise, IncidentEvent, Severity};
 
 /// A running delivery; stops when dropped.
 struct Rig {
@@ -136,6 +138,22 @@ async fn a_rejected_event_is_set_aside_and_its_tombstone_takes_its_place() {
     assert_eq!((kinds["2"], kinds["5"], kinds["6"]), ("cn.tuoan.tombstone.v1", "cn.tuoan.tombstone.v1", "cn.tuoan.incident.opened.v1"));
     assert_eq!(state.events[event(2).id.as_str()]["data"]["reason"], "rejected: unknown hazard");
     assert_eq!(rig.status("platform").set_aside, 3);
+}
+
+#[tokio::test]
+async fn of_a_test_of_commissioning_the_district_learns_its_number_alone() {
+    let log = MemoryLog::new();
+    let test = IncidentEvent { exercise: Some(Exercise::Commissioning), severity: Severity::Emergency, ..event(2) };
+    log.commit_events([event(1), test, event(3)]);
+    let double = platform::Double::default();
+    let (url, _server) = platform::serve(double.clone(), any_port()).await;
+    let rig = Rig::start(log, &[platform_sink(&url, TOKEN)]);
+    eventually("all is delivered", || rig.log.cursor_at("platform", Lane::Alerts) == 3).await;
+    assert!(rig.log.aside.lock().unwrap().is_empty(), "nothing is wrong with it");
+    let state = double.lock().unwrap();
+    let told = &state.events[event(2).id.as_str()];
+    assert_eq!((&told["type"], &told["data"]), (&json!("cn.tuoan.tombstone.v1"), &json!({ "reason": "commissioning" })));
+    assert_eq!(state.events[event(3).id.as_str()]["type"], "cn.tuoan.incident.opened.v1");
 }
 
 #[tokio::test]

@@ -134,12 +134,19 @@ impl Run<'_> {
     pub(super) fn tell(&mut self, key: &Key, to: &[Rung], kind: NoticeKind, silent: bool) {
         let Some(c) = &self.state.configuration else { return };
         let Some(incident) = self.state.incidents.get(key) else { return };
+        // Tests stay in the house.
+        let inside = incident.exercise == Some(Exercise::Commissioning);
+        let within = |r: &Rung| !inside || *r != Rung::District;
+        let to: Vec<Rung> = to.iter().copied().filter(within).collect();
+        if to.is_empty() {
+            return;
+        }
         let quiet_hours = self.ladder_of(key, incident).is_some_and(|l| l.quiet_hours) && self.state.trusted;
         let (now, trusted) = (self.state.utc(self.at), self.state.trusted);
         let mut people: Vec<(String, Rung, Option<i64>)> = Vec::new();
-        for rung in to {
+        for rung in &to {
             // A rung without anybody is the next one.
-            let up = RUNGS.iter().copied().filter(|r| r >= rung);
+            let up = RUNGS.iter().copied().filter(|r| r >= rung && within(r));
             let found =
                 up.map(|r| (r, on_rung(&c.site, &self.compiled.schedule, r, &key.1.zone, now, trusted))).find(|(_, p)| !p.is_empty());
             for (rung, person) in found.into_iter().flat_map(|(r, list)| list.into_iter().map(move |p| (r, p))) {
@@ -196,7 +203,9 @@ impl Run<'_> {
 fn next(incident: &Incident, ladder: &Ladder) -> Option<EngineMs> {
     let rests = incident.within.is_some() || incident.inhibited.is_some() || incident.resolved.is_some() || !incident.active();
     let noted = incident.acknowledged || incident.assignee.is_some();
-    if rests || noted && ladder.until == Until::Acknowledged {
+    // A test is told once.
+    let told = incident.exercise == Some(Exercise::Commissioning) && incident.climb.step > 0;
+    if rests || told || noted && ladder.until == Until::Acknowledged {
         return None;
     }
     let climb = &incident.climb;

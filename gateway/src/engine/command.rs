@@ -130,6 +130,9 @@ impl Run<'_> {
                 Err("there is a real emergency; no drill may begin now")
             }
             Action::Drill { .. } => Ok(()),
+            Action::Commission { minutes } => self.may_commission(*minutes),
+            Action::CommissionEnd => self.may_end_commissioning(),
+            Action::Prove { device } | Action::Proven { device } => self.may_prove(device),
             Action::DrillEnd => self.state.drill.as_ref().map(|_| ()).ok_or("no drill is under way"),
         }
     }
@@ -241,6 +244,10 @@ impl Run<'_> {
             Action::InService { device } => drop(self.stand_down(&Scope::Device(device.clone()), &by(None))),
             Action::Drill { hazard, zone, minutes } => self.begin_drill(hazard.clone(), zone.clone(), *minutes, &by(None)),
             Action::DrillEnd => self.end_drill(&by(None)),
+            Action::Commission { minutes } => self.begin_commissioning(*minutes, &c.actor),
+            Action::CommissionEnd => self.end_commissioning(&by(None)),
+            Action::Prove { device } => self.prove(device),
+            Action::Proven { device } => self.proven(device),
             Action::RoomSwept { zone } => {
                 let at = self.at;
                 if let Some((index, z)) = self.compiled.zone_index(zone).and_then(|i| Some((i, self.state.zones.get_mut(i as usize)?))) {

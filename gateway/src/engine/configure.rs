@@ -14,7 +14,7 @@ use super::step::Run;
 use super::timer::Timer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tuoan_protocol::{DeviceId, Place, ZoneId};
+use tuoan_protocol::{DeviceId, Place, Via, ZoneId};
 
 impl Run<'_> {
     /// Takes a configuration over. What is known of devices stays; findings of rules or places that are no more end.
@@ -103,6 +103,8 @@ impl Run<'_> {
         };
         self.dissolve(was);
         self.carry_findings(&new_index);
+        // What hung nowhere hangs somewhere now.
+        self.conclude_tests(&Cause { via: Some(Via::Gateway), ..Cause::default() });
         self.require(&compiled);
         self.rearm();
         self.new_phase();

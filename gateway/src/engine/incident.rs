@@ -129,6 +129,7 @@ impl Run<'_> {
 
     /// Several conditions at one place hold from now on, told as one.
     pub(super) fn raise_all(&mut self, key: Key, findings: Vec<FindingKey>, cause: Cause) {
+        let (key, tested) = self.test_or_earnest(key, &findings);
         let confirmed = |f: &FindingKey| self.compiled.rule(f.0).is_some_and(|r| self.is_confirmed(r, &key.1.zone));
         let entry =
             |f: &FindingKey| Finding { trigger: cause.trigger.clone(), found_on_connect: cause.found_on_connect, confirmed: confirmed(f) };
@@ -139,7 +140,10 @@ impl Run<'_> {
             let Some(rule) = findings.first().and_then(|f| self.compiled.rule(f.0)) else { return };
             let Some(id) = self.next_id() else { return };
             let now = self.state.utc(self.at);
-            let exercise = key.1.device.as_ref().filter(|d| is_drill(d)).map(|_| Exercise::Drill);
+            let exercise = match key.1.device.as_ref() {
+                Some(d) if is_drill(d) => Some(Exercise::Drill),
+                _ => tested.then_some(Exercise::Commissioning),
+            };
             let incident = Incident {
                 id,
                 opened_at: now,
@@ -178,6 +182,7 @@ impl Run<'_> {
 
     /// A condition holds no longer.
     pub(super) fn lift(&mut self, key: &Key, finding: &FindingKey, cause: Cause) {
+        let key = &self.upheld_by(key, finding);
         if let Some(incident) = self.state.incidents.get_mut(key)
             && incident.findings.remove(finding).is_some()
         {

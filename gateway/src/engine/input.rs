@@ -248,6 +248,19 @@ pub enum Action {
         minutes: u32,
     },
     DrillEnd,
+    /// 调试 for so many minutes: see [`super::commissioning`].
+    Commission {
+        minutes: u32,
+    },
+    CommissionEnd,
+    /// What that device says is a test until its proof is over.
+    Prove {
+        device: DeviceId,
+    },
+    /// It has proved itself.
+    Proven {
+        device: DeviceId,
+    },
     /// Something was done with cameras' pictures: it stands in the log, and nothing follows from it.
     Pictures(PictureDeed),
 }

@@ -18,6 +18,7 @@
 //! | [`incident`] | findings -> incidents, life cycle |
 //! | [`climb`] | the escalation ladder: who is told, when |
 //! | [`standing`] | shelved, under maintenance, out of service; drills |
+//! | [`commissioning`] | devices are proved, and what they say is a test |
 //! | [`coverage`] | the coverage ledger: which zones were watched, minute by minute |
 //! | [`people`] | who is on duty |
 //! | [`state`] | what is remembered, and its snapshot |
@@ -27,6 +28,7 @@ mod cadence;
 mod checkup;
 mod climb;
 mod command;
+pub mod commissioning;
 mod compiled;
 mod configure;
 pub mod coverage;
@@ -44,6 +46,7 @@ mod occupancy;
 mod order;
 pub mod outcome;
 pub mod people;
+pub mod plan;
 pub mod quality;
 pub mod rules;
 pub mod schedule;

@@ -1,6 +1,6 @@
 //! Orders to devices: sirens, beacons and gas valves; and their confirmation.
 //!
-//! What must hold: only a confirmed emergency that nobody has acknowledged and that is not shelved or suppressed sounds a siren. A beacon lights for
+//! What must hold: only a confirmed emergency that nobody has acknowledged and that is neither shelved, suppressed nor a test of commissioning sounds a siren. A beacon lights for
 //! an inferred one, too (a light wakes no child), but never for a report of concern: it would warn whoever is concerned. In a zone with gas
 //! nothing is switched, neither on nor off, except the gas valve.
 use super::compiled::Slot;
@@ -10,7 +10,7 @@ use super::outcome::{DeviceAction, DeviceCommand};
 use super::step::Run;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use tuoan_protocol::{Basis, DeviceId, Fixed, Quantity, Severity, ZoneId};
+use tuoan_protocol::{Basis, DeviceId, Exercise, Fixed, Quantity, Severity, ZoneId};
 
 /// Hazard in whose zone nothing may be switched.
 const GAS: &str = "gas.leak";
@@ -36,7 +36,8 @@ impl Run<'_> {
         let discreet = compiled.report.and_then(|r| compiled.rule(r)).map(|r| &r.hazard);
         let active = || self.state.incidents.iter().filter(|(_, i)| i.active());
         let untended = |i: &Incident| !i.acknowledged && i.inhibited.is_none() && i.within.is_none();
-        let sound = active().any(|(_, i)| i.siren && untended(i));
+        let test = |i: &Incident| i.exercise == Some(Exercise::Commissioning);
+        let sound = active().any(|(_, i)| i.siren && untended(i) && !test(i));
         let light = active().any(|((h, _), i)| i.severity == Severity::Emergency && Some(h) != discreet && untended(i));
         let gas: BTreeSet<ZoneId> = active().filter(|((h, _), _)| h.as_str() == GAS).map(|((_, p), _)| p.zone.clone()).collect();
         let leak = active().any(|((h, _), i)| h.as_str() == GAS && i.severity == Severity::Emergency && i.basis == Basis::Confirmed);

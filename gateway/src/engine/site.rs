@@ -34,9 +34,16 @@ pub struct Site {
     /// What this site changes about the rules, `[[override]]`.
     #[serde(default, rename = "override", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<super::rules::Override>,
+    /// How its floors look, `[[plan]]`: for pages alone, see [`super::plan`].
+    #[serde(default, rename = "plan", skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<super::plan::Plan>,
 }
 
 impl Site {
+    /// All that the engine goes by.
+    pub fn without_plans(&self) -> Site {
+        Site { plans: Vec::new(), ..self.clone() }
+    }
     /// The classes whose hours hold in a zone.
     pub fn classes_of<'a>(&'a self, zone: &'a Zone) -> impl Iterator<Item = &'a Class> {
         self.classes.iter().filter(|c| zone.classes.is_empty() || zone.classes.contains(&c.id))

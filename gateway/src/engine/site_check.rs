@@ -47,6 +47,7 @@ impl Site {
             }
         }
         out.extend(super::people::problems(self));
+        out.extend(super::plan::problems(self));
         let mut devices = BTreeSet::new();
         for d in &self.devices {
             if !devices.insert(&d.id) {

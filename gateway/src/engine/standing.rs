@@ -178,6 +178,7 @@ impl Run<'_> {
         let before = self.state.standings.len();
         self.state.standings.retain(|_, s| s.until > at);
         let cause = Cause { via: Some(Via::Gateway), ..Cause::default() };
+        self.commissioning_due();
         if self.state.drill.as_ref().is_some_and(|d| d.until <= at) {
             self.end_drill(&cause);
         } else if self.state.standings.len() != before {
@@ -188,6 +189,7 @@ impl Run<'_> {
 
     pub(super) fn arm_standings(&mut self) {
         let ends = self.state.standings.values().map(|s| s.until).chain(self.state.drill.as_ref().map(|d| d.until));
+        let ends = ends.chain(self.commissioning_ends());
         if let Some(due) = ends.min() {
             self.state.timers.arm(due, Timer::Standing);
         }

@@ -1,5 +1,6 @@
 //! What the engine remembers between steps, and its snapshot.
 use super::checkup::Case;
+use super::commissioning::Commissioning;
 use super::compiled::Compiled;
 use super::coverage::ledger::Ledger;
 use super::device::Info;
@@ -45,6 +46,7 @@ pub struct State {
     /// What is told to nobody for a while.
     pub(super) standings: Standings,
     pub(super) drill: Option<Drill>,
+    pub(super) commissioning: Option<Commissioning>,
     /// Number of the last notice.
     pub(super) notices: u64,
     /// What overrides hold back, by rule.
@@ -92,6 +94,7 @@ impl Default for State {
             habits: BTreeMap::new(),
             standings: Standings::new(),
             drill: None,
+            commissioning: None,
             notices: 0,
             held_back: BTreeMap::new(),
             cases: VecDeque::new(),

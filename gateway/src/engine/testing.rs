@@ -2,7 +2,7 @@
 use super::input::{Action, Body, Command, Configuration, Input, Item, Message};
 use super::site::{AgeGroup, Calendar, Care, Class, Hours, Placement, Role, Site, Zone, ZoneKind};
 use super::{Outcome, State, rules, step};
-use tuoan_protocol::{EventKind, InstitutionType, Quantity, SupervisingBody, Transition};
+use tuoan_protocol::{EventKind, IncidentEvent, InstitutionType, Quantity, SupervisingBody, Transition};
 use tuoan_vision::setup::{Camera, Floor};
 
 fn hours(text: &str) -> Hours {
@@ -72,6 +72,7 @@ pub fn site() -> Site {
         cameras: vec![],
         people: vec![],
         overrides: vec![],
+        plans: vec![],
     }
 }
 
@@ -163,6 +164,7 @@ pub struct Gateway {
     pub state: State,
     /// All events so far, as "HH:MM:SS hazard transition severity".
     pub log: Vec<String>,
+    pub events: Vec<IncidentEvent>,
     /// All that people were told so far, as "HH:MM:SS kind person" with "silently" behind it where it was.
     pub told: Vec<String>,
     pub last: Outcome,
@@ -171,7 +173,7 @@ pub struct Gateway {
 impl Gateway {
     /// Configured and with a right clock since midnight.
     pub fn new(site: Site) -> Gateway {
-        let mut g = Gateway { state: State::new(), log: vec![], told: vec![], last: Outcome::default() };
+        let mut g = Gateway { state: State::new(), log: vec![], events: vec![], told: vec![], last: Outcome::default() };
         g.at("00:00", Body::Configure(Box::new(configuration(site))));
         g.at("00:00", Body::Clock { offset_ms: 0, trusted: true });
         g
@@ -206,6 +208,7 @@ impl Gateway {
             );
             self.log.push(text);
         }
+        self.events.extend(self.last.events.iter().cloned());
         self
     }
     pub fn says(&mut self, time: &str, device: &str, quantity: Quantity, value: f64) -> &mut Self {

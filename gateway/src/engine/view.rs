@@ -35,6 +35,7 @@ pub struct View {
     /// What is told to nobody for a while.
     pub standings: Vec<StandingView>,
     pub drill: Option<DrillView>,
+    pub commissioning: Option<CommissioningView>,
     /// The people of the site: id, name, rung.
     pub people: Vec<(String, String, Rung)>,
     /// The open day of the coverage ledger.
@@ -80,6 +81,16 @@ pub struct DrillView {
     pub since: i64,
     pub until: i64,
     pub by: String,
+}
+
+/// Commissioning under way. UTC milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommissioningView {
+    pub since: i64,
+    pub until: i64,
+    pub by: String,
+    /// Devices under proof, and until when.
+    pub proofs: Vec<(DeviceId, i64)>,
 }
 
 /// One `[[override]]` of the site file, or one that was set on the page of rules.

@@ -13,8 +13,8 @@ use super::site::{Site, ZoneKind};
 use super::standing::Scope;
 use super::state::State;
 use super::view::{
-    CameraView, CoverageView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView, Quality, SensorView,
-    StandingView, View, ZoneCoverageView, ZoneView,
+    CameraView, CommissioningView, CoverageView, DeviceView, DrillView, EyesView, Freshness, IncidentView, OverrideState, OverrideView,
+    Quality, SensorView, StandingView, View, ZoneCoverageView, ZoneView,
 };
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 use tuoan_vision::setup::Camera;
@@ -132,6 +132,12 @@ impl State {
             since: self.utc(d.since),
             until: self.utc(d.until),
             by: d.by.clone(),
+        });
+        view.commissioning = self.commissioning.as_ref().map(|c| CommissioningView {
+            since: self.utc(c.since),
+            until: self.utc(c.until),
+            by: c.by.clone(),
+            proofs: c.proofs.iter().map(|(d, until)| (d.clone(), self.utc(*until))).collect(),
         });
         view.people = c.site.people.iter().map(|p| (p.id.clone(), p.name.clone(), p.role)).collect();
         view.classes = c.site.classes.iter().map(|c| (c.id.clone(), c.name.clone())).collect();

@@ -21,6 +21,8 @@ pub struct Message {
     pub basis: Basis,
     /// Marked visibly in title and text.
     pub drill: bool,
+    /// Said by a device while it was proved; marked as well.
+    pub test: bool,
     /// The same id may have arrived before; marked.
     pub repeat: bool,
     /// No sound, where the channel can do without (nap).
@@ -126,6 +128,7 @@ impl Message {
             severity: Severity::Advisory,
             basis: Basis::Confirmed,
             drill: false,
+            test: false,
             repeat: false,
             silent: false,
             site: site.to_owned(),
@@ -169,6 +172,7 @@ pub(crate) mod tests {
             severity: Severity::Serious,
             basis: Basis::Confirmed,
             drill: false,
+            test: false,
             repeat: false,
             silent: false,
             site: "星原托育".into(),

@@ -198,6 +198,7 @@ impl Post {
             severity: e.severity,
             basis: e.basis,
             drill: e.exercise == Some(Exercise::Drill),
+            test: e.exercise == Some(Exercise::Commissioning),
             repeat,
             silent: job.silent,
             site: self.site.clone(),

@@ -171,7 +171,11 @@ pub fn short(m: &Message, lang: Lang, max: usize) -> String {
 
 /// For a loudspeaker or a call: no signs, no addresses, no number.
 pub fn speech(m: &Message, lang: Lang) -> String {
-    let mut text = if m.drill { say(lang, "notify-spoken-drill", &[]) } else { String::new() };
+    let mut text = match (m.drill, m.test) {
+        (true, _) => say(lang, "notify-spoken-drill", &[]),
+        (_, true) => say(lang, "notify-spoken-proof", &[]),
+        _ => String::new(),
+    };
     let time = clock(m.since, m.utc_offset_minutes, false);
     let (hour, minute) = time.split_once(':').unwrap_or_default();
     let severity = severity(m, lang);
@@ -268,6 +272,9 @@ fn marks(m: &Message, lang: Lang) -> String {
     let mut text = String::new();
     if m.drill {
         text.push_str(&say(lang, "notify-drill", &[]));
+    }
+    if m.test {
+        text.push_str(&say(lang, "notify-proof", &[]));
     }
     if m.repeat {
         text.push_str(&say(lang, "notify-repeat", &[]));

@@ -187,6 +187,7 @@ pub fn site(mut form: First, zone_name: impl Fn(&str) -> String, nap_name: impl 
             calendar: Calendar::default(),
             people: Vec::new(),
             overrides: Vec::new(),
+            plans: Vec::new(),
         },
         _ => {
             form.errors = errors;

@@ -6,6 +6,7 @@
 //! | [`first`] | what the first page asks, and the site that follows from it |
 //! | [`serve`] | the gateway before it has a site: claim, first page, recovery code |
 //! | [`place`] | where a device hangs: placed, taken away, exchanged |
+//! | [`plan`] | the floor plan: rooms drawn, devices marked, the picture beneath |
 //! | [`proof`] | PURE what proves that a device works |
 //! | [`duty`] | PURE what the site still lacks, and why it is required |
 //!
@@ -15,5 +16,6 @@ pub mod duty;
 pub mod files;
 pub mod first;
 pub mod place;
+pub mod plan;
 pub mod proof;
 pub mod serve;

@@ -69,7 +69,7 @@ pub fn remove(mut site: Site, id: &DeviceId) -> Result<Site, Refusal> {
     }
     site.devices.retain(|d| d.id != *id);
     site.cameras.retain(|c| c.device != id.as_str());
-    Ok(site)
+    Ok(super::plan::tidy(site))
 }
 
 /// Hangs `new` where `old` hung: place, role, name and a camera's areas stay, and what the old one has said goes on counting as the history of the place.
@@ -82,6 +82,7 @@ pub fn replace(mut site: Site, old: &DeviceId, new: &DeviceId) -> Result<Site, R
     // How often it speaks and which topic it hears were the old one's.
     (d.period_s, d.topic, d.channel) = (None, None, None);
     site.cameras.iter_mut().filter(|c| c.device == old.as_str()).for_each(|c| c.device = new.to_string());
+    site.plans.iter_mut().flat_map(|p| &mut p.marks).filter(|m| m.device == *old).for_each(|m| m.device = new.clone());
     for d in site.devices.iter_mut().filter(|d| d.via.as_ref() == Some(old)) {
         d.via = Some(new.clone());
     }

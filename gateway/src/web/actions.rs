@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tuoan_dashboards::door::{ACTOR, Visitor, tidy};
-use tuoan_dashboards::page;
+use tuoan_dashboards::{Ui, page};
 use tuoan_protocol::{IncidentId, Via, ZoneId};
 
 /// A commit takes milliseconds; with a disk that does not take it, the person is told.
@@ -27,6 +27,11 @@ pub struct Act {
     note: String,
     #[serde(default)]
     back: String,
+    /// Whose secret that is, where one was asked for.
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    secret: String,
     /// What must be sent again after the name was asked.
     #[serde(skip)]
     keep: Vec<(String, String)>,
@@ -38,7 +43,22 @@ impl Act {
     }
     /// Of a form of its own.
     pub fn again(name: Option<String>, back: &str, keep: Vec<(String, String)>) -> Act {
-        Act { name, note: String::new(), back: back.to_owned(), keep }
+        Act { name, note: String::new(), back: back.to_owned(), account: String::new(), secret: String::new(), keep }
+    }
+    /// With what proves who acts.
+    pub fn proved(self, account: &str, secret: &str) -> Act {
+        Act { account: account.to_owned(), secret: secret.to_owned(), ..self }
+    }
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+    /// What must be sent again.
+    pub(super) fn kept(&self) -> Vec<(String, String)> {
+        let note = Some(("note".to_owned(), self.note.clone())).filter(|n| !n.1.is_empty());
+        note.into_iter().chain(self.keep.iter().cloned()).collect()
     }
 }
 
@@ -56,7 +76,16 @@ pub async fn cancel(State(web): State<Shared>, visitor: Visitor, Path(id): Path<
         let page = page::error(&ui, &ui.t("error-refused"), &ui.t("error-reason"));
         return (StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response();
     }
-    act(&web, &visitor, &form, Action::CancelPanic { incident, reason }, "cancelled").await
+    let sure = match super::pin::sure(&web, &visitor, &form).await {
+        Ok(sure) => sure,
+        Err(page) => return page,
+    };
+    let action = Action::CancelPanic { incident, reason };
+    let came = match sure {
+        Some(actor) => attempt_as(&web, actor, |_| action).await,
+        None => attempt(&web, &visitor, &form, |_| action).await,
+    };
+    answer(&ui, &form, came, "cancelled")
 }
 
 /// Only the pages of this UI.
@@ -70,8 +99,11 @@ pub(super) fn back(form: &Act) -> &str {
 }
 
 pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Action, done: &str) -> Response {
-    let ui = ui(web, visitor);
-    match attempt(web, visitor, form, |_| action).await {
+    answer(&ui(web, visitor), form, attempt(web, visitor, form, |_| action).await, done)
+}
+
+fn answer(ui: &Ui, form: &Act, came: Result<(), Stop>, done: &str) -> Response {
+    match came {
         Ok(()) => Redirect::to(&format!("{}?done={done}", back(form))).into_response(),
         Err(Stop::Page(page)) => page,
         Err(Stop::Engine(_)) => {
@@ -80,9 +112,9 @@ pub(super) async fn act(web: &Shared, visitor: &Visitor, form: &Act, action: Act
                 "checked" => ui.t("error-refused-check"),
                 _ => ui.t("error-refused-here"),
             };
-            (StatusCode::CONFLICT, Html(page::error(&ui, &ui.t("error-refused"), &help))).into_response()
+            (StatusCode::CONFLICT, Html(page::error(ui, &ui.t("error-refused"), &help))).into_response()
         }
-        Err(Stop::Unsaved) => super::pages::sorry(&ui, &QueryError::Busy),
+        Err(Stop::Unsaved) => super::pages::sorry(ui, &QueryError::Busy),
     }
 }
 
@@ -100,8 +132,6 @@ pub(super) async fn attempt(web: &Shared, visitor: &Visitor, form: &Act, action:
     let ui = ui(web, visitor);
     let people = super::tasks::people(&web.deps.handle.view.borrow());
     let ask = |name: &str, error: Option<String>| {
-        let note = Some(("note".to_owned(), form.note.clone())).filter(|n| !n.1.is_empty());
-        let keep = note.into_iter().chain(form.keep.iter().cloned()).collect();
         page::ask_name(
             &ui,
             &page::AskName {
@@ -110,7 +140,7 @@ pub(super) async fn attempt(web: &Shared, visitor: &Visitor, form: &Act, action:
                 name: name.to_owned(),
                 error,
                 people: people.clone(),
-                keep,
+                keep: form.kept(),
             },
         )
     };
@@ -129,6 +159,11 @@ pub(super) async fn attempt(web: &Shared, visitor: &Visitor, form: &Act, action:
         (None, Some(known)) => known.clone(),
         (None, None) => return Err(Stop::Page(Html(ask("", None)).into_response())),
     };
+    attempt_as(web, actor, action).await
+}
+
+/// The same by somebody who is known.
+pub(super) async fn attempt_as(web: &Shared, actor: String, action: impl FnOnce(&str) -> Action) -> Result<(), Stop> {
     let action = action(&actor);
     match command(web, Command { actor, via: Some(Via::Page), action }).await {
         Ok(()) => Ok(()),

@@ -13,11 +13,12 @@ use tuoan_dashboards::view::people::{Audit, AuditRow};
 const ROWS: usize = 200;
 
 /// All kinds that are offered as a filter.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 35] = [
     "claimed",
     "signed_in",
     "signed_out",
     "sign_in_refused",
+    "confirm_refused",
     "recovered",
     "account_added",
     "account_removed",
@@ -34,7 +35,10 @@ pub const KINDS: [&str; 31] = [
     "still_seen",
     "audit_seen",
     "site_written",
+    "commissioning_begun",
+    "commissioning_ended",
     "placed",
+    "drawn",
     "removed",
     "replaced",
     "enrolled",

@@ -28,6 +28,8 @@ use tuoan_vision::setup::{self, Problem};
 
 /// Longest note with a reason, in bytes.
 const NOTE: usize = 180;
+/// A look at blurred stills, on record.
+const STILL_SEEN: &str = "still_seen";
 /// Deeds shown.
 const DEEDS: usize = 20;
 /// As for the other actions: a commit takes milliseconds.
@@ -530,6 +532,35 @@ pub(super) fn counts(web: &Shared, incident: &IncidentId) -> (u64, u64) {
     (stills as u64, originals as u64)
 }
 
+/// What blurred stills are looked at for: that of an inspector's code, else what was said within this session.
+pub(super) fn may_see_stills(web: &Shared, visitor: &Visitor, incident: &str) -> bool {
+    !super::audit::purpose(web, visitor).is_empty() || super::deeds::has_looked(web, visitor, STILL_SEEN, incident)
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct WhatFor {
+    reason: String,
+}
+
+/// `POST /incidents/{id}/stills`: says what for, which is on record first.
+pub async fn open_stills(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Form(asked): Form<WhatFor>) -> Response {
+    let ui = ui(&web, &visitor);
+    let Ok(incident) = IncidentId::new(&id) else { return missing(&ui) };
+    let Some(reason) = page::REASONS.into_iter().find(|r| *r == asked.reason) else {
+        let text = page_error(&ui, "error-leave-reason");
+        return (StatusCode::UNPROCESSABLE_ENTITY, text).into_response();
+    };
+    if !super::deeds::look_for(&web, &visitor, STILL_SEEN, &id, ui.word("watch-reason", reason)).await {
+        return sorry(&ui, &QueryError::Busy);
+    }
+    Redirect::to(&format!("/incidents/{}#stills", incident.as_str())).into_response()
+}
+
+fn page_error(ui: &Ui, key: &str) -> Html<String> {
+    Html(render::error(ui, &ui.t("error-refused"), &ui.t(key)))
+}
+
 pub async fn still(State(web): State<Shared>, visitor: Visitor, Path((id, number)): Path<(String, usize)>) -> Response {
     let (Ok(incident), Some(stills)) = (IncidentId::new(&id), web.deps.pictures.stills.clone()) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -538,8 +569,11 @@ pub async fn still(State(web): State<Shared>, visitor: Visitor, Path((id, number
         Ok(Some(picture)) => picture,
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
-    // Blurred as it is, nobody sees it off the record.
-    if !super::deeds::look(&web, &visitor, "still_seen", &id).await {
+    // Blurred as it is, nobody sees it off the record, or without having said what for.
+    if !may_see_stills(&web, &visitor, &id) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    if !super::deeds::look(&web, &visitor, STILL_SEEN, &id).await {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     jpeg(&web, picture.into_bytes())

@@ -66,13 +66,23 @@ impl Looks {
 /// A look at something that shows people: true once it is on record. Its purpose is the incident that it belongs to, or what an inspector's code was given
 /// for.
 pub(crate) async fn look(web: &Shared, visitor: &Visitor, kind: &'static str, incident: &str) -> bool {
-    let (session, now) = (visitor.session_key().unwrap_or_default(), web.deps.clock.utc_ms());
-    let object = format!("{kind} {incident}");
-    if web.looks.is_on(session, &object, now) {
+    if has_looked(web, visitor, kind, incident) {
         return true;
     }
     let given = super::audit::purpose(web, visitor);
     let purpose = if given.is_empty() { format!("incident {incident}") } else { given };
+    look_for(web, visitor, kind, incident, purpose).await
+}
+
+/// Whether such a look of that session is on record of late.
+pub(crate) fn has_looked(web: &Shared, visitor: &Visitor, kind: &'static str, incident: &str) -> bool {
+    web.looks.is_on(visitor.session_key().unwrap_or_default(), &format!("{kind} {incident}"), web.deps.clock.utc_ms())
+}
+
+/// The same for a purpose that was said.
+pub(crate) async fn look_for(web: &Shared, visitor: &Visitor, kind: &'static str, incident: &str, purpose: String) -> bool {
+    let (session, now) = (visitor.session_key().unwrap_or_default(), web.deps.clock.utc_ms());
+    let object = format!("{kind} {incident}");
     let on_record = record(web, visitor, Doing { kind, object: incident.to_owned(), purpose, ..Doing::default() }).await;
     if on_record {
         web.looks.note(session, &object, now);

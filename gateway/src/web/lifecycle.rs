@@ -1,6 +1,6 @@
 //! What a person does about an incident, a zone under maintenance or a device out of service. Each form posts to a route of its own; what is refused comes back
 //! with what was typed.
-use super::actions::{Act, Stop, attempt, back};
+use super::actions::{Act, Stop, attempt, attempt_as, back};
 use super::pages::{missing, sorry, ui};
 use super::{QueryError, Shared, forms, refusals, story, views};
 use crate::engine::input::{Action, PictureAct, PictureDeed};
@@ -18,7 +18,7 @@ use tuoan_protocol::{CauseCode, DeviceId, IncidentId, ZoneId};
 const NOTE: usize = 256;
 
 /// What the forms send.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[derive(Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Typed {
     name: Option<String>,
@@ -29,6 +29,9 @@ pub struct Typed {
     to_name: String,
     cause: String,
     whole: String,
+    /// Whose secret that is, where one was asked for.
+    account: String,
+    secret: String,
     /// "I": whoever acts takes it.
     me: String,
 }
@@ -45,7 +48,7 @@ impl Typed {
             ("me", &self.me),
         ];
         let keep = fields.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.to_owned(), v.clone())).collect();
-        Act::again(self.name.clone(), &self.back, keep)
+        Act::again(self.name.clone(), &self.back, keep).proved(&self.account, &self.secret)
     }
     fn note(&self) -> String {
         tidy(&self.note, NOTE)
@@ -176,7 +179,19 @@ pub async fn incident(
         Wish::Is(action) => action,
         Wish::Take(incident) => Action::Assign { incident, to: forms::person_id(&view, actor) },
     };
-    match attempt(&web, &visitor, &act, by).await {
+    // To end or set aside an alarm is one person's word.
+    let sure = match kind {
+        "shelve" | "resolve" => match super::pin::sure(&web, &visitor, &act).await {
+            Ok(sure) => sure,
+            Err(page) => return page,
+        },
+        _ => None,
+    };
+    let came = match sure {
+        Some(actor) => attempt_as(&web, actor, by).await,
+        None => attempt(&web, &visitor, &act, by).await,
+    };
+    match came {
         Ok(()) if matches!(kind, "hold" | "release") => {
             super::cameras::follow_hold(&web, id).await;
             Redirect::to(&format!("{}?done={}", back(&act), done(kind))).into_response()

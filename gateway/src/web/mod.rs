@@ -50,6 +50,7 @@ mod notices;
 mod outside;
 mod pages;
 mod people;
+mod pin;
 mod qr;
 mod quality;
 mod readings;
@@ -77,6 +78,7 @@ use crate::notify::link::LinkKey;
 use crate::notify::post::Channels;
 use crate::pipeline::Handle;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use std::collections::BTreeMap;
 use std::io;
@@ -86,7 +88,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tuoan_dashboards::door::Door;
+use tuoan_dashboards::door::{Door, PICTURE};
 use tuoan_dashboards::listen::{Limits as Connections, limited};
 use tuoan_protocol::{Fixed, Quantity, RuleId};
 
@@ -189,6 +191,8 @@ pub(crate) struct Web {
     strangers: report::Strangers,
     looks: deeds::Looks,
     proofs: setup::prove::Asked,
+    /// Held while a floor plan's picture is drawn anew.
+    drawing: tokio::sync::Mutex<()>,
     /// A credential was given that the broker does not know yet.
     enrolled: std::sync::atomic::AtomicBool,
 }
@@ -209,6 +213,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         strangers: report::Strangers::default(),
         looks: deeds::Looks::default(),
         proofs: setup::prove::Asked::default(),
+        drawing: tokio::sync::Mutex::default(),
         enrolled: std::sync::atomic::AtomicBool::new(false),
     });
     let inside = Router::new()
@@ -248,6 +253,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/cameras/{id}/floor", post(cameras::floor))
         .route("/cameras/{id}/floor/try", post(cameras::try_floor))
         .route("/incidents/{id}/evidence", get(evidence::ask).post(evidence::export))
+        .route("/incidents/{id}/stills", post(cameras::open_stills))
         .route("/incidents/{id}/stills/{number}", get(cameras::still))
         .route("/incidents/{id}/pictures", get(cameras::pictures).post(cameras::open))
         .route("/incidents/{id}/pictures/end", post(cameras::close))
@@ -280,6 +286,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/audit", get(audit::page))
         .route("/setup", get(setup::overview))
         .route("/setup/devices", get(setup::devices::list))
+        .route("/d/{id}", get(setup::devices::labelled))
         .route("/setup/devices/place", post(setup::devices::place))
         .route("/setup/devices/remove", post(setup::devices::remove))
         .route("/setup/devices/replace", post(setup::devices::replace))
@@ -287,6 +294,14 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/setup/proofs", get(setup::prove::list))
         .route("/setup/proofs/live", get(setup::prove::live))
         .route("/setup/proofs/ask", post(setup::prove::ask))
+        .route("/plan", get(setup::plan::show))
+        .route("/fragment/plan", get(setup::plan::fragment))
+        .route("/plan/{floor}/picture", get(setup::plan::picture))
+        .route("/setup/plan", get(setup::plan::edit).post(setup::plan::put))
+        .route("/setup/plan/picture", post(setup::plan::upload).layer(DefaultBodyLimit::max(PICTURE)))
+        .route("/setup/plan/picture/remove", post(setup::plan::remove_picture))
+        .route("/setup/commissioning", post(setup::commission::begin))
+        .route("/setup/commissioning/end", post(setup::commission::end))
         .route("/setup/checklist", get(setup::checklist::list).post(setup::checklist::enter))
         .route("/setup/duty", get(setup::paper::missing))
         .route("/setup/report", get(setup::paper::report))

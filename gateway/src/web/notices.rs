@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use tuoan_dashboards::door::Visitor;
 use tuoan_dashboards::view::people::{Notice, ParentPage, Releases, Room, TEMPLATES};
 use tuoan_dashboards::{Ui, page};
+use tuoan_protocol::ledger::Figure;
 use tuoan_protocol::{IncidentId, Quantity};
 
 /// Parents see what was released within so many days.
@@ -135,7 +136,14 @@ pub async fn parents(State(web): State<Shared>, visitor: Visitor, Path(token): P
     let now = web.deps.clock.utc_ms();
     let told = released.into_iter().filter(|n| n.class == class && !n.withdrawn && now.saturating_sub(n.released_at) < SHOWN_MS);
     let rooms = view.zones.iter().filter(|z| web.config.rooms_of(&class).any(|r| r == z.id.as_str()));
-    let v = ParentPage { class: class_name(&view, &class), rooms: rooms.map(|z| room(&ui, z)).collect(), notices: told.collect() };
+    let of_class = |zone: &tuoan_protocol::ZoneId| web.config.rooms_of(&class).any(|r| r == zone.as_str());
+    let minutes = view.coverage.zones.iter().filter(|z| of_class(&z.zone)).fold(Figure::default(), |f, z| f.plus(z.run.figure()));
+    let v = ParentPage {
+        class: class_name(&view, &class),
+        coverage: minutes.per_mille(),
+        rooms: rooms.map(|z| room(&ui, z)).collect(),
+        notices: told.collect(),
+    };
     Html(page::parent(&ui, &v)).into_response()
 }
 

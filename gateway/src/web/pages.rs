@@ -61,7 +61,9 @@ impl Done {
 }
 
 pub(super) fn ui(web: &Shared, visitor: &Visitor) -> Ui {
-    visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name)
+    let ui = visitor.ui(web.deps.clock.utc_ms(), web.config.utc_offset_minutes, web.config.speed, &web.config.site_name);
+    let commissioning = visitor.signed_in().then(|| views::commissioning(&web.deps.handle.view.borrow())).flatten();
+    Ui { commissioning, ..ui }
 }
 
 pub(super) fn sorry(ui: &Ui, e: &QueryError) -> Response {
@@ -192,6 +194,7 @@ pub async fn incident(
     }
     match incident_view(&web, &id, Around::parse(&wide.around)).await {
         Ok(Some(mut v)) => {
+            v.stills_open = super::cameras::may_see_stills(&web, &visitor, &id);
             v.notice = done.notice(&ui);
             Html(page::incident(&ui, &v)).into_response()
         }
@@ -214,7 +217,10 @@ pub async fn incident_fragment(State(web): State<Shared>, visitor: Visitor, Path
     let mut ui = ui(&web, &visitor);
     ui.path = format!("/incidents/{id}");
     match incident_view(&web, &id, Around::parse(&wide.around)).await {
-        Ok(Some(v)) => Html(page::incident_fragment(&ui, &v)).into_response(),
+        Ok(Some(mut v)) => {
+            v.stills_open = super::cameras::may_see_stills(&web, &visitor, &id);
+            Html(page::incident_fragment(&ui, &v)).into_response()
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }

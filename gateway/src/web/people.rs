@@ -190,7 +190,7 @@ pub async fn revoke(State(web): State<Shared>, visitor: Visitor, Path(id): Path<
 }
 
 /// The address as the browser knows it, for links that others shall open.
-fn origin(headers: &HeaderMap) -> String {
+pub(super) fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
     let fits = !host.is_empty() && host.len() <= 128 && host.chars().all(|c| c.is_ascii_alphanumeric() || ".:-[]".contains(c));
     if fits { format!("http://{host}") } else { String::new() }

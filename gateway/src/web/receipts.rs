@@ -6,7 +6,7 @@ use crate::store::{NoticeRow, Told, ToldState};
 use std::collections::BTreeMap;
 use tuoan_dashboards::view::alarm::{Receipts, Recipient, Step, rung_name};
 use tuoan_dashboards::view::gateway::{Delivery, DeliveryState};
-use tuoan_protocol::{IncidentEvent, Transition};
+use tuoan_protocol::{Exercise, IncidentEvent, Transition};
 
 /// A step that takes longer than this is marked.
 const LATE_MS: i64 = 60_000;
@@ -23,6 +23,8 @@ pub struct Tellings {
 
 pub fn receipts(events: &[&IncidentEvent], known: &Tellings, deliveries: &[Delivery], view: &View, now: i64) -> Receipts {
     let Some(first) = events.first() else { return Receipts::default() };
+    // A test goes to no receiver: what each has confirmed of it is its number.
+    let deliveries = if first.exercise == Some(Exercise::Commissioning) { &[] } else { deliveries };
     let steps = steps(first.at, first.sequence, known.stored, deliveries, now);
     Receipts { found: first.at, steps, recipients: recipients(events, known, view, now), channels: known.channels }
 }

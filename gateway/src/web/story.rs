@@ -235,6 +235,7 @@ fn life(events: &[&IncidentEvent], view: &View, chattering: bool) -> Life {
         resolved: said.and_then(|e| e.cause),
         chattering,
         drill: last.exercise == Some(Exercise::Drill),
+        test: last.exercise == Some(Exercise::Commissioning),
         aside: aside.filter(until).map(|e| Until {
             until: e.until.unwrap_or_default(),
             by: text(e.actor.as_deref()),
@@ -308,6 +309,7 @@ pub fn page(
         institution: views::institution(config.institution),
         supervisor: views::supervisor(config.supervisor),
         stills: 0,
+        stills_open: false,
         originals: 0,
         receipts: Receipts::default(),
         export: None,

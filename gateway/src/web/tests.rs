@@ -4,6 +4,7 @@ mod evidence;
 mod lifecycle;
 mod links;
 mod people;
+mod pin;
 mod quality;
 mod setup_pages;
 mod tasks;

@@ -71,6 +71,12 @@ pub fn home(
     }
 }
 
+/// For every page.
+pub fn commissioning(view: &View) -> Option<alarm::Commissioning> {
+    let c = view.commissioning.as_ref()?;
+    Some(alarm::Commissioning { until: c.until, by: c.by.clone(), devices: c.proofs.iter().map(|(d, _)| device_name(d, view)).collect() })
+}
+
 /// What proves the chain alive is shown to nobody.
 fn is_for_people(i: &IncidentView) -> bool {
     i.exercise != Some(Exercise::Canary)
@@ -114,6 +120,7 @@ fn life(i: &IncidentView, view: &View) -> alarm::Life {
         resolved: i.resolved,
         chattering: i.chattering,
         drill: i.exercise == Some(Exercise::Drill),
+        test: i.exercise == Some(Exercise::Commissioning),
         aside: scope.and_then(|s| forms::standing(view, &s)).map(until),
     }
 }
@@ -123,6 +130,7 @@ pub fn stamp(view: &View, health: &Health) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut h = DefaultHasher::new();
     (view.version, view.clock_trusted, matches!(health, Health::Healthy)).hash(&mut h);
+    view.commissioning.as_ref().map(|c| (c.until, c.proofs.len())).hash(&mut h);
     for z in &view.zones {
         (z.phase, z.not_watched, z.swept, z.eyes.map(|e| (e.live, e.child_rules))).hash(&mut h);
         for s in &z.sensors {

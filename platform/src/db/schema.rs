@@ -70,6 +70,13 @@ const MIGRATIONS: &[&[&str]] = &[
         size BIGINT NOT NULL, asked_at BIGINT NOT NULL, accepted_at BIGINT, actor TEXT, reason TEXT, used_at BIGINT)",
         "CREATE INDEX log_questions_site ON log_questions (site, log, key)",
     ],
+    &[
+        // `hash`: SHA-256 of the inspector's code in hex; the code itself is kept nowhere.
+        "CREATE TABLE passes (
+        id TEXT PRIMARY KEY, site TEXT NOT NULL REFERENCES sites(id), hash TEXT NOT NULL, holder TEXT NOT NULL, purpose TEXT NOT NULL,
+        issued_by TEXT NOT NULL, issued_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, taken_at BIGINT, revoked_at BIGINT, revoked_by TEXT)",
+        "CREATE INDEX passes_site ON passes (site, expires_at)",
+    ],
 ];
 
 pub(super) async fn migrate(db: &Db) -> Result<(), OpenError> {

@@ -4,6 +4,7 @@ pub mod error;
 mod evidence;
 pub mod live;
 pub mod pages;
+mod passes;
 mod present;
 
 use crate::app::App;
@@ -24,6 +25,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/incidents/{id}/claim", post(api::claim))
         .route("/v1/incidents/{id}/acknowledge", post(api::acknowledge))
         .route("/v1/sites", get(api::get_sites))
+        .route("/v1/passes", post(passes::exchange))
         .route("/v1/heads", post(api::post_head).get(api::get_heads))
         .route("/v1/heads/accept", post(api::accept_log))
         .layer(DefaultBodyLimit::max(api::MAX_BODY));

@@ -29,6 +29,7 @@ pub fn routes(app: App) -> Router {
         .route("/incidents/{id}/claim", post(claim))
         .route("/incidents/{id}/acknowledge", post(acknowledge))
         .merge(super::evidence::routes())
+        .merge(super::passes::routes())
         .with_state(app)
 }
 

@@ -206,7 +206,7 @@ variants!(Inhibition { Shelved "shelved" Suppressed "suppressed" OutOfService "o
 variants!(CauseCode { Real "real" False "false" Test "test" Maintenance "maintenance" });
 variants!(Via { Page "page" Link "link" Platform "platform" Device "device" CommandLine "command_line" Gateway "gateway" });
 variants!(Rung { Carer "carer" Director "director" Deputy "deputy" District "district" });
-variants!(Exercise { Drill "drill" Canary "canary" });
+variants!(Exercise { Drill "drill" Canary "canary" Commissioning "commissioning" });
 variants!(InstitutionType {
     Public "public" Employer "employer" Community "community" Private "private" Kindergarten "kindergarten" Station "station"
 });

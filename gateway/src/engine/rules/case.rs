@@ -340,5 +340,6 @@ fn site(rule: &Rule, case: &CaseText) -> Option<Site> {
         people: vec![],
         cameras: vec![],
         overrides: vec![],
+        plans: vec![],
     })
 }

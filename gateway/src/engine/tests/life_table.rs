@@ -144,7 +144,8 @@ pub(super) fn nursery() -> Gateway {
     packs.extend(lean_packs().into_iter().filter(|p| p.contains("name = \"escalation\"")));
     let c = crate::engine::input::Configuration::new(configuration(s.clone()).log, s, packs);
     crate::engine::compiled::Compiled::new(&c.site, &c.rules, 0).unwrap();
-    let mut g = Gateway { state: crate::engine::State::new(), log: vec![], told: vec![], last: crate::engine::Outcome::default() };
+    let mut g =
+        Gateway { state: crate::engine::State::new(), log: vec![], events: vec![], told: vec![], last: crate::engine::Outcome::default() };
     g.at("00:00", Body::Configure(Box::new(c))).at("00:00", Body::Clock { offset_ms: 0, trusted: true });
     g
 }
@@ -203,7 +204,7 @@ impl Life {
     }
     fn copy(&self) -> Life {
         let state = self.g.state.clone();
-        let g = Gateway { state, log: vec![], told: vec![], last: crate::engine::Outcome::default() };
+        let g = Gateway { state, log: vec![], events: vec![], told: vec![], last: crate::engine::Outcome::default() };
         Life { g, id: self.id.clone(), ..*self }
     }
     /// Its condition of that severity holds from now on, or no longer.
@@ -392,7 +393,7 @@ fn brief(line: &String) -> String {
 /// The canary and buttons are no incidents of this table; what waits for a person is in `life.rs`.
 #[test]
 fn the_table_has_a_cell_for_every_action_that_concerns_an_incident() {
-    let others = ["cancel_panic", "room_swept", "report_concern", "morning_check", "drill", "drill_end", "pictures"];
+    let others = ["cancel_panic", "room_swept", "report_concern", "morning_check", "drill", "drill_end", "pictures", "commissioning"];
     // One name for each variant: a new one does not compile here until it has a column or a reason.
     let name = |a: &Action| match a {
         Action::Acknowledge { .. } => "ack",
@@ -414,6 +415,7 @@ fn the_table_has_a_cell_for_every_action_that_concerns_an_incident() {
         Action::Drill { .. } => others[4],
         Action::DrillEnd => others[5],
         Action::Pictures(_) => others[6],
+        Action::Commission { .. } | Action::CommissionEnd | Action::Prove { .. } | Action::Proven { .. } => others[7],
     };
     let l = Life::of("active", 2);
     for column in &TRIED[..12] {

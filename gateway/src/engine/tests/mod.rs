@@ -1,5 +1,6 @@
 //! The engine as a whole.
 mod cameras;
+mod commissioning;
 mod coverage;
 mod hazards;
 mod hidden;

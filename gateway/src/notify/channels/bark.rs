@@ -38,7 +38,7 @@ impl Bark {
         let lang = self.base.language;
         let level = match m.severity {
             _ if m.silent || matches!(m.kind, Kind::Report) => "passive",
-            Severity::Emergency if m.kind == Kind::Alert && !m.drill => "critical",
+            Severity::Emergency if m.kind == Kind::Alert && !m.drill && !m.test => "critical",
             Severity::Emergency | Severity::Serious => "timeSensitive",
             Severity::General => "active",
             Severity::Advisory => "passive",

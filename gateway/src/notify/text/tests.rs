@@ -56,6 +56,16 @@ fn an_alert_in_english() {
 }
 
 #[test]
+fn a_test_of_commissioning_is_marked_and_says_what_to_do_if_it_is_none() {
+    let m = Message { test: true, severity: Severity::Emergency, ..alert() };
+    for lang in Lang::ALL {
+        assert_ne!(marks(&m, lang), marks(&alert(), lang));
+    }
+    assert!(marks(&m, Lang::Zh).starts_with("【调试】"));
+    assert!(speech(&m, Lang::En).starts_with("This is a test of a device") && speech(&m, Lang::En).contains("act. Emergency"));
+}
+
+#[test]
 fn a_repeated_drill_of_a_guess_says_so_everywhere() {
     let m = Message { drill: true, repeat: true, basis: Basis::Inferred, severity: Severity::Emergency, ..alert() };
     assert_eq!(title(&m, Lang::Zh), "【演练】（重复）【紧急】二氧化碳过高 · 活动室");

@@ -7,7 +7,7 @@ use crate::engine::site::{Placement, Role, Site};
 use crate::engine::view::DeviceView;
 use crate::setup::files::NotWritten;
 use crate::setup::place::{self, Refusal};
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub fn role_name(role: Role) -> String {
     serde_json::to_value(role).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn role(name: &str) -> Option<Role> {
+pub(super) fn role(name: &str) -> Option<Role> {
     serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
 }
 
@@ -122,6 +122,16 @@ async fn show(web: &Shared, visitor: &Visitor, status: StatusCode, fill: impl Fn
 pub(crate) async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {
     let notice = done.notice(&ui(&web, &visitor));
     show(&web, &visitor, StatusCode::OK, |v| v.notice = notice).await
+}
+
+/// `GET /d/{id}`, the address on a device's label: to its proof where it hangs already, else to the form that hangs it, with its id filled in.
+pub(crate) async fn labelled(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    let Ok(id) = DeviceId::new(&tidy(&id, 64)) else { return super::super::pages::missing(&ui(&web, &visitor)) };
+    let hangs = present(&web).await.is_ok_and(|(site, _)| site.devices.iter().any(|d| d.id == id));
+    if hangs {
+        return Redirect::to(&format!("/setup/proofs#proof-{id}")).into_response();
+    }
+    show(&web, &visitor, StatusCode::OK, |v| v.typed = id.to_string()).await
 }
 
 async fn wrong(web: &Shared, visitor: &Visitor, problems: Vec<String>, typed: String) -> Response {

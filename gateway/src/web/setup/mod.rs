@@ -3,16 +3,20 @@
 //! | file | holds |
 //! |---|---|
 //! | `devices` | devices onto rooms, credentials |
+//! | [`commission`] | while devices are proved |
 //! | [`prove`] | what is asked for as a proof, and what has come |
+//! | `plan` | the floor plan: shown and drawn |
 //! | `checklist` | what a person confirms with a date |
 //! | `paper` | what is missing, the commissioning report, labels |
 //! | `site` | the site as one file; changes into force |
 //!
-//! What must hold: only the files of this gateway are written, whole or not at all; every change is on record before it is made. A
-//! room whose device is proved in service is under maintenance; an emergency signal of a device that hangs nowhere yet still raises its incident.
+//! What must hold: only the files of this gateway are written, whole or not at all; every change is on record before it is made. What
+//! a device under proof says is a test, and nothing else is.
 pub mod checklist;
+pub mod commission;
 pub mod devices;
 pub mod paper;
+pub mod plan;
 pub mod prove;
 pub mod site;
 
@@ -50,7 +54,7 @@ pub struct Done {
 }
 
 /// Only known words: a link must not put text into the page.
-const DONE: [&str; 6] = ["placed", "removed", "replaced", "applied", "imported", "checked"];
+const DONE: [&str; 9] = ["drawn", "placed", "removed", "replaced", "applied", "imported", "checked", "begun", "over"];
 
 impl Done {
     pub(super) fn notice(&self, ui: &Ui) -> Option<String> {
@@ -69,7 +73,7 @@ pub(crate) async fn present(web: &Shared) -> Result<(Site, bool), Vec<String>> {
     });
     let (site, _) = read.await.map_err(|e| vec![e.to_string()])?;
     let site = site?;
-    let waiting = site != *set.site || web.enrolled.load(std::sync::atomic::Ordering::Relaxed);
+    let waiting = site.without_plans() != *set.site || web.enrolled.load(std::sync::atomic::Ordering::Relaxed);
     Ok((site, waiting))
 }
 

@@ -1,10 +1,12 @@
 //! What is read and printed: what is missing, the commissioning report, labels.
 use super::super::pages::{sorry, ui};
+use super::super::people::origin;
 use super::super::{Shared, qr};
 use super::{checklist, devices, present, prove};
 use crate::engine::site::{Placement, Site};
 use crate::setup::duty::{self, Known};
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tuoan_dashboards::door::Visitor;
@@ -64,11 +66,17 @@ pub(crate) async fn report(State(web): State<Shared>, visitor: Visitor) -> Respo
     Html(page::report(&ui, &v)).into_response()
 }
 
-pub(crate) async fn labels(State(web): State<Shared>, visitor: Visitor) -> Response {
+pub(crate) async fn labels(State(web): State<Shared>, visitor: Visitor, headers: HeaderMap) -> Response {
     let site = site(&web).await;
+    // A phone's camera opens an address; one that is not known leaves the id, which the page of set-up reads.
+    let origin = origin(&headers);
+    let plain = |id: &DeviceId| id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    let code = |id: &DeviceId| {
+        if origin.is_empty() || !plain(id) { format!("tuoan:device:{id}") } else { format!("{origin}/d/{id}") }
+    };
     let label = |d: &Placement| {
         let name = d.name.clone().unwrap_or_else(|| place(&site, d));
-        (name, d.id.to_string(), qr::svg(&format!("tuoan:device:{}", d.id)))
+        (name, d.id.to_string(), qr::svg(&code(&d.id)))
     };
     let v = Labels { labels: site.devices.iter().map(label).collect() };
     Html(page::labels(&ui(&web, &visitor), &v)).into_response()

@@ -1,12 +1,11 @@
 //! What is asked for as a proof, and what has come. The log is read from where it stood when the proof was asked for: a proof is what a device says after.
-use super::super::actions::command;
 use super::super::deeds::{Doing, record};
 use super::super::pages::ui;
 use super::super::{QueryError, Shared};
-use super::{Done, devices, present};
+use super::{Done, commission, devices, present};
+use crate::engine::Body;
 use crate::engine::input::Action;
 use crate::engine::site::{Placement, Role};
-use crate::engine::{Body, Command};
 use crate::setup::proof::Proof;
 use crate::store::Reader;
 use axum::extract::{Form, Query, State};
@@ -17,12 +16,10 @@ use std::sync::{Mutex, PoisonError};
 use tuoan_dashboards::door::Visitor;
 use tuoan_dashboards::setup as page;
 use tuoan_dashboards::view::setup::{ProofState, Proofs};
-use tuoan_protocol::{DeviceId, Via};
+use tuoan_protocol::DeviceId;
 
 /// A proof that has not come after this long has to be asked for again.
 const WAIT_MS: i64 = 600_000;
-/// Minutes of maintenance of a room whose device is proved while it is in service.
-const MINUTES: u32 = 10;
 /// Entries of the log that are looked through at a time.
 const ENTRIES: usize = 5_000;
 /// Proofs that are read of the store: the newest of each device counts.
@@ -102,10 +99,11 @@ async fn view(web: &Shared, visitor: &Visitor) -> Result<Proofs, Response> {
         let doing = Doing { kind: "proved", object: id.to_string(), detail: how.to_owned(), ..Doing::default() };
         // Of two pages that look at once one has it on record already.
         let mine = web.proofs.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        if let Some(waiting) = mine
-            && !record(web, visitor, doing).await
-        {
+        let Some(waiting) = mine else { continue };
+        if !record(web, visitor, doing).await {
             web.proofs.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, waiting);
+        } else if commission::ask(web, visitor, Action::Proven { device: id.clone() }).await.is_err() {
+            tracing::info!(device = %id, "its proof ends later: by time");
         }
     }
     let (site, _) = present(web).await.unwrap_or_else(|_| ((*web.deps.setup.site).clone(), false));
@@ -145,13 +143,9 @@ pub(crate) async fn ask(State(web): State<Shared>, visitor: Visitor, Form(form):
     let Some(d) = site.devices.iter().find(|d| d.id.as_str() == form.id) else {
         return super::super::pages::missing(&ui(&web, &visitor));
     };
-    // In service already: what is done to it now is no incident. Where it cannot be said, nothing is asked of anybody.
-    if let Some(in_force) = web.deps.setup.site.devices.iter().find(|p| p.id == d.id) {
-        let actor = visitor.actor.clone().or_else(|| visitor.account().map(str::to_owned)).unwrap_or_default();
-        let action = Action::Maintain { zone: in_force.zone.clone(), minutes: MINUTES, reason: "调试验证 commissioning".to_owned() };
-        if command(&web, Command { actor, via: Some(Via::Page), action }).await.is_err() {
-            tracing::info!(device = %d.id, "its room could not be put under maintenance for the proof");
-        }
+    // What is done to it from now on is no incident. Where that cannot be had, nothing is asked of anybody.
+    if !commission::under_proof(&web, &visitor, &d.id).await {
+        return commission::refused(&web, &visitor);
     }
     let view = web.deps.handle.view.borrow().clone();
     let shown = view.zones.iter().flat_map(|z| &z.sensors).filter(|s| s.device == d.id).map(|s| (s.quantity.clone(), s.value));

@@ -14,7 +14,7 @@ fn concrete(path: &str) -> String {
 
 impl Box_ {
     /// Signs in by that account or code; the session's cookie.
-    async fn sign_in(&self, path: &str, form: &str) -> String {
+    pub(super) async fn sign_in(&self, path: &str, form: &str) -> String {
         let (_, headers, page) = self.send(Request::get("/login").body(Body::empty()).unwrap()).await;
         let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let visit = headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();

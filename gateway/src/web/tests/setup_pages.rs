@@ -88,3 +88,109 @@ async fn the_checklist_the_file_and_credentials() {
     let (status, _, page) = it.post("/setup/apply", "").await;
     assert!(status == StatusCode::OK && page.contains("data-await"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commissioning_is_seen_on_every_page_and_is_ended_by_whoever_sees_to_the_equipment() {
+    let it = gateway().await;
+    let banner = "设备调试进行中";
+    assert!(!it.get("/").await.2.contains(banner) && it.get("/setup/proofs").await.2.contains("/setup/commissioning\""));
+    assert_eq!(it.post("/setup/commissioning", "").await.0, StatusCode::SEE_OTHER);
+    it.seen(|v| v.commissioning.is_some()).await;
+    for page in ["/", "/fragment/home", "/setup", "/cameras", "/audit", "/sweep"] {
+        assert!(it.get(page).await.2.contains(banner), "{page}");
+    }
+    // A sensor under proof is hot: that is a test, on record and marked.
+    assert_eq!(it.post("/setup/proofs/ask", "id=env-2").await.0, StatusCode::SEE_OTHER);
+    it.seen(|v| v.commissioning.as_ref().is_some_and(|c| c.proofs.len() == 1)).await;
+    it.hear(1, 45.6).await;
+    it.seen(|v| !v.incidents.is_empty()).await;
+    let page = it.get(&format!("/incidents/{}", it.incident())).await.2;
+    assert!(page.contains("设备调试测试") && page.contains(banner), "{page}");
+    // Beginning it again is no error, and it ends once.
+    assert_eq!(it.post("/setup/commissioning", "").await.0, StatusCode::SEE_OTHER);
+    assert_eq!(it.post("/setup/commissioning/end", "").await.0, StatusCode::SEE_OTHER);
+    it.seen(|v| v.commissioning.is_none()).await;
+    assert_eq!(it.post("/setup/commissioning/end", "").await.0, StatusCode::SEE_OTHER);
+    let home = it.get("/").await.2;
+    assert!(
+        !home.contains(banner) && !home.contains("设备调试测试") && home.contains("过高"),
+        "it is hot still, and that is in earnest: {home}"
+    );
+    let audit = it.get("/audit").await.2;
+    assert!(audit.contains("开始调试") && audit.contains("结束调试"), "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_floor_plan_is_drawn_kept_in_the_site_file_and_moves_devices() {
+    let it = gateway().await;
+    it.hear(1, 23.4).await;
+    let page = it.get("/plan").await.2;
+    assert!(page.contains("<svg") && page.contains("data-spot=\"env-2\"") && page.contains("spot well"), "{page}");
+    // Drawn without a restart: the gateway goes by it at once.
+    assert_eq!(it.post("/setup/plan", "floor=1&zone=toddler-2&x=100&y=100&w=300&h=300").await.0, StatusCode::SEE_OTHER);
+    assert_eq!(it.post("/setup/plan", "floor=1&device=env-2&x=120&y=200").await.0, StatusCode::SEE_OTHER);
+    let plans = it.file().plans;
+    assert_eq!((plans.len(), plans[0].marks[0].x, plans[0].rooms.last().unwrap().w), (1, 120, 300));
+    assert!(!it.get("/setup").await.2.contains("/setup/apply"), "nothing waits for it");
+    assert_eq!(it.post("/setup/plan", "floor=1&zone=attic&x=1&y=1&w=1&h=1").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(it.post("/setup/plan", "floor=1&device=ghost&x=1&y=1").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let text = it.get("/setup/site.toml").await.2;
+    assert!(text.contains("[[plan]]") && crate::setup::files::parse(&text).unwrap().plans == plans, "{text}");
+    it.hear(2, 45.6).await;
+    it.seen(|v| !v.incidents.is_empty()).await;
+    let alarm = it.get("/fragment/plan").await.2;
+    assert!(alarm.contains("spot alarm") && alarm.contains("zone s1"), "{alarm}");
+    assert!(it.get("/audit").await.2.contains("修改平面图"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_of_the_plan_is_written_anew_and_stays_behind_the_door() {
+    let it = gateway().await;
+    let page = it.get("/").await.2;
+    let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let send = async |path: &str, token: &str, bytes: Vec<u8>| {
+        let request =
+            Request::post(path).header(header::COOKIE, &it.session).header("x-csrf-token", token.to_owned()).body(Body::from(bytes));
+        it.send(request.unwrap()).await
+    };
+    // More than a form may hold, and more than axum takes by itself.
+    let mut noise = 7u32;
+    let mut png = tuoan_vision::picture::Picture::plain(1300, 900, [255; 3]);
+    for at in 0..1300 * 900u32 {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        png.paint(at % 1300, at / 1300, [(noise >> 24) as u8, (noise >> 16) as u8, (noise >> 8) as u8]);
+    }
+    let png = png.to_png().unwrap();
+    assert!(png.len() > 3 << 20, "{}", png.len());
+    assert_eq!(send("/setup/plan/picture?floor=1", "guess", png.clone()).await.0, StatusCode::FORBIDDEN);
+    let (status, _, text) = send("/setup/plan/picture?floor=1", &csrf, png).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{text}");
+    assert_eq!(it.file().plans[0].picture.as_deref(), Some("plan-1.jpg"));
+    let (status, headers, _) = it.get("/plan/1/picture").await;
+    assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, "image/jpeg"));
+    assert!(it.get("/setup/plan").await.2.contains("/plan/1/picture?"));
+    // Neither a stranger's nor a thing that is none.
+    let stranger = it.send(Request::get("/plan/1/picture").header(header::ACCEPT, "image/*").body(Body::empty()).unwrap()).await;
+    assert!([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&stranger.0), "{}", stranger.0);
+    let (status, _, why) = send("/setup/plan/picture?floor=1", &csrf, b"<svg/>".to_vec()).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && why.contains("不能用"), "{why}");
+    assert_eq!(send("/setup/plan/picture?floor=9", &csrf, b"x".to_vec()).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(it.get("/plan/..%2Fauth/picture").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(it.post("/setup/plan/picture/remove", "floor=1").await.0, StatusCode::SEE_OTHER);
+    assert_eq!((it.get("/plan/1/picture").await.0, it.file().plans[0].picture.clone()), (StatusCode::NOT_FOUND, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_label_leads_to_that_very_device() {
+    let it = gateway().await;
+    let placed = it.get("/d/env-2").await;
+    assert_eq!((placed.0, placed.1[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/setup/proofs#proof-env-2"));
+    let new = it.get("/d/smoke-7").await.2;
+    assert!(new.contains("name=\"id\" value=\"smoke-7\"") && new.contains("class=\"adder\" open"), "{new}");
+    assert_eq!(it.get("/d/a%20b").await.0, StatusCode::NOT_FOUND);
+    // A stranger's phone logs in first, and is led on.
+    let request = Request::get("/d/smoke-7").header(header::ACCEPT, "text/html").body(Body::empty()).unwrap();
+    it.door.set_password("correct horse").await.unwrap();
+    let (status, headers, _) = it.send(request).await;
+    assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/login?then=/d/smoke-7"));
+}
