@@ -1,8 +1,7 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
 //! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, fresh, taken, shelved, closed, drill, aside, deed, link, link-group, link-taken, link-expired, link-unknown, link-closed, link-locked,
 //! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, witness,
-//! witness-refused, report, report-done,
-//! concern, sweep, search, who, offline, live, platform-incident, claim, login, name, error.
+//! witness-refused, report, report-done, concern, sweep, search, who, offline, live, platform-incident, first-claim, sign-in, name, confirm, commissioning, plan, plan-edit, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -66,11 +65,11 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "witness-refused" => page::witness(&ui, &sample::witness(true)),
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
-        "claim" => page::claim(
+        "first-claim" => page::claim(
             &ui,
             &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
         ),
-        "login" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
+        "sign-in" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
         "confirm" => page::confirm(&ui, &sample::confirm()),
         "commissioning" => page::home(&sample::commissioning(ui), &sample::calm()),
         "plan" => tuoan_dashboards::plan::plan(&ui, &sample::plan("午睡室")),

@@ -12,7 +12,7 @@ const here = new URL(".", import.meta.url).pathname, axe = readFileSync(createRe
 const [folder = "pictures", ...only] = process.argv.slice(2);
 const PAGES = ("calm busy blind empty incident fresh taken shelved closed drill aside deed link link-group link-taken link-expired quarantine rules rule trial trial-running cameras camera " +
   "pictures pictures-open quality quality-report coverage evidence evidence-whole evidence-changed witness witness-refused report report-done concern sweep search who offline live platform-incident " +
-  "claim login name confirm commissioning plan plan-edit error").split(" ");
+  "first-claim sign-in name confirm commissioning plan plan-edit error camera-watched link-unknown link-closed link-locked").split(" ");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDTHS = [[360, 740], [800, 1280], [1280, 800]];
 
@@ -34,6 +34,7 @@ try {
     page.on("pageerror", (e) => bad(name, e.message));
     for (const path of only.length ? only : PAGES) {
       name = `${path} ${lang} ${theme} ${width}`;
+      await page.goto("about:blank");
       await page.unrouteAll();
       await page.goto(`${base}/${path}?lang=${lang}&theme=${theme}`);
       // A page that loads itself again must not do so while it is looked at.

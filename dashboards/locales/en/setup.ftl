@@ -180,8 +180,8 @@ buy-uplink = Ask the district for address and token and write them under [platfo
 buy-clock = Switch on the gateway's network time.
 
 report-by = by
-report-name = Name
 report-devices = Devices and proofs
+report-called = Name
 report-proof = Proof
 report-unproved = not proved
 report-open = open

@@ -180,8 +180,8 @@ buy-uplink = 请向区托育服务中心要接入地址和令牌，填入配置�
 buy-clock = 请打开网关的网络对时。
 
 report-by = 制作人
-report-name = 名称
 report-devices = 设备与验证
+report-called = 名称
 report-proof = 验证
 report-unproved = 未验证
 report-open = 未完成
