@@ -200,8 +200,8 @@ mod tests {
         let (good, odd) = (grant(), Grant { expires: NOW + 100 * 3_600_000, ..grant() });
         district.told.lock().unwrap().grants = vec![good.clone(), odd];
         assert_eq!(fetcher.round(&district).await, EVERY);
-        assert_eq!(door.granted(), [good.id.clone()]);
-        assert_eq!(*district.taken.lock().unwrap(), [good.id.clone()], "what is not taken over is not said to be");
+        assert_eq!(door.granted(), std::slice::from_ref(&good.id));
+        assert_eq!(*district.taken.lock().unwrap(), std::slice::from_ref(&good.id), "what is not taken over is not said to be");
         let issued = || store.reader.deeds(None, Some("pass_issued"), None, 10).unwrap();
         let deed = &issued()[0].deed;
         assert_eq!((deed.actor.as_str(), deed.role.as_str(), deed.purpose.as_str()), ("区 李", "district", "双随机"));
