@@ -114,7 +114,12 @@ pub(crate) mod tests {
         let d = covered(7, 20_779, "01JD0000000000000000000000", 540);
         let text = record(d.number, d.date, &d.canonical_bytes());
         assert_eq!(day(&text), Ok(d));
-        let others = [text.replace("\"number\":7", "\"number\":8"), text.replace(":20779", ":20780"), text.replace("{\"", "{ \""), text.to_uppercase()];
+        let others = [
+            text.replace("\"number\":7", "\"number\":8"),
+            text.replace(":20779", ":20780"),
+            text.replace("{\"", "{ \""),
+            text.to_uppercase(),
+        ];
         for other in others.iter().chain([&text.replace("7b", "7B"), &format!("{text} "), &text[..text.len() - 4].to_owned()]) {
             assert!(*other == text || day(other).is_err(), "{other}");
         }

@@ -577,7 +577,10 @@ mod tests {
         let mut d = day();
         // 65,536 and a day's minutes: added up in 16 bits it would be one.
         let alternating = |n| if n % 2 == 0 { Sight::Watched } else { Sight::blind(Cause::Silent, None) };
-        d.zones[0].run = Run((0..46).map(|n| Stretch { minutes: MINUTES, sight: alternating(n) }).chain([Stretch { minutes: 736, sight: alternating(46) }]).collect());
+        d.zones[0].run = Run((0..46)
+            .map(|n| Stretch { minutes: MINUTES, sight: alternating(n) })
+            .chain([Stretch { minutes: 736, sight: alternating(46) }])
+            .collect());
         assert_eq!(Day::from_canonical(&d.canonical_bytes()), Err(DayError::NotCanonical));
     }
 
