@@ -1,7 +1,7 @@
 //! Every page with made-up data on a loopback address, to be looked at: `cargo run -p tuoan-dashboards --example gallery [PORT]`.
 //! `/PAGE?lang=en&theme=dark`; pages: calm, busy, blind, empty, incident, fresh, taken, shelved, closed, drill, aside, deed, link, link-group, link-taken, link-expired, link-unknown, link-closed, link-locked,
 //! quarantine, rules, rule, trial, trial-running, cameras, camera, camera-watched, pictures, pictures-open, quality, quality-report, coverage, evidence, evidence-whole, evidence-changed, report, report-done,
-//! concern, sweep, search, who, offline, live, platform-incident, claim, login, name, error.
+//! concern, sweep, search, who, offline, live, platform-incident, first-claim, sign-in, name, error.
 use axum::Router;
 use axum::extract::{Path, Query};
 use axum::response::Html;
@@ -63,11 +63,11 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "evidence-changed" => page::evidence_check(&ui, &sample::evidence_check(false)),
         "live" => page::platform_live(&ui, &sample::live()),
         "platform-incident" => page::platform_incident(&ui, &sample::platform_incident()),
-        "claim" => page::claim(
+        "first-claim" => page::claim(
             &ui,
             &page::Claim { code: "7F3K-9QPX".into(), again_error: Some(ui.t("error-password-differs")), ..Default::default() },
         ),
-        "login" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
+        "sign-in" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
         "name" => page::ask_name(&ui, &sample::ask_name()),
         "who" => page::who(&ui, &sample::who()),
         "search" => page::search(&ui, &sample::search()),

@@ -52,15 +52,18 @@ impl Ui {
             None => cause,
         }
     }
-    /// "10:02–10:21 (19 分钟)".
+    /// "10:02–10:21（19 分钟）".
     pub fn gap_when(&self, gap: &Gap) -> String {
         let (from, to) = (self.of_day(gap.from), self.of_day(gap.from + gap.minutes));
-        format!("{from}–{to} ({})", self.minutes_long(gap.minutes))
+        format!("{from}–{to}{}", self.t1("coverage-lasted", "span", self.minutes_long(gap.minutes)))
     }
     pub fn sight(&self, sight: impl Borrow<Sight>) -> String {
         let sight = *sight.borrow();
         let word = self.t(&format!("coverage-{}", class(sight)));
-        sight.reason().map_or(word.clone(), |r| format!("{word}: {}", self.reason(r)))
+        match sight.reason() {
+            Some(r) => self.t2("coverage-of", ("need", word.into()), ("cause", self.reason(r).into())),
+            None => word,
+        }
     }
     pub fn coverage_parts(&self, zone: &Zone) -> Vec<Part> {
         let mut from = 0;
@@ -152,6 +155,6 @@ mod tests {
         }
         let ui = Ui::plain(Lang::Zh, sample::NOW);
         assert_eq!(ui.per_mille(Some(999)), "99.9%");
-        assert_eq!(ui.reason(Reason { cause: Cause::CameraCovered, need: Some(Need::Camera) }), "摄像头: 被遮挡");
+        assert_eq!(ui.reason(Reason { cause: Cause::CameraCovered, need: Some(Need::Camera) }), "摄像头：被遮挡");
     }
 }

@@ -1,4 +1,7 @@
 //! Message bundles (Fluent, embedded) and the language and theme of one request.
+use crate::door::role::Table;
+use crate::view::alarm::Form;
+use axum::http::Method;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use std::borrow::Borrow;
@@ -194,6 +197,8 @@ pub struct Ui {
     pub signed_in: bool,
     /// As whom; `None` without a session.
     pub role: Option<crate::door::Role>,
+    /// Who may do what; `None` where all who are in may do the same.
+    pub table: Option<Table>,
     /// Site or district shown beside the brand.
     pub whose: String,
     /// A page of the institution, whose menu leads to its other pages and to the report of a concern; the district's has neither.
@@ -214,6 +219,7 @@ impl Ui {
             actor: None,
             signed_in: false,
             role: None,
+            table: None,
             whose: String::new(),
             institution: false,
         }
@@ -233,9 +239,34 @@ impl Ui {
         args.set(b.0, b.1);
         self.lang.message(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
-    /// Whether the menu leads to what only these roles may see.
-    pub fn is_any(&self, roles: &[&str]) -> bool {
-        self.institution && self.role.is_some_and(|r| roles.contains(&r.name()))
+    /// Whether who reads the page may open that path.
+    pub fn opens(&self, path: &str) -> bool {
+        self.table.is_none_or(|t| t.offers(self.role, path, &Method::GET))
+    }
+    /// Whether who reads the page may send a form there.
+    pub fn acts(&self, path: &str) -> bool {
+        self.table.is_none_or(|t| t.offers(self.role, path, &Method::POST))
+    }
+    /// Where the menu leads: what its reader may open of the pages that are there for all to go to.
+    pub fn menu(&self) -> Vec<(&'static str, &'static str)> {
+        let pages = [
+            ("/incidents", "search"),
+            ("/sweep", "sweep"),
+            ("/check", "check"),
+            ("/cameras", "cameras"),
+            ("/coverage", "coverage"),
+            ("/quality", "quality"),
+            ("/setup", "setup-title"),
+            ("/people", "people-title"),
+            ("/audit", "audit-title"),
+        ];
+        // Whoever inspects reads what installation came to.
+        let papers = [("/setup/duty", "setup-duty"), ("/setup/report", "setup-report")].into_iter().filter(|_| !self.opens("/setup"));
+        pages.into_iter().chain(papers).filter(|p| self.opens(p.0)).collect()
+    }
+    /// Of these forms those that who reads the page may send.
+    pub fn offered<'a>(&self, forms: &'a [Form]) -> Vec<&'a Form> {
+        forms.iter().filter(|f| self.acts(&f.action)).collect()
     }
     /// A message with a count in it, `$n`.
     pub fn n(&self, key: &str, n: impl Borrow<u64>) -> String {

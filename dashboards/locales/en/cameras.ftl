@@ -45,6 +45,7 @@ leave-password-login = The password that you sign in with.
 leave-password-own = This site has a password of its own for pictures; it is not the one to sign in with.
 leave-kept = The time is over. What you drew is still in this page: open the picture again to go on and save it.
 leave-button = See it for 10 minutes
+leave-not-yours = Inspectors do not watch live. The pictures of an incident are on its page, and open for a reason.
 leave-off = This site's configuration allows nobody to see pictures.
 error-leave-reason = Choose a reason.
 error-leave-password = The password is wrong. The attempt is on record.

@@ -53,3 +53,4 @@ coverage-cause-clock = the gateway's clock was not to be trusted
 coverage-cause-recorder = not recorded
 coverage-site = { $date }: { $share } watched
 coverage-site-gap = longest gap { $time } ({ $zone }, { $cause })
+coverage-lasted = {" "}({ $span })

@@ -67,6 +67,10 @@ not-watched-help = No sensor here can see an adult; openings are only recorded.
 cannot-see = Cannot see
 partly-seen = Partly not seen
 battery-low = Battery { $n }%
+zone-online = { $n ->
+    [one] 1 device, online
+   *[other] { $n } devices, all online
+}
 zone-more = More
 zone-devices = Devices
 upkeep-period = every { $span }

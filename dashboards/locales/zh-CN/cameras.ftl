@@ -45,6 +45,7 @@ leave-password-login = 就是登录用的口令。
 leave-password-own = 本园为看画面另设的口令，不是登录口令。
 leave-kept = 查看时间已到。刚才画的还留在这个页面里，重新打开画面后可以接着改、保存。
 leave-button = 开始查看 10 分钟
+leave-not-yours = 检查人员不看实时画面。事件的画面在事件页里，凭事由打开。
 leave-off = 本园的配置不允许查看画面。
 error-leave-reason = 请选择一个原因。
 error-leave-password = 口令不对。已记录这次尝试。

@@ -3,13 +3,13 @@ use super::squeeze::squeeze;
 use super::visitor::Visitor;
 use super::{Door, Row, forms, role, same};
 use crate::{assets, page};
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Form, FromRequest, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
 /// Longest form, in bytes.
 const FORM: usize = 64 * 1024;
@@ -44,13 +44,15 @@ impl Door {
             None => inside,
         };
         let inside = inside.fallback(not_found).layer(from_fn_with_state(self.clone(), require_session));
-        inside
+        let pages = inside
             .merge(forms::routes(self.clone()))
             .layer(from_fn_with_state(self.clone(), screen))
-            .merge(open.layer(from_fn_with_state(self.clone(), screen_open)))
-            .merge(outside.route("/assets/{hash}/{name}", get(assets::serve)))
-            .layer(from_fn(squeeze))
-            .layer(from_fn(security_headers))
+            .merge(open.layer(from_fn_with_state(self.clone(), screen_open)));
+        let pages = match table {
+            Some(table) => pages.layer(Extension(role::Table(table))),
+            None => pages,
+        };
+        pages.merge(outside.route("/assets/{hash}/{name}", get(assets::serve))).layer(from_fn(squeeze)).layer(from_fn(security_headers))
     }
 }
 

@@ -73,10 +73,47 @@ pub fn may(table: &[Row], path: &str, method: &Method) -> Roles {
     table.iter().find(|r| r.path == path).map_or(Roles::NOBODY, |r| if safe { r.read } else { r.act })
 }
 
+/// The table as requests carry it to whoever makes their pages.
+#[derive(Debug, Clone, Copy)]
+pub struct Table(pub &'static [Row]);
+
+impl Table {
+    /// Whether that role may ask for this path so: what a page offers is what its reader may do. A path of no row is not behind the table, and everybody's.
+    pub fn offers(self, role: Option<Role>, path: &str, method: &Method) -> bool {
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        // A row that names the path itself comes before one with a place for an id.
+        let row = self.0.iter().find(|r| r.path == path).or_else(|| self.0.iter().find(|r| fits(r.path, path)));
+        row.is_none_or(|r| role.is_some_and(|role| may(self.0, r.path, method).hold(role)))
+    }
+}
+
+fn fits(route: &str, path: &str) -> bool {
+    let (mut route, mut path) = (route.split('/'), path.split('/'));
+    loop {
+        match (route.next(), path.next()) {
+            (None, None) => return true,
+            (Some(r), Some(p)) if r == p || (r.starts_with('{') && !p.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_page_offers_what_its_reader_may_do() {
+        const TABLE: &[Row] = &[
+            Row { path: "/a/{id}/b", read: Roles::EVERYBODY, act: Roles::of(&[Role::Director]) },
+            Row { path: "/a/here/b", read: Roles::NOBODY, act: Roles::EVERYBODY },
+        ];
+        let offers = |role, path, method: Method| Table(TABLE).offers(role, path, &method);
+        assert!(offers(Some(Role::Director), "/a/01K/b", Method::POST) && !offers(Some(Role::Carer), "/a/01K/b", Method::POST));
+        assert!(offers(Some(Role::Carer), "/a/01K/b?around=2h", Method::GET) && !offers(None, "/a/01K/b", Method::GET));
+        assert!(!offers(Some(Role::Director), "/a/here/b", Method::GET), "the row of the path itself");
+        assert!(offers(None, "/report", Method::GET) && offers(None, "/a/01K/b/c", Method::POST) && offers(None, "/a//b", Method::GET));
+    }
     #[test]
     fn what_stands_nowhere_is_shut() {
         let table = [Row { path: "/a/{id}", read: Roles::EVERYBODY, act: Roles::of(&[Role::Director]) }];

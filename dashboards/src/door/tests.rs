@@ -252,6 +252,7 @@ async fn a_password_asked_again_is_the_login_s_or_one_of_its_own_and_guesses_are
 
 fn visitor() -> Visitor {
     Visitor {
+        table: None,
         institution: false,
         lang: crate::lang::Lang::Zh,
         theme: crate::lang::Theme::Auto,

@@ -1,4 +1,5 @@
 //! Who asks, and in which language.
+use super::role::Table;
 use super::{Door, Role, Session, draw_token, hash};
 use crate::lang::{Lang, Theme, Ui};
 use axum::extract::FromRequestParts;
@@ -23,6 +24,8 @@ pub struct Visitor {
     /// The session belongs to one person, and `actor` is theirs: nobody acts under another name in it.
     pub personal: bool,
     pub(super) session: Option<Session>,
+    /// Who may do what here, so that pages offer nothing else.
+    pub(super) table: Option<Table>,
     /// Cookies to be set with the answer, whole header values.
     pub(super) cookies: Vec<String>,
 }
@@ -60,6 +63,7 @@ impl Visitor {
             actor: self.actor.clone(),
             signed_in: self.signed_in(),
             role: self.role(),
+            table: self.table,
             whose: whose.to_owned(),
             institution: self.institution,
         }
@@ -133,6 +137,7 @@ impl Visitor {
             personal,
             institution: door.is_gateway(),
             session,
+            table: parts.extensions.get::<Table>().copied(),
             cookies,
         }
     }

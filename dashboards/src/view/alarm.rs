@@ -131,6 +131,10 @@ impl Form {
     pub fn wrong(&self, field: &str) -> bool {
         self.error.as_ref().is_some_and(|e| e.0 == field)
     }
+    /// Has fields to fill in, and a page of its own where there are many of its kind.
+    pub fn is_long(&self) -> bool {
+        !self.choices.is_empty()
+    }
     pub fn asks_causes(&self) -> bool {
         matches!(self.kind, "resolve" | "cause")
     }

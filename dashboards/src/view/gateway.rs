@@ -85,6 +85,10 @@ impl Zone {
             _ => Sight::Partly,
         }
     }
+    /// All its devices answer, and none of them has a figure to show: buttons, sirens.
+    pub fn is_quiet(&self) -> bool {
+        self.sensors.is_empty() && self.cameras.is_none() && !self.devices.is_empty() && self.sight() != Sight::Blind
+    }
     pub fn sight_name(&self) -> &'static str {
         match self.sight() {
             Sight::Clear => "clear",

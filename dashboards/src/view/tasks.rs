@@ -63,6 +63,10 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// The first room that nobody has looked through yet.
+    pub fn is_next(&self, room: &Room) -> bool {
+        self.rooms.iter().find(|r| r.swept.is_none()).is_some_and(|r| r.id == room.id)
+    }
     pub fn done(&self) -> usize {
         self.rooms.iter().filter(|r| r.swept.is_some()).count()
     }

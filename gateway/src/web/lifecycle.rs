@@ -4,6 +4,7 @@ use super::actions::{Act, Stop, attempt, back};
 use super::pages::{missing, sorry, ui};
 use super::{QueryError, Shared, forms, refusals, story, views};
 use crate::engine::input::{Action, PictureAct, PictureDeed};
+use crate::engine::standing::Scope;
 use crate::engine::view::View;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -192,6 +193,26 @@ pub async fn incident(
             }
         }
     }
+}
+
+/// `GET /zones/{id}/maintain`: a page of its own. In each tile of the home page these forms were two thirds of the work that a phone had with it.
+pub async fn zone_form(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    let ui = ui(&web, &visitor);
+    let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    let Some(zone) = view.zones.iter().find(|z| z.id.as_str() == id) else { return missing(&ui) };
+    let form = forms::of_zone(&id, forms::standing(&view, &Scope::Zone(zone.id.clone())).is_some());
+    Html(page::deed(&ui, &alarm::Form { about: zone.name.clone(), ..form })).into_response()
+}
+
+/// `GET /devices/{id}/out`.
+pub async fn device_form(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    let ui = ui(&web, &visitor);
+    let view: Arc<View> = web.deps.handle.view.borrow().clone();
+    let Some(device) = DeviceId::new(&id).ok().filter(|d| view.zones.iter().flat_map(|z| &z.devices).any(|v| v.id == *d)) else {
+        return missing(&ui);
+    };
+    let form = forms::of_device(&id, forms::standing(&view, &Scope::Device(device.clone())).is_some());
+    Html(page::deed(&ui, &alarm::Form { about: views::device_name(&device, &view), ..form })).into_response()
 }
 
 /// `POST /zones/{id}/maintain`, `…/maintain/end`.
