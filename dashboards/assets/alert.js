@@ -46,6 +46,17 @@
     show();
   }
 
+  // Phones take notifications from the service worker alone. What cannot pop up must not keep the sound from being heard.
+  async function pop(text, id) {
+    const options = { tag: id, requireInteraction: true };
+    try {
+      const worker = navigator.serviceWorker && await navigator.serviceWorker.getRegistration();
+      if (worker && worker.active) { await worker.showNotification(text, options); return; }
+      const n = new Notification(text, options);
+      n.onclick = () => { focus(); n.close(); document.getElementById(id)?.scrollIntoView(); };
+    } catch { /* the sound and the page tell it */ }
+  }
+
   const told = new Set();
   function look() {
     const cards = [...document.querySelectorAll("[data-announce]")], present = new Set(cards.map((c) => c.id));
@@ -53,14 +64,13 @@
     for (const c of cards) {
       if (told.has(c.id)) continue;
       told.add(c.id);
-      if (on("notify") && "Notification" in window && Notification.permission === "granted" && "unheard" in c.dataset) {
-        const n = new Notification(c.dataset.announce, { tag: c.id, requireInteraction: true });
-        n.onclick = () => { focus(); n.close(); document.getElementById(c.id)?.scrollIntoView(); };
-      }
+      if (on("notify") && "Notification" in window && Notification.permission === "granted" && "unheard" in c.dataset) pop(c.dataset.announce, c.id);
     }
     // It goes on until somebody has taken note.
     if (on("sound") && document.querySelector("[data-unheard]") && !document.body.classList.contains("offline")) ring("emergency");
   }
+  // A browser that was started again stays silent until it is touched: that is said before there is anything to hear.
+  if (on("sound")) setTimeout(() => { const Audio = window.AudioContext || window.webkitAudioContext; if (Audio) { audio = audio || new Audio(); audio.addEventListener("statechange", held); held(); } }, 1500);
   if (document.getElementById("live")) { look(); setInterval(look, 5000); addEventListener("tuoan:news", look); }
   let blind = false;
   new MutationObserver(() => { const now = document.body.classList.contains("offline"); if (now && !blind && on("sound")) ring("blind"); blind = now; }).observe(document.body, { attributes: true, attributeFilter: ["class"] });

@@ -1,7 +1,7 @@
 // Keeps a page true: ages count on, news are fetched, a lost connection is said aloud. Pages work without it, only not live.
 "use strict";
 (() => {
-  const body = document.body, data = body.dataset, offline = document.getElementById("offline"), announce = document.getElementById("announce");
+  const FIELDS = "input,select,textarea", body = document.body, data = body.dataset, offline = document.getElementById("offline"), announce = document.getElementById("announce");
   const speed = Number(data.speed) || 1;
   let base = Number(data.now), from = performance.now(), rate = speed;
   // The server's clock, carried on at its speed: the browser's own may be wrong, and the demo's runs fast and stands still when its day is over.
@@ -46,6 +46,10 @@
   document.addEventListener("keydown", (e) => { const menu = document.querySelector(".menu[open]"); if (e.key === "Escape" && menu) { menu.open = false; menu.querySelector("summary").focus(); } });
   // One tap is one action.
   document.addEventListener("submit", (e) => { if (e.defaultPrevented) return; for (const b of e.target.querySelectorAll("button")) setTimeout(() => { b.disabled = true; }, 0); });
+  // After an action or a mistake, what is read first is what came of it.
+  const step = document.querySelector("main .notice.done") && document.querySelector("[data-next]");
+  const first = step || document.querySelector("[aria-invalid=true], .field.wrong :is(input, select, textarea)") || document.querySelector("main .notice[role]:not([hidden])");
+  if (first && !document.querySelector("[autofocus]:not([aria-invalid])")) { if (!first.matches(FIELDS)) first.tabIndex = -1; first.focus({ preventScroll: !first.matches(FIELDS) }); if (step) step.scrollIntoView({ block: "center" }); }
   addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
   // What is being worked out is asked for again, but not under somebody's hands.
@@ -62,16 +66,27 @@
   // A finger that is down must not find another button under it when it lifts.
   let pressed = -1e9;
   for (const kind of ["pointerdown", "pointerup", "pointercancel"]) addEventListener(kind, () => { pressed = performance.now(); }, { capture: true, passive: true });
-  const busy = () => { if (performance.now() - pressed < 600) return true; const a = document.activeElement; return live && a && live.contains(a) && /^(INPUT|TEXTAREA|SELECT)$/.test(a.tagName); };
+  // Nor must what somebody is writing be pulled from under their hands; but a field that is only left focused must not keep the page as it was.
+  let typed = -1e9, composing = false;
+  addEventListener("input", () => { typed = performance.now(); }, { capture: true, passive: true });
+  for (const kind of ["compositionstart", "compositionend"]) addEventListener(kind, () => { composing = kind === "compositionstart"; }, { capture: true, passive: true });
+  function busy() {
+    if (performance.now() - pressed < 600) return true;
+    const a = document.activeElement, field = live && a && live.contains(a) && a.matches(FIELDS);
+    return field && (composing || performance.now() - typed < 2000 || (a.tagName === "SELECT" && performance.now() - pressed < 5000));
+  }
+
+  // What tells one field of the page from the others.
+  const field = (f) => f && f.matches(FIELDS) && f.form && f.name && live.contains(f) ? `${f.form.getAttribute("action")} ${f.name} ${f.type === "radio" ? f.value : ""}` : null;
 
   function swap(html) {
     const box = new DOMParser().parseFromString(html, "text/html"), whole = box.getElementById("live");
-    if (!whole) return;
+    if (!whole) return false;
     // Of a page that shows a part only, that part is taken.
     let next = whole;
     if (live.dataset.part) {
       const part = [...whole.querySelectorAll("[data-part]")].find((n) => n.dataset.part === live.dataset.part);
-      if (!part) return;
+      if (!part) return false;
       next = live.cloneNode(false);
       next.append(...part.childNodes);
       next.dataset.now = whole.dataset.now;
@@ -91,7 +106,8 @@
         else if (field.tagName !== "SELECT" || [...field.options].some((o) => o.value === was.value)) field.value = was.value;
       }
     }
-    const focus = document.activeElement, kept = focus && live.contains(focus) && focus.closest("[id]") ? focus.closest("[id]").id : null, index = kept ? [...document.getElementById(kept).querySelectorAll("a,button,summary")].indexOf(focus) : -1;
+    const focus = document.activeElement, place = field(focus), caret = place && focus.type !== "radio" && "selectionStart" in focus ? [focus.selectionStart, focus.selectionEnd] : null;
+    const kept = focus && live.contains(focus) && focus.closest("[id]") ? focus.closest("[id]").id : null, index = kept ? [...document.getElementById(kept).querySelectorAll("a,button,summary")].indexOf(focus) : -1;
     // What a script of its own keeps up to date goes on as it is.
     for (const kept of live.querySelectorAll("[data-keep]")) { const place = next.querySelector("#" + kept.id); if (place) { kept.dataset.active = place.dataset.active; place.replaceWith(kept); } }
     live.replaceWith(next);
@@ -101,44 +117,66 @@
     for (const c of cards(live)) { present.add(c.id); if (!said.has(c.id)) { fresh.push(c.dataset.announce); c.classList.add("fresh"); } }
     said = present;
     if (fresh.length) { announce.textContent = fresh.join("\n"); dispatchEvent(new Event("tuoan:news")); }
-    if (kept) { const again = document.getElementById(kept); const target = again && (again.querySelectorAll("a,button,summary")[index] || again); if (target && target.focus) target.focus({ preventScroll: true }); }
+    if (place) { const again = [...live.querySelectorAll(FIELDS)].find((f) => field(f) === place); if (again) { again.focus({ preventScroll: true }); if (caret && caret[0] !== null) try { again.setSelectionRange(...caret); } catch { /* not of this type */ } } }
+    else if (kept) { const again = document.getElementById(kept); const target = again && (again.querySelectorAll("a,button,summary")[index] || again); if (target && target.focus) target.focus({ preventScroll: true }); }
+    if (live.dataset.title) { title = live.dataset.title; if (!blind()) document.title = title; }
     tick();
+    return true;
   }
 
-  let wanted = false, running = false, opened = false, seen = "";
+  // The page is live while the event stream speaks and what it told of has been fetched. Ten seconds without either are blindness, and are shown as such:
+  // never a stale "safe". Silence is measured by both clocks, for one of them stands still while the device sleeps.
+  const QUIET = 10000, WORD = offline.querySelector("p").textContent;
+  offline.querySelector("p").textContent = "";
+  let wanted = false, running = false, opened = false, seen = "", owed = null;
+  let last = performance.now(), lastWall = Date.now(), lastNow = now(), source = null, retry = 0, title = document.title;
+  const silent = () => performance.now() - last >= QUIET || Date.now() - lastWall >= QUIET;
+  const behind = () => owed !== null && performance.now() - owed >= QUIET;
+
   async function refresh() {
     wanted = true;
-    // Blind is blind: a page that is fetched now and then must not look live.
-    if (running || !live || body.classList.contains("offline")) return;
+    if (owed === null) owed = performance.now();
+    // A page that is fetched now and then, with no word of what happens in between, must not look live.
+    if (running || !live || silent()) return;
     running = true;
-    while (wanted) {
+    while (wanted && !silent()) {
       if (busy()) { await new Promise((r) => setTimeout(r, 200)); continue; }
-      wanted = false;
+      // What is told of while this answer is on its way is owed anew.
+      const since = owed;
+      wanted = false; owed = null;
       try {
         const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(8000) });
         if (answer.status === 401 || answer.status === 403) { running = false; location.reload(); return; }
-        if (answer.ok) { const text = await answer.text(); if (busy()) wanted = true; else swap(text); }
-      } catch { /* the silence below tells */ }
+        const text = answer.ok ? await answer.text() : "";
+        if (!text || busy() || !swap(text)) throw new Error("not shown");
+        see();
+      } catch { wanted = true; owed = since; }
       await new Promise((r) => setTimeout(r, Number(live.dataset.pace) || 400));
     }
     running = false;
   }
 
-  // Ten seconds without the event stream is blindness, and is shown as such: never a stale "safe".
-  const QUIET = 10000;
-  let last = performance.now(), lastNow = now(), source = null, retry = 0, title = document.title;
-  const template = offline.querySelector("p").textContent;
-  offline.querySelector("p").textContent = "";
-  function heard() {
-    last = performance.now(); lastNow = now();
-    if (body.classList.contains("offline")) { body.classList.remove("offline"); offline.hidden = true; document.title = title; refresh(); }
-  }
+  const blind = () => body.classList.contains("offline");
   function watch() {
-    if (!live || performance.now() - last < QUIET || body.classList.contains("offline")) return;
-    offline.querySelector("p").textContent = template.replace("{time}", wall(lastNow, offset));
+    if (!live || blind() || (!silent() && !behind())) return;
+    offline.querySelector("p").textContent = WORD.replace("{time}", wall(lastNow, offset));
     body.classList.add("offline"); offline.hidden = false;
     title = document.title;
     document.title = offline.querySelector("b").textContent;
+    if (owed === null) owed = performance.now();
+  }
+  /** What the page shows is what is: it has just been fetched, and the stream speaks. */
+  function see() {
+    if (!blind() || silent()) return;
+    body.classList.remove("offline"); offline.hidden = true; document.title = title;
+  }
+  function heard() {
+    last = performance.now(); lastWall = Date.now();
+    if (blind()) refresh(); else lastNow = now();
+  }
+  // A stream that is refused may mean that the login is over: that is no blindness, and the door says so.
+  async function ask() {
+    try { const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", signal: AbortSignal.timeout(8000) }); if (answer.status === 401 || answer.status === 403) location.reload(); } catch { /* gone: that is told */ }
   }
   function connect() {
     if (!live) return;
@@ -148,7 +186,7 @@
     source.addEventListener("open", () => { retry = 0; heard(); if (opened) refresh(); opened = true; });
     source.addEventListener("beat", (e) => { heard(); settle(Number(e.data)); });
     source.addEventListener("view", (e) => { heard(); const [version, at] = e.data.split(" "); settle(Number(at)); if (version !== seen) { seen = version; if (version !== live.dataset.version) refresh(); } });
-    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) { retry = Math.min(retry + 1, 5); setTimeout(connect, 1000 * retry); } });
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) { retry = Math.min(retry + 1, 5); setTimeout(connect, 1000 * retry); ask(); } });
   }
   setInterval(() => { tick(); watch(); }, 1000);
   // Queues and receipts change without a new version.

@@ -17,3 +17,8 @@ addEventListener("fetch", (e) => {
   if (e.request.mode === "navigate" && e.request.method === "GET") e.respondWith(fetch(e.request).catch(async () => (await caches.match(PAGE)) || Response.error()));
   else if (path.startsWith("/assets/")) e.respondWith(fetch(e.request).catch(async () => (await caches.match(path)) || Response.error()));
 });
+// A notification leads to the page that told it.
+self.addEventListener("notificationclick", (e) => {
+  e.notification.close();
+  e.waitUntil(clients.matchAll({ type: "window" }).then((open) => open.length ? open[0].focus() : clients.openWindow("/")));
+});
