@@ -16,6 +16,9 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 have runuser || missing+=(util-linux)
 have openssl || missing+=(openssl)
 have ffmpeg || missing+=(ffmpeg)
+have npm || missing+=(nodejs npm)
+have chromium || missing+=(chromium)
+fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fontconfig fonts-noto-cjk)
 if [ ${#missing[@]} -gt 0 ]; then
   sudo=$([ "$(id -u)" = 0 ] || echo sudo)
   $sudo apt-get update -q
@@ -70,6 +73,9 @@ cargo test --release --workspace --no-fail-fast
 
 step "The rules' own test cases"
 cargo run --release --quiet -- rules check
+
+step "The pages in Chromium: every page of every role with axe-core, never a stale \"safe\", by keyboard alone"
+(cd tests/browser && npm ci --silent && TUOAN=../../target/release/tuoan npm test)
 
 step "Lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
