@@ -89,13 +89,15 @@ try {
     await sees(30000);
   });
   await must("a field that is left focused does not keep the page as it was", async () => {
-    await page.locator("details.more > summary").first().click();
-    const input = page.locator("#live textarea, #live select").first();
+    await page.goto(`${base}/incidents`);
+    await page.goto(base + await page.locator('.found a[href^="/incidents/"]').first().getAttribute("href"));
     await page.evaluate(() => { for (const d of document.querySelectorAll("#live details")) d.open = true; });
-    await input.focus();
+    await page.locator("#live textarea").first().focus();
     const before = await page.locator("#live").getAttribute("data-now");
     await page.waitForFunction((b) => document.querySelector("#live").dataset.now !== b, before, { timeout: 25000 });
-    return page.evaluate(() => document.activeElement !== document.body);
+    const stayed = await page.evaluate(() => document.activeElement.matches("#live textarea"));
+    await open();
+    return stayed;
   });
   await must("an emergency is announced, heard, pops up once, and goes on until it is taken", async () => {
     await page.evaluate(() => { window.heard = 0; window.popped = []; });

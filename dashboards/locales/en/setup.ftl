@@ -176,6 +176,7 @@ buy-clock = Switch on the gateway's network time.
 
 report-by = by
 report-devices = Devices and proofs
+report-called = Name
 report-proof = Proof
 report-unproved = not proved
 report-open = open

@@ -176,6 +176,7 @@ buy-clock = 请打开网关的网络对时。
 
 report-by = 制作人
 report-devices = 设备与验证
+report-called = 名称
 report-proof = 验证
 report-unproved = 未验证
 report-open = 未完成

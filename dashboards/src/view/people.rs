@@ -95,7 +95,7 @@ pub struct Audit {
     pub older: Option<u64>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct AuditRow {
     pub at: i64,
     pub actor: String,

@@ -7,8 +7,8 @@ use crate::store::Reader;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use tuoan_dashboards::door::{Role, Visitor};
-use tuoan_dashboards::page;
 use tuoan_dashboards::view::people::{Audit, AuditRow};
+use tuoan_dashboards::{Ui, page};
 
 const ROWS: usize = 200;
 
@@ -102,7 +102,9 @@ pub async fn page(State(web): State<Shared>, visitor: Visitor, Query(asked): Que
     }
     let kind = KINDS.into_iter().find(|k| *k == asked.kind);
     match web.query(move |r| rows(r, asked.before, kind)).await {
-        Ok((rows, older)) => {
+        Ok((mut rows, older)) => {
+            let classes = web.deps.handle.view.borrow().classes.clone();
+            rows.iter_mut().for_each(|row| in_words(row, &ui, &classes));
             let v = Audit { rows, kind: kind.unwrap_or_default().to_owned(), kinds: KINDS.to_vec(), older };
             Html(page::audit(&ui, &v)).into_response()
         }
@@ -110,8 +112,46 @@ pub async fn page(State(web): State<Shared>, visitor: Visitor, Query(asked): Que
     }
 }
 
+/// The record holds ids; a page says what they are called. What has no name any more stays as it was recorded.
+fn in_words(row: &mut AuditRow, ui: &Ui, classes: &[(String, String)]) {
+    let class = |id: &str| classes.iter().find(|c| c.0 == id).map_or_else(|| id.to_owned(), |c| c.1.clone());
+    match row.kind.as_str() {
+        "account_added" => row.detail = ui.word("account-role", &row.detail),
+        "class_link" | "class_link_ended" => row.object = class(&row.object),
+        "notice_released" => {
+            row.object = class(&row.object);
+            row.detail = ui.word("template", row.detail.lines().next().unwrap_or_default());
+        }
+        "proved" => row.detail = ui.word("proof", &row.detail),
+        "checklist" => row.object = ui.word("item", &row.object),
+        _ => {}
+    }
+}
+
 /// What an inspector's code was issued for.
 pub fn purpose(web: &Shared, visitor: &Visitor) -> String {
     let id = visitor.account().unwrap_or_default();
     web.deps.door.passes().into_iter().find(|p| p.id == id).map(|p| p.purpose).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tuoan_dashboards::Lang;
+
+    #[test]
+    fn ids_of_the_record_are_read_as_words_and_what_is_unknown_stays() {
+        let ui = Ui::plain(Lang::Zh, 0);
+        let classes = [("infant".to_owned(), "乳儿班".to_owned())];
+        let said = |kind: &str, object: &str, detail: &str| {
+            let mut row = AuditRow { kind: kind.into(), object: object.into(), detail: detail.into(), ..AuditRow::default() };
+            in_words(&mut row, &ui, &classes);
+            (row.object, row.detail)
+        };
+        assert_eq!(said("account_added", "李老师", "carer"), ("李老师".into(), "保育人员".into()));
+        assert_eq!(said("account_added", "李老师", "king"), ("李老师".into(), "king".into()));
+        assert_eq!(said("class_link", "infant", ""), ("乳儿班".into(), String::new()));
+        assert_eq!(said("class_link", "gone", ""), ("gone".into(), String::new()));
+        assert_eq!(said("notice_released", "infant", "alarm\nx\ny").1, "报警处置");
+    }
 }
