@@ -89,14 +89,16 @@ try {
     await sees(30000);
   });
   await must("a field that is left focused does not keep the page as it was", async () => {
-    await page.goto(`${base}/incidents`);
-    await page.goto(base + await page.locator('.found a[href^="/incidents/"]').first().getAttribute("href"));
-    await page.evaluate(() => { for (const d of document.querySelectorAll("#live details")) d.open = true; });
-    await page.locator("#live textarea").first().focus();
-    const before = await page.locator("#live").getAttribute("data-now");
-    await page.waitForFunction((b) => document.querySelector("#live").dataset.now !== b, before, { timeout: 25000 });
-    const stayed = await page.evaluate(() => document.activeElement.matches("#live textarea"));
-    await open();
+    const other = await context.newPage();
+    let first = null;
+    for (let n = 0; n < 90 && !first; n++) { await other.goto(`${base}/incidents`); first = await other.evaluate(() => document.querySelector('.found a[href^="/incidents/"]')?.pathname); if (!first) await other.waitForTimeout(1000); }
+    await other.goto(base + first);
+    await other.evaluate(() => { for (const d of document.querySelectorAll("#live details")) d.open = true; });
+    await other.locator("#live textarea").first().focus();
+    const before = await other.locator("#live").getAttribute("data-now");
+    await other.waitForFunction((b) => document.querySelector("#live").dataset.now !== b, before, { timeout: 25000 });
+    const stayed = await other.evaluate(() => document.activeElement.matches("#live textarea"));
+    await other.close();
     return stayed;
   });
   await must("an emergency is announced, heard, pops up once, and goes on until it is taken", async () => {
