@@ -9,7 +9,7 @@ const CODE = "ABCD-2345";
 
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 
-/** Starts `tuoan demo` (`$TUOAN`, by default the debug build); gives the addresses and the two links that sign in once. */
+/** Starts `tuoan demo` (`$TUOAN`, by default the debug build, which a busy machine is too slow for: its cameras must keep up with the day); gives the addresses and the two links that sign in once. */
 export async function demo() {
   const binary = process.env.TUOAN ?? fileURLToPath(new URL("../../target/debug/tuoan", import.meta.url));
   const data = mkdtempSync(`${tmpdir()}/tuoan-demo-`);
