@@ -5,7 +5,25 @@
 //! |---|---|
 //! | [`sensor`] | what every sensor gives: a sample, or a fault, never a value that is made up |
 //! | [`sensors`] | one file per chip or kind of input |
+//! | [`clock`] | uptime and waiting, UTC once it is known |
+//! | [`sampler`] | when each sensor is looked at, and what of it is told |
+//! | [`alarm`] | inputs, from the change to the wire and to the room's own sounder |
+//! | [`record`] | what waits, as bytes that RAM and flash keep |
+//! | [`outbox`] | where it waits: alarms first |
+//! | [`post`] | the way in |
+//! | [`link`] | MQTT: birth and will, what waits, orders |
+//! | [`watchdog`] | fed only while every part gets on |
+//! | [`node`] | all of it in one loop |
 #![cfg_attr(not(test), no_std)]
 
+pub mod alarm;
+pub mod clock;
+pub mod link;
+pub mod node;
+pub mod outbox;
+pub mod post;
+pub mod record;
+pub mod sampler;
 pub mod sensor;
 pub mod sensors;
+pub mod watchdog;

@@ -32,6 +32,7 @@ golden! {
     telemetry = samples::telemetry();
     event = samples::event();
     status = samples::status();
+    birth = samples::birth();
     will = samples::will();
     command = samples::command();
     frame = samples::frame();

@@ -131,6 +131,7 @@ fn every_sample_goes_round() {
     round_trip(&samples::telemetry());
     round_trip(&samples::event());
     round_trip(&samples::status());
+    round_trip(&samples::birth());
     round_trip(&samples::will());
     round_trip(&samples::command());
     round_trip(&samples::frame());

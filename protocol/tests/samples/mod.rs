@@ -48,7 +48,15 @@ pub fn status() -> Status {
         firmware: Some("1.2.0".try_into().unwrap()),
         period_s: Some(60),
         reason: None,
+        hardware: None,
+        reset: None,
     }
+}
+
+/// The birth of a node, which says what it is and why it started.
+pub fn birth() -> Status {
+    let hardware = Some("rp2040-w5500.e66138528361b32a".try_into().unwrap());
+    Status { hardware, reset: Some("watchdog".try_into().unwrap()), ..status() }
 }
 
 pub fn will() -> Status {
