@@ -377,13 +377,13 @@ mod tests {
         let mut buf = [0; 128];
         assert_eq!(
             hex(connect(&mut buf, Version::V5, &hello()).unwrap()),
-            "102b00044d51545405ee001e0a1100000e10270000040000\
+            "102900044d51545405ee001e0a1100000e10270000040000\
              0474682d310000017400017700017500027077"
                 .replace(' ', "")
         );
         assert_eq!(
             hex(connect(&mut buf, Version::V311, &hello()).unwrap()),
-            "101f00044d51545404ee001e000474682d3100017400017700017500027077"
+            "101d00044d51545404ee001e000474682d3100017400017700017500027077"
         );
         let p = Publish { topic: "a/b", payload: b"hi", id: 10, dup: true, retain: true };
         assert_eq!(hex(publish(&mut buf, Version::V5, &p).unwrap()), "3b0a0003612f62000a006869");

@@ -149,7 +149,6 @@ impl Watchdog for Dog {
 
 /// What the test holds of a running node.
 pub struct Hands {
-    pub clock: Virtual,
     pub cable: Rc<Cell<bool>>,
     pub lines: mpsc::UnboundedReceiver<DuplexStream>,
     pub hand: Hand,
@@ -167,11 +166,14 @@ impl Hands {
         let line = timeout(Duration::from_secs(120), self.lines.recv()).await.expect("the node does not connect").unwrap();
         Peer { line, bytes: Vec::new(), v5: true }
     }
-    /// A line, greeted by a broker that knows nothing of the node.
+    /// A line, greeted by a broker that knows nothing of the node; lines that the node has given up in the meantime are passed over.
     pub async fn session(&mut self) -> Peer {
-        let mut peer = self.line().await;
-        peer.welcome(false).await;
-        peer
+        loop {
+            let mut peer = self.line().await;
+            if peer.try_welcome(false).await.is_some() {
+                return peer;
+            }
+        }
     }
 }
 
@@ -182,7 +184,6 @@ pub async fn with_node<T>(plan: Plan, poll_ms: u32, script: impl AsyncFnOnce(&mu
     let post = Rc::new(Post::new(RamOutbox::new(), BOOT));
     let stats = Rc::new(Stats::default());
     let mut hands = Hands {
-        clock,
         cable: Rc::new(Cell::new(true)),
         lines: incoming,
         hand: Hand::default(),
@@ -204,19 +205,21 @@ pub async fn with_node<T>(plan: Plan, poll_ms: u32, script: impl AsyncFnOnce(&mu
     let mut link = Link::new(address, account, about, Version::V5, BOOT);
     let (mut rx, mut tx) = ([0; MIN_RX], [0; MIN_TX]);
     let mut dog = Dog(clock, hands.dog.clone());
+    let mut inputs = [Wired { input: &mut hand, channel: 0 }];
+    let mut nothing = NoMore;
     let node = run(Node {
         clock: &clock,
         post: &*post,
         sensors: &mut sensors,
         watches: &mut watching,
-        inputs: &mut [Wired { input: &mut hand, channel: 0 }],
+        inputs: &mut inputs,
         watching: Watching { poll_ms, report_ms: 60_000, first_fault: 1 },
         outputs: &outputs,
         network: &mut cable,
         link: &mut link,
         buffers: Buffers { rx: &mut rx, tx: &mut tx },
         watchdog: &mut dog,
-        more: &mut NoMore,
+        more: &mut nothing,
         stats: &stats,
     });
     tokio::select! {
@@ -276,29 +279,34 @@ impl Peer {
             }
         }
     }
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // A line that the node has closed takes nothing.
-        let _ = self.line.write_all(bytes).await;
+        let _ = self.line.write_all(bytes.as_ref()).await;
     }
     /// Answers CONNECT, birth and subscription; the CONNECT's body and the birth. `kept`: the broker knew the session.
     pub async fn welcome(&mut self, kept: bool) -> (Vec<u8>, Got) {
-        let (first, connect) = self.packet().await.unwrap();
+        self.try_welcome(kept).await.expect("the node has closed the line")
+    }
+    async fn try_welcome(&mut self, kept: bool) -> Option<(Vec<u8>, Got)> {
+        let (first, connect) = self.packet().await?;
         assert_eq!(first, 0x10);
         self.v5 = connect[6] == 5;
-        self.send(if self.v5 { &[0x20, 3, u8::from(kept), 0, 0][..] } else { &[0x20, 2, u8::from(kept), 0][..] }).await;
-        let birth = self.published().await.unwrap();
+        let present = u8::from(kept);
+        self.send(if self.v5 { vec![0x20, 3, present, 0, 0] } else { vec![0x20, 2, present, 0] }).await;
+        let birth = self.published().await?;
         self.ack(birth.id).await;
-        let (first, body) = self.packet().await.unwrap();
+        let (first, body) = self.packet().await?;
         assert_eq!(first, 0x82);
-        self.send(if self.v5 { &[0x90, 4, body[0], body[1], 0, 1][..] } else { &[0x90, 3, body[0], body[1], 1][..] }).await;
-        (connect, birth)
+        let (high, low) = (body[0], body[1]);
+        self.send(if self.v5 { vec![0x90, 4, high, low, 0, 1] } else { vec![0x90, 3, high, low, 1] }).await;
+        Some((connect, birth))
     }
     /// The next message; pings are answered on the way.
     pub async fn published(&mut self) -> Option<Got> {
         loop {
             let (first, body) = self.packet().await?;
             match first >> 4 {
-                12 => self.send(&[0xd0, 0]).await,
+                12 => self.send([0xd0, 0]).await,
                 4 => {}
                 3 => {
                     let n = usize::from(u16::from_be_bytes([body[0], body[1]]));
@@ -317,7 +325,7 @@ impl Peer {
     }
     pub async fn ack(&mut self, id: u16) {
         let [a, b] = id.to_be_bytes();
-        self.send(&[0x40, 2, a, b]).await;
+        self.send([0x40, 2, a, b]).await;
     }
     /// The next message, acknowledged.
     pub async fn taken(&mut self) -> Got {
