@@ -12,6 +12,7 @@
 //! | [`outbox`] | where it waits: alarms first |
 //! | [`post`] | the way in |
 //! | [`link`] | MQTT: birth and will, what waits, orders |
+//! | [`sntp`] | UTC from the local network |
 //! | [`watchdog`] | fed only while every part gets on |
 //! | [`node`] | all of it in one loop |
 #![cfg_attr(not(test), no_std)]
@@ -26,4 +27,5 @@ pub mod record;
 pub mod sampler;
 pub mod sensor;
 pub mod sensors;
+pub mod sntp;
 pub mod watchdog;
