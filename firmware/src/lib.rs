@@ -12,13 +12,14 @@
 //! | [`outbox`] | where it waits: alarms first |
 //! | [`post`] | the way in |
 //! | [`link`] | MQTT: birth and will, what waits, orders |
-//! | [`sntp`] | UTC from the local network |
+//! | [`sntp`], [`gateway_time`] | UTC from the local network, or from the gateway |
 //! | [`watchdog`] | fed only while every part gets on |
 //! | [`node`] | all of it in one loop |
 #![cfg_attr(not(test), no_std)]
 
 pub mod alarm;
 pub mod clock;
+pub mod gateway_time;
 pub mod link;
 pub mod node;
 pub mod outbox;

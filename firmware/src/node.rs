@@ -4,7 +4,7 @@ use crate::clock::{Clock, until};
 use crate::link::{Actions, Buffers, Connect, Link, Shared, Stats};
 use crate::outbox::Outbox;
 use crate::post::Post;
-use crate::sampler::{self, SelfTest, Sensors, Watches};
+use crate::sampler::{self, SelfTest, Sensors, Watch};
 use crate::watchdog::{FEED_MS, Pulse, Watchdog};
 use core::cell::RefCell;
 use embassy_futures::join::join4;
@@ -15,7 +15,8 @@ pub struct Node<'a, C, O, S: ?Sized, B, N, W, E> {
     pub clock: &'a C,
     pub post: &'a Post<O>,
     pub sensors: &'a mut S,
-    pub watches: &'a mut Watches,
+    /// One for each sensor, in their order.
+    pub watches: &'a mut [Watch],
     pub inputs: &'a mut [Wired<'a>],
     pub watching: Watching,
     pub outputs: &'a RefCell<B>,

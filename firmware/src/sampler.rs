@@ -290,7 +290,7 @@ impl Watch {
     }
 }
 
-/// The sensors' state, outside the loop so that a self-test can ask for it.
+/// A watch for each sensor of any node; a board that knows how many it has needs no more than that many.
 pub type Watches = Vec<Watch, MAX_SENSORS>;
 
 /// One watch for each plan; sensors beyond the plans get the default plan.
@@ -304,7 +304,7 @@ pub fn watches<S: Sensors + ?Sized>(sensors: &S, plans: &[Plan]) -> Watches {
 pub async fn run<C: Clock, O: Outbox, S: Sensors + ?Sized>(
     clock: &C,
     sensors: &mut S,
-    watches: &mut Watches,
+    watches: &mut [Watch],
     post: &Post<O>,
     tests: &SelfTest,
     pulse: &Pulse,
@@ -363,7 +363,7 @@ async fn tell<O: Outbox>(watch: &mut Watch, name: &str, look: Result<Sample, Fau
 }
 
 /// Starts and asks every sensor anew, and says of each how it answered: `test.<sensor>.ok` or the fault.
-async fn test<C: Clock, O: Outbox, S: Sensors + ?Sized>(clock: &C, sensors: &mut S, watches: &mut Watches, post: &Post<O>, pulse: &Pulse) {
+async fn test<C: Clock, O: Outbox, S: Sensors + ?Sized>(clock: &C, sensors: &mut S, watches: &mut [Watch], post: &Post<O>, pulse: &Pulse) {
     for (place, watch) in watches.iter_mut().enumerate() {
         pulse.sampler(clock.now_ms());
         watch.started = false;

@@ -92,8 +92,6 @@ pub struct NoRoom;
 pub struct Malformed;
 
 pub const PING: [u8; 2] = [0xc0, 0x00];
-/// Good bye, and do not publish the will. The same bytes in both versions.
-pub const DISCONNECT: [u8; 2] = [0xe0, 0x00];
 
 /// Acknowledges a message of the broker. The same bytes in both versions.
 pub fn acknowledge(id: u16) -> [u8; 4] {
