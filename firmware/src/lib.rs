@@ -5,6 +5,11 @@
 //! |---|---|
 //! | [`sensor`] | what every sensor gives: a sample, or a fault, never a value that is made up |
 //! | [`sensors`] | one file per chip or kind of input |
+//! | [`update`] | signed updates with a way back |
+//! | [`flash`] | what is kept when the power goes: identity, settings, boot number, waiting messages, last words |
+//! | [`identity`] | who the node is and where its gateway is; enrolment over a serial line |
+//! | [`settings`] | how it measures: set from afar, validated as a whole, kept |
+//! | [`service`] | updates and settings, as the link hears them |
 //! | [`clock`] | uptime and waiting, UTC once it is known |
 //! | [`sampler`] | when each sensor is looked at, and what of it is told |
 //! | [`alarm`] | inputs, from the change to the wire and to the room's own sounder |
@@ -19,7 +24,9 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod flash;
 pub mod gateway_time;
+pub mod identity;
 pub mod link;
 pub mod node;
 pub mod outbox;
@@ -28,5 +35,8 @@ pub mod record;
 pub mod sampler;
 pub mod sensor;
 pub mod sensors;
+pub mod service;
+pub mod settings;
 pub mod sntp;
+pub mod update;
 pub mod watchdog;

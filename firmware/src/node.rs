@@ -104,4 +104,10 @@ impl<B: Outputs, E: Actions> Actions for Ordered<'_, B, E> {
     async fn message(&mut self, kind: &str, payload: &[u8]) {
         self.more.message(kind, payload).await;
     }
+    async fn connected(&mut self) {
+        self.more.connected().await;
+    }
+    async fn answer(&mut self, now_ms: u64, buf: &mut [u8]) -> Option<(&'static str, usize)> {
+        self.more.answer(now_ms, buf).await
+    }
 }

@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod bench;
 
-use bench::{BOOT, Got, with_node};
+use bench::{BOOT, Got, with_more, with_node};
 use proptest::prelude::*;
 use tokio::time::{Duration, Instant, sleep};
 use tuoan_node::alarm::Output;
+use tuoan_node::link::Actions;
 use tuoan_node::outbox::Lane;
 use tuoan_node::sampler::Plan;
 use tuoan_node::sensor::{Fault, Sample};
-use tuoan_protocol::{EventKind, Fixed, Presence, Quantity, Reading, Status, Wire};
+use tuoan_protocol::{DeviceAction, EventKind, Fixed, Presence, Quantity, Reading, Status, Wire};
 
 /// A look and a report each so many milliseconds.
 fn every(ms: u32) -> Plan {
@@ -366,4 +367,51 @@ proptest! {
             assert!(hands.dog.get().1 <= 500, "{:?}", hands.dog.get());
         }));
     }
+}
+
+/// Says what it hears, on a topic of its own, and that it is connected.
+#[derive(Default)]
+struct Parrot(Vec<Vec<u8>>);
+impl Actions for Parrot {
+    fn order(&mut self, _: &DeviceAction) -> bool {
+        false
+    }
+    fn topics(&self) -> &'static [&'static str] {
+        &["update"]
+    }
+    async fn message(&mut self, kind: &str, payload: &[u8]) {
+        assert_eq!(kind, "update");
+        self.0.push(payload.to_vec());
+    }
+    async fn connected(&mut self) {
+        self.0.push(b"connected".to_vec());
+    }
+    async fn answer(&mut self, _: u64, buf: &mut [u8]) -> Option<(&'static str, usize)> {
+        let said = self.0.pop()?;
+        buf[..said.len()].copy_from_slice(&said);
+        Some(("progress", said.len()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_board_has_to_say_goes_out_beside_what_waits() {
+    with_more(idle(), 5, Parrot::default(), async |hands| {
+        let mut peer = hands.session().await;
+        let (_, subscription) = peer.packet().await.unwrap();
+        assert!(subscription.windows(6).any(|w| w == b"update"), "{subscription:?}");
+        peer.send([0x90, 4, subscription[0], subscription[1], 0, 1]).await;
+        let mut said = Vec::new();
+        for n in 0..20 {
+            while said.len() <= n {
+                let got = peer.taken().await;
+                if got.topic == "tuoan/v1/xingyuan/th-1/progress" {
+                    said.push(got);
+                }
+            }
+            peer.say("update", format!("offer {n}").as_bytes()).await;
+        }
+        assert_eq!((said[0].payload.as_slice(), said[19].payload.as_slice()), (&b"connected"[..], &b"offer 18"[..]));
+        assert!(said.iter().all(|s| s.id >= 0xfff0 && !s.retain) && said.windows(2).all(|w| w[0].id != w[1].id), "{said:?}");
+    })
+    .await;
 }

@@ -64,6 +64,14 @@ pub trait Actions {
     async fn message(&mut self, kind: &str, payload: &[u8]) {
         let _ = (kind, payload);
     }
+    /// The broker has the node's birth.
+    async fn connected(&mut self) {}
+    /// Something to say on a topic of its own: its last level, and how many bytes of `buf` it is. Asked whenever the link wakes, until there is nothing. It is
+    /// sent once, and is lost with the connection: what must arrive is said again.
+    async fn answer(&mut self, now_ms: u64, buf: &mut [u8]) -> Option<(&'static str, usize)> {
+        let _ = (now_ms, buf);
+        None
+    }
 }
 
 /// Why a connection ended.

@@ -25,6 +25,10 @@ const ANSWER_MS: u64 = 10_000;
 
 const BIRTH_ID: u16 = 1;
 const FIRST_SUBSCRIPTION_ID: u16 = 2;
+/// Answers take turns with the last sixteen numbers, which nothing else uses.
+const FIRST_ANSWER_ID: u16 = 0xfff0;
+/// Longest answer, bytes.
+const ANSWER: usize = 256;
 
 /// Bytes of a birth or will.
 const STATUS: usize = 480;
@@ -40,7 +44,8 @@ pub(super) async fn serve<C: Clock, O: Outbox, S: Read + Write, A: Actions>(
 ) -> End {
     let now = shared.clock.now_ms();
     let mut inbox = Inbox { rx: buffers.rx, filled: 0 };
-    let mut session = Session { link, shared, stream, tx: buffers.tx, last_tx: now, keep_alive_s: KEEP_ALIVE_S, limit: 1, kept: false };
+    let mut session =
+        Session { link, shared, stream, tx: buffers.tx, last_tx: now, keep_alive_s: KEEP_ALIVE_S, limit: 1, kept: false, answer_id: 0 };
     let talk = async {
         session.hello(&mut inbox).await?;
         session.birth(actions).await?;
@@ -65,6 +70,7 @@ struct Session<'s, 'c, 'l, C, O, S> {
     limit: usize,
     /// The broker knew the session.
     kept: bool,
+    answer_id: u16,
 }
 
 impl<C: Clock, O: Outbox, S: Read + Write> Session<'_, '_, '_, C, O, S> {
@@ -140,6 +146,7 @@ impl<C: Clock, O: Outbox, S: Read + Write> Session<'_, '_, '_, C, O, S> {
                 self.handle(incoming, actions).await?;
                 inbox.consume(total);
             }
+            self.answers(actions).await?;
             self.fill().await?;
             let answer_due = self.link.window.oldest_wait().map_or(u64::MAX, |at| at.saturating_add(ANSWER_MS));
             let ping_due = match pinged {
@@ -165,6 +172,18 @@ impl<C: Clock, O: Outbox, S: Read + Write> Session<'_, '_, '_, C, O, S> {
                 }
             }
         }
+    }
+
+    /// Sends what the node's other parts have to say.
+    async fn answers<A: Actions>(&mut self, actions: &mut A) -> Result<(), End> {
+        let mut payload = [0; ANSWER];
+        while let Some((kind, n)) = actions.answer(self.shared.clock.now_ms(), &mut payload).await {
+            let topic = self.link.address.topic(kind);
+            let (payload, id) = (payload.get(..n).unwrap_or_default(), FIRST_ANSWER_ID | self.answer_id);
+            self.answer_id = self.answer_id.wrapping_add(1) & 0xf;
+            self.publish(&Publish { topic: &topic, payload, id, dup: false, retain: false }).await?;
+        }
+        Ok(())
     }
 
     /// Sends what may go.
@@ -206,7 +225,9 @@ impl<C: Clock, O: Outbox, S: Read + Write> Session<'_, '_, '_, C, O, S> {
                 }
                 // The broker takes what it is sent: the next break is a new one.
                 self.link.backoff.reset();
+                actions.connected().await;
             }
+            Incoming::Acknowledged { id: FIRST_ANSWER_ID.., .. } => {}
             Incoming::Acknowledged { id, code } => {
                 let released = match code {
                     0..0x80 => {

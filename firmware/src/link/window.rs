@@ -8,6 +8,8 @@ use heapless::Vec;
 const ALARMS: usize = 8;
 /// Readings under way at once: few, so that an alarm finds little before it on the wire.
 const READINGS: usize = 4;
+/// Packet ids from here on are those of answers.
+const END_ID: u16 = 0xfff0;
 /// Packet ids below are those of the birth and the subscriptions.
 const FIRST_ID: u16 = 16;
 
@@ -69,7 +71,7 @@ impl Window {
             self.flights.push(flight).ok()?;
             *cursor = number + 1;
             self.next_seq += 1;
-            self.next_id = id.checked_add(1).unwrap_or(FIRST_ID);
+            self.next_id = if id.saturating_add(1) < END_ID { id.saturating_add(1) } else { FIRST_ID };
             return self.flights.last_mut();
         }
         None

@@ -11,7 +11,7 @@ use tuoan_node::alarm::{Output, Outputs, Watching, Wired};
 use tuoan_node::clock::Clock;
 use tuoan_node::link::message::{About, Address};
 use tuoan_node::link::packet::{self, Version};
-use tuoan_node::link::{Account, Buffers, Connect, Link, MIN_RX, MIN_TX, Stats};
+use tuoan_node::link::{Account, Actions, Buffers, Connect, Link, MIN_RX, MIN_TX, Stats};
 use tuoan_node::node::{NoMore, Node, run};
 use tuoan_node::outbox::RamOutbox;
 use tuoan_node::post::Post;
@@ -179,6 +179,11 @@ impl Hands {
 
 /// Runs a node beside the script.
 pub async fn with_node<T>(plan: Plan, poll_ms: u32, script: impl AsyncFnOnce(&mut Hands) -> T) -> T {
+    with_more(plan, poll_ms, NoMore, script).await
+}
+
+/// The same with something of the board's own behind the link.
+pub async fn with_more<T>(plan: Plan, poll_ms: u32, mut more: impl Actions, script: impl AsyncFnOnce(&mut Hands) -> T) -> T {
     let clock = Virtual(Instant::now());
     let (lines, incoming) = mpsc::unbounded_channel();
     let post = Rc::new(Post::new(RamOutbox::new(), BOOT));
@@ -206,7 +211,6 @@ pub async fn with_node<T>(plan: Plan, poll_ms: u32, script: impl AsyncFnOnce(&mu
     let (mut rx, mut tx) = ([0; MIN_RX], [0; MIN_TX]);
     let mut dog = Dog(clock, hands.dog.clone());
     let mut inputs = [Wired { input: &mut hand, channel: 0 }];
-    let mut nothing = NoMore;
     let node = run(Node {
         clock: &clock,
         post: &*post,
@@ -219,7 +223,7 @@ pub async fn with_node<T>(plan: Plan, poll_ms: u32, script: impl AsyncFnOnce(&mu
         link: &mut link,
         buffers: Buffers { rx: &mut rx, tx: &mut tx },
         watchdog: &mut dog,
-        more: &mut nothing,
+        more: &mut more,
         stats: &stats,
     });
     tokio::select! {
@@ -332,6 +336,13 @@ impl Peer {
         let got = timeout(Duration::from_secs(200), self.published()).await.expect("nothing is sent").expect("the line is closed");
         self.ack(got.id).await;
         got
+    }
+    /// Says something to the node on a topic of its own.
+    pub async fn say(&mut self, kind: &str, payload: &[u8]) {
+        let (mut buf, topic) = ([0; 512], format!("tuoan/v1/xingyuan/th-1/{kind}"));
+        let p = packet::Publish { topic: &topic, payload, id: 11, dup: false, retain: false };
+        let bytes = packet::publish(&mut buf, Version::V5, &p).unwrap().to_vec();
+        self.send(&bytes).await;
     }
     /// Says an order to the node.
     pub async fn order(&mut self, id: u64, action: &str, extra: &str) {
