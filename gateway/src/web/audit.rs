@@ -38,6 +38,8 @@ pub const KINDS: [&str; 31] = [
     "removed",
     "replaced",
     "enrolled",
+    "firmware",
+    "settings",
     "proved",
     "checklist",
     "imported",
