@@ -21,6 +21,7 @@ pub mod grants;
 pub mod ingest;
 pub mod metrics;
 pub mod models;
+pub mod nodes;
 pub mod notify;
 pub mod pipeline;
 pub mod replay;

@@ -9,6 +9,8 @@
 //! | [`status`] | birth and will |
 //! | [`frame`] | header before a camera's JPEG |
 //! | [`command`] | what the gateway asks of a device |
+//! | [`firmware`] | firmware images: the signed header, and how one gets onto a node |
+//! | [`settings`] | how a node measures: set from afar, as a whole |
 //! | [`incident`] | what happened at a place, as an append-only log of events |
 //! | `ledger` | the coverage ledger's days; with the feature `std` |
 //! | [`decimal`] | exact decimal text <-> fixed point |
@@ -20,6 +22,7 @@ pub mod codec;
 pub mod command;
 pub mod decimal;
 pub mod event;
+pub mod firmware;
 pub mod frame;
 pub mod id;
 pub mod incident;
@@ -27,12 +30,14 @@ pub mod incident;
 pub mod ledger;
 pub mod quantity;
 pub mod reading;
+pub mod settings;
 pub mod status;
 pub mod topic;
 
 pub use codec::{CodecError, Wire};
 pub use command::{DeviceAction, DeviceCommand};
 pub use event::{DeviceEvent, EventKind};
+pub use firmware::{UpdateChunk, UpdateOffer, UpdateProgress, UpdateStage};
 pub use frame::FrameHeader;
 pub use id::{DeviceId, EventId, HazardId, IncidentId, LogId, OtherName, Place, RuleId, SiteId, ZoneId};
 pub use incident::{
@@ -41,6 +46,7 @@ pub use incident::{
 };
 pub use quantity::{Fixed, Quantity};
 pub use reading::{DeviceTime, Reading, Telemetry};
+pub use settings::{DeviceSettings, QuantityRule, SettingsAnswer};
 pub use status::{Presence, Status};
 
 /// Version of the wire format written by this crate. A reader refuses a higher major version and ignores unknown fields.

@@ -26,4 +26,8 @@ pub struct Status {
     pub period_s: Option<u32>,
     /// Why it is offline, in a word, where the sender knows, e.g. `refused` or `stalled`.
     pub reason: Option<String<32>>,
+    /// The board, and its number from the chip, e.g. `rp2040-w5500.e66138528361b32a`.
+    pub hardware: Option<String<48>>,
+    /// In a birth: why the device started, in a word or two, e.g. `power`, `watchdog`, `update`, `panic link/mod.rs:210`.
+    pub reset: Option<String<48>>,
 }

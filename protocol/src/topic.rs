@@ -14,16 +14,49 @@ pub enum TopicKind {
     Frame,
     /// To the device, from the gateway's outbox.
     Command,
+    /// [`crate::firmware::UpdateOffer`], to the device.
+    Update,
+    /// [`crate::firmware::UpdateChunk`], to the device that asked for it.
+    Chunk,
+    /// [`crate::firmware::UpdateProgress`], from the device.
+    Progress,
+    /// [`crate::settings::DeviceSettings`], to the device.
+    Settings,
+    /// [`crate::settings::SettingsAnswer`], from the device.
+    Applied,
 }
 
 impl TopicKind {
-    pub fn as_str(self) -> &'static str {
+    pub const ALL: [TopicKind; 10] = [
+        Self::Telemetry,
+        Self::Event,
+        Self::Status,
+        Self::Frame,
+        Self::Command,
+        Self::Update,
+        Self::Chunk,
+        Self::Progress,
+        Self::Settings,
+        Self::Applied,
+    ];
+
+    /// Said by the gateway alone, and read by the device alone.
+    pub fn is_to_device(self) -> bool {
+        matches!(self, Self::Command | Self::Update | Self::Chunk | Self::Settings)
+    }
+
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Telemetry => "telemetry",
             Self::Event => "event",
             Self::Status => "status",
             Self::Frame => "frame",
             Self::Command => "command",
+            Self::Update => "update",
+            Self::Chunk => "chunk",
+            Self::Progress => "progress",
+            Self::Settings => "settings",
+            Self::Applied => "applied",
         }
     }
 }
@@ -45,14 +78,7 @@ impl Topic {
         if root != "tuoan" || version != "v1" || levels.next().is_some() {
             return None;
         }
-        let kind = match kind {
-            "telemetry" => TopicKind::Telemetry,
-            "event" => TopicKind::Event,
-            "status" => TopicKind::Status,
-            "frame" => TopicKind::Frame,
-            "command" => TopicKind::Command,
-            _ => return None,
-        };
+        let kind = TopicKind::ALL.into_iter().find(|k| k.as_str() == kind)?;
         Some(Topic { site: SiteId::new(site).ok()?, device: DeviceId::new(device).ok()?, kind })
     }
 }
@@ -69,7 +95,7 @@ mod tests {
 
     #[test]
     fn parses_what_it_displays() {
-        for kind in [TopicKind::Telemetry, TopicKind::Event, TopicKind::Status, TopicKind::Frame, TopicKind::Command] {
+        for kind in TopicKind::ALL {
             let topic = Topic { site: SiteId::new("星源").unwrap(), device: DeviceId::new("th-1").unwrap(), kind };
             assert_eq!(Topic::parse(&topic.to_string()), Some(topic));
         }

@@ -32,9 +32,16 @@ golden! {
     telemetry = samples::telemetry();
     event = samples::event();
     status = samples::status();
+    birth = samples::birth();
     will = samples::will();
     command = samples::command();
     frame = samples::frame();
+    offer = samples::offer();
+    chunk = samples::chunk();
+    progress = samples::progress();
+    refused_update = samples::refused_update();
+    settings = samples::settings();
+    applied = samples::applied();
     incident = samples::incident();
     bare_incident = samples::bare_incident();
 }

@@ -124,6 +124,12 @@ fn unknown_fields_are_ignored_and_newer_versions_refused() {
     ignores_unknown(&samples::frame());
     ignores_unknown(&samples::incident());
     ignores_unknown(&samples::bare_incident());
+    ignores_unknown(&samples::offer());
+    ignores_unknown(&samples::chunk());
+    ignores_unknown(&samples::progress());
+    ignores_unknown(&samples::refused_update());
+    ignores_unknown(&samples::settings());
+    ignores_unknown(&samples::applied());
 }
 
 #[test]
@@ -131,11 +137,18 @@ fn every_sample_goes_round() {
     round_trip(&samples::telemetry());
     round_trip(&samples::event());
     round_trip(&samples::status());
+    round_trip(&samples::birth());
     round_trip(&samples::will());
     round_trip(&samples::command());
     round_trip(&samples::frame());
     round_trip(&samples::incident());
     round_trip(&samples::bare_incident());
+    round_trip(&samples::offer());
+    round_trip(&samples::chunk());
+    round_trip(&samples::progress());
+    round_trip(&samples::refused_update());
+    round_trip(&samples::settings());
+    round_trip(&samples::applied());
 }
 
 #[test]

@@ -78,6 +78,8 @@ impl Voice {
             firmware: short(&state.about.firmware),
             period_s: None,
             reason: state.reason.and_then(|r| r.try_into().ok()),
+            hardware: None,
+            reset: None,
         };
         status.to_json().into()
     }

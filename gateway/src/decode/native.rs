@@ -2,7 +2,7 @@
 use super::{Decoded, Decoder, Directory, Owner, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message};
 use tuoan_protocol::topic::{Topic, TopicKind};
-use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SiteId, Status, Telemetry, Wire};
+use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SettingsAnswer, SiteId, Status, Telemetry, UpdateProgress, Wire};
 
 pub(super) const NAME: &str = "native";
 
@@ -26,7 +26,9 @@ impl Decoder for Native {
             return Decoded::NotMine;
         }
         let Some(topic) = Topic::parse(raw.topic) else {
-            return Decoded::Malformed("the topic must be tuoan/v1/<site>/<device>/<telemetry|event|status|frame|command>".to_owned());
+            return Decoded::Malformed(
+                "the topic must be tuoan/v1/<site>/<device>/<telemetry|event|status|frame|command|progress|...>".to_owned(),
+            );
         };
         // An empty payload clears a retained message; it says nothing.
         if raw.payload.is_empty() {
@@ -36,8 +38,11 @@ impl Decoder for Native {
             TopicKind::Telemetry => telemetry(&topic, raw),
             TopicKind::Event => event(&topic, raw),
             TopicKind::Status => status(&topic, raw),
-            // Our own outbox, heard again.
-            TopicKind::Command => Ok(Vec::new()),
+            // Our own words, heard again.
+            TopicKind::Command | TopicKind::Update | TopicKind::Chunk | TopicKind::Settings => Ok(Vec::new()),
+            // For who sent the image or the settings, which listens itself: nothing that is measured. But it must be what it says.
+            TopicKind::Progress => read(&topic, raw, |p: &UpdateProgress| (&p.site, &p.device)).map(|_| Vec::new()),
+            TopicKind::Applied => read(&topic, raw, |a: &SettingsAnswer| (&a.site, &a.device)).map(|_| Vec::new()),
             TopicKind::Frame => Err("a frame does not belong here; the camera intake takes it".to_owned()),
         };
         bodies.map_or_else(Decoded::Malformed, Decoded::Inputs)

@@ -62,6 +62,8 @@ pub fn status(site: &SiteId, d: &Device, presence: Presence) -> Result<Packet, S
         firmware: Some(env!("CARGO_PKG_VERSION").try_into().map_err(|_| long())?),
         period_s: Some(d.period_s),
         reason: None,
+        hardware: None,
+        reset: None,
     };
     let payload = encode(&status, d.wire).map_err(|e| format!("device {}: {e}", d.id))?;
     Ok(Packet { topic: native(site, &d.id, TopicKind::Status), payload, retain: true })

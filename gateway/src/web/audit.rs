@@ -42,6 +42,8 @@ pub const KINDS: [&str; 35] = [
     "removed",
     "replaced",
     "enrolled",
+    "firmware",
+    "settings",
     "proved",
     "checklist",
     "imported",

@@ -197,9 +197,14 @@ macro_rules! message {
 
 message!(crate::Telemetry { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 readings });
 message!(crate::DeviceEvent { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 kind 8 command });
-message!(crate::Status { 1 site 2 device 3 boot 4 presence 5 make 6 model 7 firmware 8 period_s 9 reason } {});
+message!(crate::Status { 1 site 2 device 3 boot 4 presence 5 make 6 model 7 firmware 8 period_s 9 reason 10 hardware 11 reset } {});
 message!(crate::DeviceCommand { 1 site 2 device 3 id 4 action 5 expires } {});
 message!(crate::FrameHeader { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 width 8 height 9 size });
+message!(crate::UpdateOffer { 1 site 2 device 3 header } {});
+message!(crate::UpdateChunk { 1 image 2 offset 3 data } {});
+message!(crate::UpdateProgress { 1 site 2 device 3 image 4 stage 5 offset 6 room 7 reason } {});
+message!(crate::DeviceSettings { 1 site 2 device 3 id 4 altitude_m 5 self_calibration 6 local_alarm 7 rules } {});
+message!(crate::SettingsAnswer { 1 site 2 device 3 id 4 refused } {});
 message!(crate::IncidentEvent {
     1 site 2 institution 3 supervisor 4 log 5 sequence 6 position 7 id 8 incident 9 at 10 clock_trusted 11 transition 12 state 13 hazard
     14 place 15 severity 16 basis 17 rule 18 trigger 19 activations 20 found_on_connect 21 actor 22 note 23 engine 24 rules

@@ -8,7 +8,8 @@ use super::{CodecError, Value, required};
 use crate::decimal::Decimal;
 use crate::quantity::ValueError;
 use crate::reading::MAX_READINGS;
-use crate::{DeviceTime, Fixed, IncidentState, Place, Quantity, Reading, Severity, Trigger};
+use crate::settings::MAX_RULES;
+use crate::{DeviceTime, Fixed, IncidentState, Place, Quantity, QuantityRule, Reading, Severity, Trigger};
 use heapless::Vec;
 use minicbor::Decoder;
 #[cfg(feature = "std")]
@@ -324,6 +325,26 @@ impl Value for Trigger {
     }
 }
 
+/// Text of hexadecimal digits -> bytes.
+#[cfg(feature = "std")]
+fn unhex(raw: &str) -> Option<std::vec::Vec<u8>> {
+    let text = json::text(raw)?;
+    let digits: Option<std::vec::Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
+    let digits = digits.filter(|d| d.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
+}
+
+#[cfg(feature = "std")]
+fn hex(out: &mut String, bytes: &[u8]) {
+    use std::fmt::Write;
+    out.push('"');
+    for b in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{b:02x}");
+    }
+    out.push('"');
+}
+
 /// A SHA-256.
 impl Value for [u8; 32] {
     fn encode(&self, out: &mut Out<'_>) -> Result<(), CodecError> {
@@ -337,24 +358,153 @@ impl Value for [u8; 32] {
     }
     #[cfg(feature = "std")]
     fn write(&self, out: &mut String) {
-        use std::fmt::Write;
-        out.push('"');
-        for b in self {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "{b:02x}");
-        }
-        out.push('"');
+        hex(out, self);
     }
     #[cfg(feature = "std")]
     fn read(raw: &str, field: &'static str) -> Result<Self, CodecError> {
-        let wrong = CodecError::Field(field, "must be 64 hexadecimal digits");
-        let Some(text) = json::text(raw) else { return Err(wrong) };
-        let mut out = [0; 32];
-        let mut digits = text.chars().map(|c| c.to_digit(16));
-        for byte in &mut out {
-            let (Some(Some(high)), Some(Some(low))) = (digits.next(), digits.next()) else { return Err(wrong) };
-            *byte = (high << 4 | low) as u8;
+        let bytes = unhex(raw).and_then(|b| b.try_into().ok());
+        bytes.ok_or(CodecError::Field(field, "must be 64 hexadecimal digits"))
+    }
+}
+
+/// Bytes, at most `N`.
+impl<const N: usize> Value for Vec<u8, N> {
+    fn encode(&self, out: &mut Out<'_>) -> Result<(), CodecError> {
+        out.bytes(self)?;
+        Ok(())
+    }
+    fn decode(input: &mut Decoder<'_>, field: &'static str) -> Result<Self, CodecError> {
+        let bytes = input.bytes().map_err(|e| wrong(input, e, field, "must be bytes of definite length"))?;
+        Vec::from_slice(bytes).map_err(|_| CodecError::TooLongText(field, N))
+    }
+    #[cfg(feature = "std")]
+    fn write(&self, out: &mut String) {
+        hex(out, self);
+    }
+    #[cfg(feature = "std")]
+    fn read(raw: &str, field: &'static str) -> Result<Self, CodecError> {
+        let bytes = unhex(raw).ok_or(CodecError::Field(field, "must be hexadecimal digits"))?;
+        Vec::from_slice(&bytes).map_err(|_| CodecError::TooLongText(field, N))
+    }
+}
+
+impl Value for QuantityRule {
+    fn encode(&self, out: &mut Out<'_>) -> Result<(), CodecError> {
+        let numbers = [self.look_s.map(i64::from), self.report_s.map(i64::from), self.oversample.map(i64::from)];
+        let values = [self.step, self.low, self.high].map(|v| v.map(|v| v.0));
+        let given = numbers.iter().chain(&values).flatten().count() as u64;
+        let decimals = values.iter().any(Option::is_some);
+        out.map(1 + given + u64::from(decimals))?.u8(1)?;
+        self.quantity.encode(out)?;
+        for (key, value) in (2u8..).zip(numbers) {
+            if let Some(value) = value {
+                out.u8(key)?.i64(value)?;
+            }
         }
-        if digits.next().is_some() { Err(wrong) } else { Ok(out) }
+        if decimals {
+            out.u8(5)?.u8(self.quantity.decimals())?;
+        }
+        for (key, value) in (6u8..).zip(values) {
+            if let Some(value) = value {
+                out.u8(key)?.i64(value)?;
+            }
+        }
+        Ok(())
+    }
+    fn decode(input: &mut Decoder<'_>, field: &'static str) -> Result<Self, CodecError> {
+        let (mut quantity, mut look_s, mut report_s, mut oversample, mut decimals) = (None, None, None, None, None);
+        let (mut step, mut low, mut high) = (None, None, None);
+        cbor::entries(input, field, |key, input| {
+            match key {
+                1 => quantity = Some(Quantity::decode(input, field)?),
+                2 => look_s = Some(u32::decode(input, field)?),
+                3 => report_s = Some(u32::decode(input, field)?),
+                4 => oversample = Some(u8::decode(input, field)?),
+                5 => decimals = Some(u8::decode(input, field)?),
+                6 => step = Some(i64::decode(input, field)?),
+                7 => low = Some(i64::decode(input, field)?),
+                8 => high = Some(i64::decode(input, field)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let quantity: Quantity = required(quantity, field)?;
+        let decimals = decimals.unwrap_or_else(|| quantity.decimals());
+        let value = |mantissa: Option<i64>| mantissa.map(|m| rescaled(&quantity, m, decimals, field)).transpose();
+        let (step, low, high) = (value(step)?, value(low)?, value(high)?);
+        Ok(Self { quantity, look_s, report_s, oversample, step, low, high })
+    }
+    #[cfg(feature = "std")]
+    fn write(&self, out: &mut String) {
+        out.push_str("{\"quantity\":");
+        self.quantity.write(out);
+        json::field(out, "look_s", &self.look_s);
+        json::field(out, "report_s", &self.report_s);
+        json::field(out, "oversample", &self.oversample);
+        for (name, value) in [("step", self.step), ("low", self.low), ("high", self.high)] {
+            if let Some(value) = value {
+                out.push_str(&std::format!(",\"{name}\":{}", self.quantity.exact(value)));
+            }
+        }
+        out.push('}');
+    }
+    #[cfg(feature = "std")]
+    fn read(raw: &str, field: &'static str) -> Result<Self, CodecError> {
+        let (mut quantity, mut look_s, mut report_s, mut oversample) = (None::<Quantity>, None, None, None);
+        let mut values = [None, None, None];
+        json::members(raw, field, |key, raw| {
+            let place = match key {
+                "quantity" => return json::set(&mut quantity, field, raw),
+                "look_s" => return json::set(&mut look_s, field, raw),
+                "report_s" => return json::set(&mut report_s, field, raw),
+                "oversample" => return json::set(&mut oversample, field, raw),
+                "step" => 0,
+                "low" => 1,
+                "high" => 2,
+                _ => return Ok(()),
+            };
+            if raw != "null" {
+                values[place] = Some(Decimal::parse(raw).map_err(|e| bad_value(field, e))?);
+            }
+            Ok(())
+        })?;
+        let quantity = required(quantity, field)?;
+        let value = |v: Option<Decimal>| v.map(|v| v.to_fixed(quantity.decimals()).and_then(|v| quantity.checked(v))).transpose();
+        let [step, low, high] = values.map(|v| value(v).map_err(|e| bad_value(field, e)));
+        let (step, low, high) = (step?, low?, high?);
+        Ok(Self { quantity, look_s, report_s, oversample, step, low, high })
+    }
+}
+
+impl Value for Vec<QuantityRule, MAX_RULES> {
+    fn encode(&self, out: &mut Out<'_>) -> Result<(), CodecError> {
+        out.array(self.len() as u64)?;
+        self.iter().try_for_each(|rule| rule.encode(out))
+    }
+    fn decode(input: &mut Decoder<'_>, field: &'static str) -> Result<Self, CodecError> {
+        let mut list = Vec::new();
+        for _ in 0..cbor::array(input, field)? {
+            list.push(QuantityRule::decode(input, field)?).map_err(|_| CodecError::Field(field, "must hold at most 8"))?;
+        }
+        Ok(list)
+    }
+    #[cfg(feature = "std")]
+    fn write(&self, out: &mut String) {
+        out.push('[');
+        for (i, rule) in self.iter().enumerate() {
+            out.push_str(if i > 0 { "," } else { "" });
+            rule.write(out);
+        }
+        out.push(']');
+    }
+    #[cfg(feature = "std")]
+    fn read(raw: &str, field: &'static str) -> Result<Self, CodecError> {
+        let wrong = CodecError::Field(field, "must be a list");
+        let items: std::vec::Vec<&serde_json::value::RawValue> = serde_json::from_str(raw).map_err(|_| wrong)?;
+        let mut list = Vec::new();
+        for item in items {
+            list.push(QuantityRule::read(item.get(), field)?).map_err(|_| CodecError::Field(field, "must hold at most 8"))?;
+        }
+        Ok(list)
     }
 }

@@ -131,7 +131,7 @@ texts! {
     [] crate::SiteId; [] crate::DeviceId; [] crate::ZoneId; [] crate::HazardId; [] crate::RuleId; [] crate::EventId; [] crate::IncidentId;
     [] crate::LogId; [] crate::Quantity; [] crate::EventKind; [] crate::DeviceAction; [] crate::Presence; [] crate::Basis;
     [] crate::Transition; [] crate::InstitutionType; [] crate::SupervisingBody; [] crate::Inhibition; [] crate::CauseCode; [] crate::Via;
-    [] crate::Rung; [] crate::Exercise;
+    [] crate::Rung; [] crate::Exercise; [] crate::UpdateStage;
     [<const N: usize>] Text<N>;
 }
 
@@ -211,6 +211,9 @@ variants!(InstitutionType {
     Public "public" Employer "employer" Community "community" Private "private" Kindergarten "kindergarten" Station "station"
 });
 variants!(SupervisingBody { Health "health" Education "education" Township "township" Union "union" CivilAffairs "civil_affairs" });
+variants!(UpdateStage {
+    Wants "wants" Refused "refused" Restarts "restarts" Confirmed "confirmed" RolledBack "rolled_back"
+});
 variants!(EventKind {
     PanicPressed "panic_pressed" PanicCancelled "panic_cancelled" Test "test" ButtonPressed "button_pressed" CommandDone "command_done"
 } or Other);

@@ -48,7 +48,15 @@ pub fn status() -> Status {
         firmware: Some("1.2.0".try_into().unwrap()),
         period_s: Some(60),
         reason: None,
+        hardware: None,
+        reset: None,
     }
+}
+
+/// The birth of a node, which says what it is and why it started.
+pub fn birth() -> Status {
+    let hardware = Some("rp2040-w5500.e66138528361b32a".try_into().unwrap());
+    Status { hardware, reset: Some("watchdog".try_into().unwrap()), ..status() }
 }
 
 pub fn will() -> Status {
@@ -120,4 +128,55 @@ pub fn bare_incident() -> IncidentEvent {
     event.place.device = None;
     (event.trigger, event.actor, event.note) = (None, None, None);
     event
+}
+
+pub fn offer() -> UpdateOffer {
+    UpdateOffer { site: name("xingyuan"), device: name("th-1"), header: (0..136).collect() }
+}
+
+pub fn chunk() -> UpdateChunk {
+    UpdateChunk { image: 0x0001_0203_0405_0607, offset: 4096, data: heapless::Vec::from_slice(&[0xde, 0xad, 0xbe, 0xef]).unwrap() }
+}
+
+pub fn progress() -> UpdateProgress {
+    UpdateProgress {
+        site: name("xingyuan"),
+        device: name("th-1"),
+        image: 0x0001_0203_0405_0607,
+        stage: UpdateStage::Wants,
+        offset: Some(4096),
+        room: Some(256),
+        reason: None,
+    }
+}
+
+pub fn refused_update() -> UpdateProgress {
+    UpdateProgress {
+        stage: UpdateStage::Refused,
+        offset: None,
+        room: None,
+        reason: Some("bad_signature".try_into().unwrap()),
+        ..progress()
+    }
+}
+
+pub fn settings() -> DeviceSettings {
+    let rule = |quantity| QuantityRule { quantity, look_s: None, report_s: None, oversample: None, step: None, low: None, high: None };
+    let mut co2 = rule(Quantity::Co2);
+    (co2.look_s, co2.report_s, co2.oversample) = (Some(10), Some(60), Some(4));
+    let mut temperature = rule(Quantity::Temperature);
+    (temperature.step, temperature.low, temperature.high) = (Some(Fixed(20)), Some(Fixed(-550)), Some(Fixed(3105)));
+    DeviceSettings {
+        site: name("xingyuan"),
+        device: name("th-1"),
+        id: 3,
+        altitude_m: Some(120),
+        self_calibration: Some(false),
+        local_alarm: None,
+        rules: [co2, temperature, rule(Quantity::Humidity)].into_iter().collect(),
+    }
+}
+
+pub fn applied() -> SettingsAnswer {
+    SettingsAnswer { site: name("xingyuan"), device: name("th-1"), id: 3, refused: Some("rules.co2.report_s".try_into().unwrap()) }
 }

@@ -12,7 +12,7 @@ pub struct User {
     pub name: String,
     /// SHA-256 of the password. Passwords are drawn, never chosen, so a slow hash adds nothing.
     pub password_sha256: [u8; 32],
-    /// Native devices it speaks for: `tuoan/v1/<site>/<device>/#`, commands excepted, and their commands to listen to.
+    /// Native devices it speaks for: `tuoan/v1/<site>/<device>/#`, but for what the gateway says to them, which they may listen to.
     pub devices: Vec<DeviceId>,
     /// Further topic filters it may publish to.
     pub publish: Vec<String>,
@@ -43,14 +43,18 @@ pub(super) struct Account {
     password_sha256: [u8; 32],
     publish: Vec<Filter>,
     subscribe: Vec<Filter>,
+    /// The gateway's own: it alone speaks to devices.
+    is_gateway: bool,
 }
 
 impl Accounts {
     pub(super) fn new(site: &SiteId, users: &[User]) -> Result<Accounts, BadFilter> {
         let mut accounts = HashMap::new();
+        let heard: Vec<&str> = TopicKind::ALL.into_iter().filter(|k| k.is_to_device()).map(TopicKind::as_str).collect();
         for user in users {
-            let filters = |own: &[String], suffix: &str| -> Result<Vec<Filter>, BadFilter> {
-                let native = user.devices.iter().map(|device| format!("tuoan/v1/{site}/{device}/{suffix}"));
+            let filters = |own: &[String], suffixes: &[&str]| -> Result<Vec<Filter>, BadFilter> {
+                let of = |device: &DeviceId| suffixes.iter().map(|s| format!("tuoan/v1/{site}/{device}/{s}")).collect::<Vec<_>>();
+                let native = user.devices.iter().flat_map(of);
                 native
                     .chain(own.iter().cloned())
                     .map(|text| Filter::new(&text).map_err(|reason| BadFilter { user: user.name.clone(), reason }))
@@ -58,8 +62,9 @@ impl Accounts {
             };
             let account = Account {
                 password_sha256: user.password_sha256,
-                publish: filters(&user.publish, "#")?,
-                subscribe: filters(&user.subscribe, TopicKind::Command.as_str())?,
+                publish: filters(&user.publish, &["#"])?,
+                subscribe: filters(&user.subscribe, &heard)?,
+                is_gateway: user.name == crate::ingest::own::ACCOUNT,
             };
             accounts.insert(user.name.clone(), account);
         }
@@ -82,9 +87,9 @@ impl Accounts {
 
 impl Account {
     pub(super) fn may_publish(&self, topic: &str) -> bool {
-        // Only the gateway gives commands.
-        let command = topic.ends_with("/command") && Topic::parse(topic).is_some_and(|t| t.kind == TopicKind::Command);
-        !command && self.publish.iter().any(|filter| filter.matches(topic))
+        // Only the gateway gives commands, firmware and settings.
+        let to_device = topic.starts_with("tuoan/") && Topic::parse(topic).is_some_and(|t| t.kind.is_to_device());
+        (self.is_gateway || !to_device) && self.publish.iter().any(|filter| filter.matches(topic))
     }
 
     /// Whether all that `filter` asks for may be read.
@@ -127,7 +132,11 @@ mod tests {
             ("tuoan/v1/xingyuan/env-2/status", true),
             ("tuoan/v1/xingyuan/env-3/telemetry", false),
             ("tuoan/v1/other/env-1/telemetry", false),
+            ("tuoan/v1/xingyuan/env-1/progress", true),
             ("tuoan/v1/xingyuan/env-1/command", false),
+            ("tuoan/v1/xingyuan/env-1/update", false),
+            ("tuoan/v1/xingyuan/env-1/chunk", false),
+            ("tuoan/v1/xingyuan/env-1/settings", false),
             ("zigbee2mqtt/x", false),
             ("$SYS/x", false),
         ] {
@@ -135,6 +144,11 @@ mod tests {
         }
         for (filter, allowed) in [
             ("tuoan/v1/xingyuan/env-1/command", true),
+            ("tuoan/v1/xingyuan/env-1/update", true),
+            ("tuoan/v1/xingyuan/env-1/chunk", true),
+            ("tuoan/v1/xingyuan/env-1/settings", true),
+            ("tuoan/v1/xingyuan/env-1/progress", false),
+            ("tuoan/v1/xingyuan/env-3/update", false),
             ("tuoan/v1/xingyuan/+/command", false),
             ("tuoan/v1/xingyuan/env-1/#", false),
             ("#", false),
@@ -144,6 +158,22 @@ mod tests {
         let z2m = accounts.get("z2m").unwrap();
         assert!(z2m.may_subscribe(&Filter::new("zigbee2mqtt/+/set").unwrap()));
         assert!(!z2m.may_publish("tuoan/v1/xingyuan/env-1/telemetry"));
+    }
+
+    #[test]
+    fn the_gateway_alone_speaks_to_devices() {
+        let user = |name: &str| User {
+            name: name.into(),
+            password_sha256: [0; 32],
+            devices: vec![],
+            publish: vec!["tuoan/v1/xingyuan/+/update".into()],
+            subscribe: vec!["tuoan/v1/xingyuan/+/progress".into()],
+        };
+        let accounts = Accounts::new(&SiteId::new("xingyuan").unwrap(), &[user(crate::ingest::own::ACCOUNT), user("kit")]).unwrap();
+        let own = accounts.get(crate::ingest::own::ACCOUNT).unwrap();
+        assert!(own.may_publish("tuoan/v1/xingyuan/env-1/update") && !own.may_publish("tuoan/v1/xingyuan/env-1/command"));
+        assert!(own.may_subscribe(&Filter::new("tuoan/v1/xingyuan/+/progress").unwrap()));
+        assert!(!accounts.get("kit").unwrap().may_publish("tuoan/v1/xingyuan/env-1/update"), "whatever the configuration says");
     }
 
     #[test]

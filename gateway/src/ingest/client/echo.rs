@@ -32,7 +32,7 @@ impl Echoes {
 
     /// A command of this gateway (or of another one: devices never publish to command topics).
     pub(super) fn is_ours(&self, topic: &str, payload: &[u8]) -> bool {
-        if topic.ends_with("/command") && Topic::parse(topic).is_some_and(|t| t.kind == TopicKind::Command) {
+        if topic.starts_with("tuoan/") && Topic::parse(topic).is_some_and(|t| t.kind.is_to_device()) {
             return true;
         }
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);

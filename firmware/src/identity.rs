@@ -1,0 +1,275 @@
+//! Who the node is and where its gateway is. It is told over a serial line, by hand or by a script, in the words of the gateway's own set-up: the
+//! credential is the text of the QR code that the page shows once.
+//!
+//! | line | answer |
+//! |---|---|
+//! | `who` | `tuoan-node <hardware> <firmware> <site>/<device>`, or `-` when it is nobody yet |
+//! | `enrol <site> <host>:<port> tuoan:credential:<device>:<password>` | `ok`, and the node starts anew |
+//! | `forget` | `ok`: identity, settings and last words go, and it starts anew |
+//!
+//! Anything else is answered by `error` and what to write instead. The password is never said again.
+use crate::flash::StoreError;
+use crate::flash::keep::{Keep, Key, LONGEST as KEPT};
+use core::fmt::{self, Write};
+use embedded_storage_async::nor_flash::NorFlash;
+use heapless::{String, Vec};
+use tuoan_protocol::{DeviceId, SiteId};
+
+/// Longest line, bytes.
+pub const LINE: usize = 320;
+/// Longest answer, bytes.
+pub const ANSWER: usize = 224;
+const CREDENTIAL: &str = "tuoan:credential:";
+/// First byte of the form in flash.
+const FORMAT: u8 = 1;
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub site: SiteId,
+    /// Also its user at the broker.
+    pub device: DeviceId,
+    pub password: String<64>,
+    /// Name or address of the gateway.
+    pub host: String<64>,
+    pub port: u16,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("site", &self.site).field("device", &self.device).field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// What is kept; `None`: nobody yet.
+    ///
+    /// # Errors
+    /// The flash failed.
+    pub async fn load<F: NorFlash>(keep: &mut Keep<F>) -> Result<Option<Identity>, StoreError> {
+        Ok(keep.get(Key::Identity).await?.and_then(Identity::parse))
+    }
+    /// # Errors
+    /// The flash failed; who it was before, it still is.
+    pub async fn store<F: NorFlash>(&self, keep: &mut Keep<F>) -> Result<(), StoreError> {
+        let mut bytes = Vec::<u8, KEPT>::new();
+        let port = self.port.to_le_bytes();
+        let texts = [self.site.as_str(), self.device.as_str(), self.password.as_str(), self.host.as_str()];
+        bytes.push(FORMAT).map_err(|_| StoreError::TooLong)?;
+        bytes.extend_from_slice(&port).map_err(|_| StoreError::TooLong)?;
+        for text in texts {
+            bytes.push(u8::try_from(text.len()).map_err(|_| StoreError::TooLong)?).map_err(|_| StoreError::TooLong)?;
+            bytes.extend_from_slice(text.as_bytes()).map_err(|_| StoreError::TooLong)?;
+        }
+        keep.put(Key::Identity, &bytes).await
+    }
+    fn parse(bytes: &[u8]) -> Option<Identity> {
+        let ([FORMAT, low, high], mut rest) = bytes.split_first_chunk::<3>()? else { return None };
+        let mut text = || {
+            let (len, after) = rest.split_first()?;
+            let (text, after) = after.split_at_checked(usize::from(*len))?;
+            rest = after;
+            core::str::from_utf8(text).ok()
+        };
+        Some(Identity {
+            site: SiteId::new(text()?).ok()?,
+            device: DeviceId::new(text()?).ok()?,
+            password: String::try_from(text()?).ok()?,
+            host: String::try_from(text()?).ok()?,
+            port: u16::from_le_bytes([*low, *high]),
+        })
+    }
+}
+
+/// What a line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    Who,
+    Enrol(Identity),
+    Forget,
+}
+
+/// Why a line is not understood; its text says what to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Puzzled {
+    Word,
+    Site,
+    Gateway,
+    Credential,
+    TooLong,
+}
+
+impl fmt::Display for Puzzled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Word => "write who, enrol or forget",
+            Self::Site => "the site is a name without spaces, e.g. xingyuan",
+            Self::Gateway => "the gateway is host:port, e.g. 192.168.1.10:1883",
+            Self::Credential => "the credential is the text of the code: tuoan:credential:name:password",
+            Self::TooLong => "the line is too long",
+        })
+    }
+}
+
+impl Asked {
+    /// # Errors
+    /// What of the line is wrong.
+    pub fn parse(line: &str) -> Result<Asked, Puzzled> {
+        let mut words = line.split_ascii_whitespace();
+        let asked = match words.next() {
+            Some("who") => Asked::Who,
+            Some("forget") => Asked::Forget,
+            Some("enrol") => {
+                let site = words.next().and_then(|s| SiteId::new(s).ok()).ok_or(Puzzled::Site)?;
+                let (host, port) = words.next().and_then(|w| w.rsplit_once(':')).ok_or(Puzzled::Gateway)?;
+                let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+                let port = port.parse().ok().filter(|p| *p > 0).ok_or(Puzzled::Gateway)?;
+                let host = Some(host).filter(|h| !h.is_empty() && h.bytes().all(good)).and_then(|h| String::try_from(h).ok());
+                let code = words.next().and_then(|w| w.strip_prefix(CREDENTIAL)).and_then(|w| w.rsplit_once(':'));
+                let (device, password) = code.ok_or(Puzzled::Credential)?;
+                let device = DeviceId::new(device).map_err(|_| Puzzled::Credential)?;
+                let password = Some(password).filter(|p| !p.is_empty()).and_then(|p| String::try_from(p).ok());
+                Asked::Enrol(Identity {
+                    site,
+                    device,
+                    password: password.ok_or(Puzzled::Credential)?,
+                    host: host.ok_or(Puzzled::Gateway)?,
+                    port,
+                })
+            }
+            _ => return Err(Puzzled::Word),
+        };
+        if words.next().is_some() { Err(Puzzled::Word) } else { Ok(asked) }
+    }
+}
+
+/// The serial line: bytes in, lines out.
+#[derive(Debug, Default)]
+pub struct Lines {
+    line: Vec<u8, LINE>,
+    /// The line was too long: it is passed over to its end.
+    over: bool,
+}
+
+impl Lines {
+    /// One byte; what a line asks for, at its end. Empty lines and the noise of a plug are nothing.
+    pub fn feed(&mut self, byte: u8) -> Option<Result<Asked, Puzzled>> {
+        if byte != b'\n' && byte != b'\r' {
+            self.over |= self.line.push(byte).is_err();
+            return None;
+        }
+        let asked = match core::str::from_utf8(&self.line) {
+            _ if self.over => Some(Err(Puzzled::TooLong)),
+            Ok(line) if line.trim().is_empty() => None,
+            Ok(line) => Some(Asked::parse(line)),
+            Err(_) => Some(Err(Puzzled::Word)),
+        };
+        // A password does not stay in memory longer than it must.
+        self.line.iter_mut().for_each(|b| *b = 0);
+        self.line.clear();
+        self.over = false;
+        asked
+    }
+}
+
+/// Does what a line asks for, and says what is to be answered. True: the node is to start anew.
+pub async fn serve<F: NorFlash>(
+    keep: &mut Keep<F>,
+    asked: Result<Asked, Puzzled>,
+    hardware: &str,
+    firmware: &str,
+) -> (String<ANSWER>, bool) {
+    let mut answer = String::new();
+    let done = match asked {
+        Err(puzzled) => {
+            let _ = write!(answer, "error {puzzled}");
+            return (answer, false);
+        }
+        Ok(Asked::Who) => match Identity::load(keep).await {
+            Ok(who) => {
+                let _ = write!(answer, "tuoan-node {hardware} {firmware} ");
+                let _ = match who {
+                    Some(who) => write!(answer, "{}/{}", who.site, who.device),
+                    None => write!(answer, "-"),
+                };
+                return (answer, false);
+            }
+            Err(error) => Err(error),
+        },
+        Ok(Asked::Enrol(identity)) => identity.store(keep).await,
+        Ok(Asked::Forget) => keep.reset().await,
+    };
+    let _ = match done {
+        Ok(()) => write!(answer, "ok"),
+        Err(error) => write!(answer, "error {error}"),
+    };
+    (answer, done.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flash::sim::{Chip, PAGE, run};
+    use proptest::prelude::*;
+
+    const ENROL: &str = "enrol xingyuan 192.168.1.10:1883 tuoan:credential:托小班2-th:00112233445566778899aabbccddeeff";
+
+    fn say(chip: &Chip, lines: &str) -> std::vec::Vec<(std::string::String, bool)> {
+        let mut keep = run(Keep::open(chip.part(0, 4 * PAGE))).unwrap();
+        let mut input = Lines::default();
+        let asked: std::vec::Vec<_> = lines.bytes().filter_map(|b| input.feed(b)).collect();
+        let answers = asked.into_iter().map(|a| run(serve(&mut keep, a, "rp2040-w5500/2", "1.0.0")));
+        answers.map(|(text, anew)| (text.as_str().to_owned(), anew)).collect()
+    }
+    fn said(text: &str, anew: bool) -> (std::string::String, bool) {
+        (text.to_owned(), anew)
+    }
+
+    #[test]
+    fn a_node_is_enrolled_asked_and_forgets() {
+        let chip = Chip::new(4 * PAGE);
+        assert_eq!(say(&chip, "\r\nwho\r\n"), [said("tuoan-node rp2040-w5500/2 1.0.0 -", false)]);
+        assert_eq!(say(&chip, &format!("{ENROL}\n")), [said("ok", true)]);
+        assert_eq!(say(&chip, "who\n"), [said("tuoan-node rp2040-w5500/2 1.0.0 xingyuan/托小班2-th", false)]);
+        let who = run(Identity::load(&mut run(Keep::open(chip.part(0, 4 * PAGE))).unwrap())).unwrap().unwrap();
+        assert_eq!((who.host.as_str(), who.port, who.password.len()), ("192.168.1.10", 1883, 32));
+        assert!(!format!("{who:?}").contains("0011"), "no password in a log");
+        assert_eq!(say(&chip, "forget\n"), [said("ok", true)]);
+        assert_eq!(say(&chip, "who\n"), [said("tuoan-node rp2040-w5500/2 1.0.0 -", false)]);
+        let bytes = chip.bytes();
+        assert!(!bytes.windows(8).any(|w| w == b"00112233"), "nor in the flash of a node that was given away");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (line, why) in [
+            ("hello", Puzzled::Word),
+            ("who are you", Puzzled::Word),
+            ("enrol a/b 1.2.3.4:1 tuoan:credential:d:p", Puzzled::Site),
+            ("enrol s 1.2.3.4 tuoan:credential:d:p", Puzzled::Gateway),
+            ("enrol s host:0 tuoan:credential:d:p", Puzzled::Gateway),
+            ("enrol s ho$t:1 tuoan:credential:d:p", Puzzled::Gateway),
+            ("enrol s host:1 credential:d:p", Puzzled::Credential),
+            ("enrol s host:1 tuoan:credential:d:", Puzzled::Credential),
+            ("enrol s host:1 tuoan:credential:d:p more", Puzzled::Word),
+        ] {
+            assert_eq!(Asked::parse(line), Err(why), "{line}");
+        }
+        let chip = Chip::new(4 * PAGE);
+        let long = format!("{}\nwho\n", "x".repeat(1000));
+        assert_eq!(
+            say(&chip, &long).iter().map(|(t, _)| t.split(' ').next().unwrap()).collect::<std::vec::Vec<_>>(),
+            ["error", "tuoan-node"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            let mut lines = Lines::default();
+            for byte in &bytes {
+                let _ = lines.feed(*byte);
+            }
+            let _ = Identity::parse(&bytes);
+        }
+    }
+}

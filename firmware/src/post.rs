@@ -1,0 +1,82 @@
+//! Where everything that is to be told goes in: it gets its time, becomes bytes, waits in the outbox, and the link is woken.
+use crate::clock::Wall;
+use crate::outbox::{Lane, Outbox};
+use crate::record::{Body, MAX_RECORD, Record, Stamp};
+use crate::sensor::Sample;
+use core::cell::Cell;
+use core::fmt::Write;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+use embassy_sync::signal::Signal;
+use tuoan_protocol::{EventKind, OtherName};
+
+/// Shared by the node's parts, which run in one task.
+pub struct Post<O> {
+    pub(crate) outbox: Mutex<NoopRawMutex, O>,
+    /// Something new waits, in that lane.
+    pub(crate) news: Signal<NoopRawMutex, ()>,
+    /// Something waits that should not wait for a backoff to end.
+    pub(crate) urgent: Signal<NoopRawMutex, ()>,
+    pub wall: Wall,
+    /// Number of this start of the node; never used before.
+    pub boot: u64,
+    /// Records too long to be kept.
+    refused: Cell<u32>,
+}
+
+impl<O: Outbox> Post<O> {
+    /// `boot` must never have been used by this device before.
+    pub fn new(outbox: O, boot: u64) -> Post<O> {
+        Post { outbox: Mutex::new(outbox), news: Signal::new(), urgent: Signal::new(), wall: Wall::new(), boot, refused: Cell::new(0) }
+    }
+
+    pub async fn readings(&self, lane: Lane, at_ms: u64, sample: Sample) {
+        if !sample.is_empty() {
+            self.put(lane, at_ms, Body::Readings(sample)).await;
+        }
+    }
+
+    pub async fn event(&self, at_ms: u64, kind: EventKind, command: Option<u64>) {
+        self.put(Lane::Alarm, at_ms, Body::Event(kind, command)).await;
+    }
+
+    /// An event that is kept by name and judged by nobody: `what.name.detail`, cut to what a name takes.
+    pub async fn note(&self, at_ms: u64, what: &str, name: &str, detail: &str) {
+        let mut text = heapless::String::<{ OtherName::MAX }>::new();
+        // What does not fit is left out: the front tells most.
+        let _ = write!(text, "{what}.{name}.").and_then(|()| detail.chars().try_for_each(|c| text.write_char(c)));
+        if let Ok(name) = OtherName::new(text.trim_end_matches('.')) {
+            self.event(at_ms, EventKind::Other(name), None).await;
+        }
+    }
+
+    /// Whether nothing waits in the lane: a periodic report of states is worth sending only then.
+    pub async fn is_empty(&self, lane: Lane) -> bool {
+        self.outbox.lock().await.held(lane).is_empty()
+    }
+
+    /// Records that were never sent, since the node started.
+    pub async fn lost(&self) -> u32 {
+        self.outbox.lock().await.lost().saturating_add(self.refused.get())
+    }
+
+    async fn put(&self, lane: Lane, at_ms: u64, body: Body) {
+        let stamp = match self.wall.unix_ms(at_ms) {
+            Some(ms) => Stamp::Unix(ms),
+            None => Stamp::Uptime { boot: self.boot, ms: at_ms },
+        };
+        let mut buf = [0; MAX_RECORD];
+        match (Record { stamp, body }).encode(&mut buf) {
+            Ok(n) => self.outbox.lock().await.push(lane, buf.get(..n).unwrap_or_default()).await,
+            Err(_) => self.count_refused(),
+        }
+        self.news.signal(());
+        if lane == Lane::Alarm {
+            self.urgent.signal(());
+        }
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.set(self.refused.get().saturating_add(1));
+    }
+}
