@@ -124,7 +124,10 @@ pub async fn run<C: Clock, O: Outbox, B: Outputs>(
                     Change::State(mut reading) => {
                         reading.channel = reading.channel.saturating_add(wired.channel);
                         let mut sample = Sample::new();
-                        let _ = sample.push(reading);
+                        // An input without a lasting state (a button) says by this that it is in order again.
+                        if reading.quantity != Quantity::Fault {
+                            let _ = sample.push(reading);
+                        }
                         if faulty & bit != 0 {
                             let _ = sample.push(fault_reading(fault, false));
                             faulty &= !bit;

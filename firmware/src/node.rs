@@ -7,6 +7,7 @@ use crate::post::Post;
 use crate::sampler::{self, SelfTest, Sensors, Watch};
 use crate::watchdog::{FEED_MS, Pulse, Watchdog};
 use core::cell::RefCell;
+use core::pin::pin;
 use embassy_futures::join::join4;
 use tuoan_protocol::DeviceAction;
 
@@ -48,14 +49,13 @@ where
     let tests = SelfTest::new();
     let shared = Shared { clock, post, tests: &tests, stats, pulse: &pulse };
     let mut orders = Ordered { outputs, more };
+    // Pinned where they are: what is joined by value is moved over the stack, which a small chip has not.
+    let inputs = pin!(alarm::run(clock, watching, inputs, outputs, post, &pulse));
+    let link = pin!(link.run(&shared, network, &mut orders, &mut buffers));
+    let sensors = pin!(sampler::run(clock, sensors, watches, post, &tests, &pulse));
+    let feeding = pin!(feed(clock, watchdog, &pulse));
     // The inputs come first: they are looked at before anything else that is due at the same time.
-    let (never, ..) = join4(
-        alarm::run(clock, watching, inputs, outputs, post, &pulse),
-        link.run(&shared, network, &mut orders, &mut buffers),
-        sampler::run(clock, sensors, watches, post, &tests, &pulse),
-        feed(clock, watchdog, &pulse),
-    )
-    .await;
+    let (never, ..) = join4(inputs, link, sensors, feeding).await;
     never
 }
 

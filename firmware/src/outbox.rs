@@ -27,7 +27,26 @@ pub trait Outbox {
     fn lost(&self) -> u32;
 }
 
-/// Both lanes in RAM: `A` bytes of alarms, `R` bytes of readings. A record of two readings takes about 20 bytes: 24 KiB hold more than 1,000 such.
+/// One that lies elsewhere, as in a `static`: it is too large to be moved over a small stack.
+impl<O: Outbox> Outbox for &mut O {
+    fn held(&self, lane: Lane) -> Range<u64> {
+        (**self).held(lane)
+    }
+    async fn push(&mut self, lane: Lane, record: &[u8]) {
+        (**self).push(lane, record).await;
+    }
+    async fn read(&mut self, lane: Lane, number: u64, buf: &mut [u8]) -> Option<usize> {
+        (**self).read(lane, number, buf).await
+    }
+    async fn release(&mut self, lane: Lane, number: u64) {
+        (**self).release(lane, number).await;
+    }
+    fn lost(&self) -> u32 {
+        (**self).lost()
+    }
+}
+
+/// Both lanes in RAM: `A` bytes of alarms, `R` bytes of readings. A record of two readings takes about 20 bytes: 24 KiB hold more than 1,000 such, 12 KiB 1,000 readings.
 #[derive(Debug)]
 pub struct RamOutbox<const A: usize, const R: usize> {
     alarms: Ring<A>,
