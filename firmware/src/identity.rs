@@ -82,6 +82,7 @@ impl Identity {
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // One at a time on the stack, and no allocator to box it.
 pub enum Asked {
     Who,
     Enrol(Identity),

@@ -591,6 +591,7 @@ async fn start_broker(
         site: config.site.id.clone(),
         listen: b.listen,
         tls: b.tls.as_ref().map(|t| BrokerTls { listen: t.listen, cert: t.cert.clone(), key: t.key.clone() }),
+        sessions: b.sessions,
         users,
     };
     let retained = Arc::new(SqliteRetained { ops: handle.ops.clone(), reader: handle.reader.clone(), clock: clock.clone() });

@@ -75,6 +75,8 @@ pub enum Ingest {
 pub struct Broker {
     pub listen: SocketAddr,
     pub tls: Option<Tls>,
+    /// Sessions at one time, those of absent clients included; one user may have half of them.
+    pub sessions: u32,
     pub users: Vec<BrokerUser>,
 }
 
@@ -394,6 +396,10 @@ fn read_web(dict: Dict, problems: &mut Vec<Problem>) -> Option<Web> {
     Some(Web { listen: listen? })
 }
 
+/// Sessions of the embedded broker where the configuration says nothing, and what it may say.
+pub const DEFAULT_SESSIONS: u32 = 4096;
+const SESSIONS: std::ops::RangeInclusive<u32> = 16..=32_768;
+
 fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Broker> {
     let mut f = Fields::new("broker", dict, problems);
     let listen = address(&mut f, "listen", "0.0.0.0:1883");
@@ -405,6 +411,10 @@ fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<B
         t.finish();
         Some(Tls { listen: listen?, cert: cert?, key: key? })
     });
+    let sessions = f.take("sessions").unwrap_or(DEFAULT_SESSIONS);
+    if !SESSIONS.contains(&sessions) {
+        f.problem("sessions", format!("must lie between {} and {}: each takes memory and an open file", SESSIONS.start(), SESSIONS.end()));
+    }
     let mut users: Vec<BrokerUser> = Vec::new();
     for (i, d) in f.tables("user").into_iter().enumerate() {
         let mut u = Fields::new(&format!("broker.user[{i}]"), d, f.problems());
@@ -430,7 +440,7 @@ fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<B
         users.extend(user);
     }
     f.finish();
-    Some(Broker { listen: listen?, tls: flip(tls)?, users })
+    Some(Broker { listen: listen?, tls: flip(tls)?, sessions, users })
 }
 
 fn read_client(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Client> {

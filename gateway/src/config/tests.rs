@@ -63,6 +63,22 @@ fn all_problems_are_reported_together_with_their_lines() {
 }
 
 #[test]
+fn sessions_of_the_broker_are_bounded() {
+    let read = |line: &str| {
+        let text = format!("data = \"d\"\nsite = \"site.toml\"\n[broker]\nlisten = \"127.0.0.1:0\"\n{line}\n");
+        let dir = folder(&[("site.toml", SITE), ("t.toml", &text)]);
+        load(&dir.path().join("t.toml"), None).map(|c| match c.ingest {
+            Ingest::Embedded(b) => b.sessions,
+            Ingest::Outside(_) => 0,
+        })
+    };
+    assert_eq!((read("").unwrap(), read("sessions = 6000").unwrap()), (DEFAULT_SESSIONS, 6000));
+    for bad in ["sessions = 0", "sessions = 1000000", "sessions = -1"] {
+        assert!(read(bad).unwrap_err().0.iter().any(|p| p.key == "broker.sessions"), "{bad}");
+    }
+}
+
+#[test]
 fn broker_and_client_exclude_each_other() {
     let dir = folder(&[
         ("site.toml", SITE),

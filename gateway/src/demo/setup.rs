@@ -93,7 +93,12 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         site: nursery.site.clone(),
         rules: rules::builtin().into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
         web: Web { listen: loopback(if headless { 0 } else { GATEWAY_PORT }) },
-        ingest: Ingest::Embedded(Broker { listen: loopback(0), tls: None, users: users.collect() }),
+        ingest: Ingest::Embedded(Broker {
+            listen: loopback(0),
+            tls: None,
+            sessions: crate::config::DEFAULT_SESSIONS,
+            users: users.collect(),
+        }),
         platform: Some(Platform { url: platform.to_owned(), token: Secret::new(secrets.site.clone()), receipts: true }),
         influx: Some(Influx {
             url: platform.to_owned(),

@@ -48,7 +48,6 @@ const MESSAGE_EXPIRY: Duration = Duration::from_secs(5 * 60);
 const SESSION_EXPIRY: Duration = Duration::from_secs(2 * 60 * 60);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const SEND: Duration = Duration::from_secs(10);
-const MAX_SESSIONS: isize = 4096;
 const MAX_SUBSCRIPTIONS: usize = 256;
 const MAX_LEVELS: usize = 16;
 const MAX_CLIENT_ID: usize = 128;
@@ -62,6 +61,8 @@ pub struct BrokerConfig {
     /// Port 0 takes a free one; [`Broker::local_addr`] tells which.
     pub listen: SocketAddr,
     pub tls: Option<BrokerTls>,
+    /// Sessions at one time, those of absent clients included; one user may have half of them.
+    pub sessions: u32,
     pub users: Vec<User>,
 }
 
@@ -145,8 +146,8 @@ impl Broker {
         let accounts = acl::Accounts::new(&config.site, &config.users)?;
         let closing = Arc::new(AtomicBool::new(false));
         let retained = retain::Retained::load(retained, clock.clone(), Arc::clone(&closing)).await?;
-        let plain = bind(settings("mqtt", config.listen))?;
-        let secure = config.tls.map(bind_tls).transpose()?;
+        let plain = bind(settings("mqtt", config.listen, config.sessions))?;
+        let secure = config.tls.map(|tls| bind_tls(tls, config.sessions)).transpose()?;
         let local_addr = plain.local_addr().map_err(|e| listen_error(config.listen, &e))?;
         let tls_addr = match &secure {
             Some(listener) => Some(listener.local_addr().map_err(|e| listen_error(local_addr, &e))?),
@@ -154,11 +155,13 @@ impl Broker {
         };
 
         // The load check would refuse devices whenever the box is busy: never wanted.
-        let context = ServerContext::new().node_id(NODE).busy_check_enable(false).mqtt_max_sessions(MAX_SESSIONS).build().await;
+        let sessions = isize::try_from(config.sessions).unwrap_or(isize::MAX);
+        let context = ServerContext::new().node_id(NODE).busy_check_enable(false).mqtt_max_sessions(sessions).build().await;
         *context.extends.retain_mut().await = Box::new(retain::RetainedHandle(Arc::clone(&retained)));
         *context.extends.fitter_mgr_mut().await = Box::new(fitter::Limits);
         let gate = Arc::new(gate::Gate {
             accounts,
+            sessions_of_user: sessions / 2,
             inbound: inbound.downgrade(),
             frames,
             clock,
@@ -280,7 +283,7 @@ impl Drop for Broker {
 }
 
 /// Everything that rmqtt lets one set is set here: its defaults change between versions.
-fn settings(name: &str, listen: SocketAddr) -> Builder {
+fn settings(name: &str, listen: SocketAddr, sessions: u32) -> Builder {
     Builder::new()
         .name(name)
         .laddr(listen)
@@ -288,7 +291,7 @@ fn settings(name: &str, listen: SocketAddr) -> Builder {
         .nodelay(true)
         .tcp_keepalive(true)
         .allow_anonymous(false)
-        .max_connections(4096)
+        .max_connections(sessions as usize)
         .max_handshaking_limit(256)
         .max_packet_size(MAX_PACKET)
         .max_inflight(INBOUND_QOS2)
@@ -311,9 +314,9 @@ fn bind(settings: Builder) -> Result<Listener, BrokerError> {
     settings.bind().and_then(Listener::tcp).map_err(|e| listen_error(address, &e))
 }
 
-fn bind_tls(tls: BrokerTls) -> Result<Listener, BrokerError> {
+fn bind_tls(tls: BrokerTls, sessions: u32) -> Result<Listener, BrokerError> {
     let BrokerTls { listen, cert, key } = tls;
-    let settings = settings("mqtts", listen).tls_cert(Some(cert.display().to_string())).tls_key(Some(key.display().to_string()));
+    let settings = settings("mqtts", listen, sessions).tls_cert(Some(cert.display().to_string())).tls_key(Some(key.display().to_string()));
     let listener = settings.bind().map_err(|e| listen_error(listen, &e))?;
     listener.tls().map_err(|e| BrokerError::Tls { cert, key, reason: format!("{e:#}") })
 }

@@ -318,7 +318,13 @@ async fn a_persistent_session_keeps_commands_for_an_absent_device() {
 async fn a_port_in_use_and_a_wrong_certificate_are_explained() {
     use tuoan::ingest::broker::{Broker, BrokerConfig, BrokerTls};
     let gateway = Gateway::start().await;
-    let config = BrokerConfig { site: tuoan_protocol::SiteId::new("xingyuan").unwrap(), listen: gateway.addr, tls: None, users: vec![] };
+    let config = BrokerConfig {
+        site: tuoan_protocol::SiteId::new("xingyuan").unwrap(),
+        listen: gateway.addr,
+        tls: None,
+        sessions: 4096,
+        users: vec![],
+    };
     let start = async |config| {
         let (sender, _receiver) = tokio::sync::mpsc::channel(1);
         let desk = tuoan::ingest::FrameDesk::new();

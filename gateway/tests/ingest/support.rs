@@ -67,7 +67,8 @@ impl Gateway {
         let (sender, inbound) = mpsc::channel(queue);
         let users =
             vec![user("env", &["env-1"], &[], &[]), user("cam", &["cam-1"], &[], &[]), user("lab", &[], &["lab/#"], &["lab/#", "tuoan/#"])];
-        let config = BrokerConfig { site: SiteId::new("xingyuan").unwrap(), listen: ([127, 0, 0, 1], 0).into(), tls, users };
+        let config =
+            BrokerConfig { site: SiteId::new("xingyuan").unwrap(), listen: ([127, 0, 0, 1], 0).into(), tls, sessions: 4096, users };
         let frames = FrameDesk::new();
         let broker = Broker::start(config, sender, frames.clone(), retained, Clock::System).await.unwrap();
         let addr = broker.local_addr();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Password of every broker user of the harness; the configuration holds its SHA-256.
 pub const PASSWORD: &str = "correct-horse-battery";
-const PASSWORD_SHA256: &str = "62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d";
+pub const PASSWORD_SHA256: &str = "62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d";
 
 /// Top line of a configuration under which every CO2 reading above 2,000 ppm opens an incident and the next one below ends it: many
 /// incident events in little time. (The built-in rules wait for minutes.)
@@ -19,6 +19,8 @@ pub struct Setup {
     pub site: String,
     /// Port of an outside broker; embedded when `None`.
     pub outside_broker: Option<u16>,
+    /// More lines of the embedded broker's table.
+    pub broker: String,
     /// URL and token.
     pub platform: Option<(String, String)>,
     /// URL of an InfluxDB v2 API.
@@ -93,8 +95,9 @@ pub fn configure(dir: &Path, setup: &Setup) -> (u16, u16) {
     match setup.outside_broker {
         Some(port) => text.push_str(&format!("[client]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"tuoan-test\"\ntopics = [\"tuoan/#\", \"zigbee2mqtt/#\", \"kit/#\"]\n")),
         None => text.push_str(&format!(
-            "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
-             publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n"
+            "[broker]\nlisten = \"127.0.0.1:{mqtt}\"\n{}\n[[broker.user]]\nname = \"bench\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\n\
+             publish = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\", \"kit/#\"]\nsubscribe = [\"tuoan/v1/site-1/#\", \"zigbee2mqtt/#\"]\n",
+            setup.broker
         )),
     }
     if let Some((url, token)) = &setup.platform {

@@ -34,8 +34,6 @@ const MAX_KIB: usize = 64 << 10;
 /// Publishes that may wait for queue space or for their commit at one time. Each connection waits with one, so this is reached only when
 /// the store has stood still so long that clients have given up and come back again and again.
 const MAX_WAITING: usize = 8192;
-/// Sessions of one user.
-const MAX_SESSIONS_OF_USER: isize = super::MAX_SESSIONS / 2;
 /// A will has no sender that would repeat it: it is offered this often.
 const WILL_ATTEMPTS: u32 = 30;
 
@@ -77,6 +75,7 @@ pub(super) struct Counters {
 
 pub(super) struct Gate {
     pub(super) accounts: Accounts,
+    pub(super) sessions_of_user: isize,
     /// The broker holds the strong end: rmqtt's tasks and hooks live for as long as the process, and the pipeline ends only when its
     /// queue has no sender left.
     pub(super) inbound: WeakSender<Inbound>,
@@ -144,7 +143,7 @@ impl Gate {
             Some(_) => {}
             None if self.is_crowding(name).await => {
                 if let Some(untold) = self.turn(name, "sessions") {
-                    tracing::warn!(%client, user = %name, ?from, untold, "connection refused: this user has {MAX_SESSIONS_OF_USER} sessions already");
+                    tracing::warn!(%client, user = %name, ?from, untold, "connection refused: this user has {} sessions already", self.sessions_of_user);
                 }
                 return AuthResult::NotAuthorized;
             }
@@ -163,10 +162,10 @@ impl Gate {
     /// Whether one user alone holds half of all sessions: nobody may shut the others out. Looked at only once the broker is half full.
     async fn is_crowding(&self, name: &str) -> bool {
         let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(context) = context.filter(|c| c.sessions.count() >= MAX_SESSIONS_OF_USER) else { return false };
+        let Some(context) = context.filter(|c| c.sessions.count() >= self.sessions_of_user) else { return false };
         let shared = context.extends.shared().await;
         let theirs = shared.iter().filter(|entry| entry.session().is_some_and(|s| s.id.username_ref() == name)).count();
-        isize::try_from(theirs).is_ok_and(|n| n >= MAX_SESSIONS_OF_USER)
+        isize::try_from(theirs).is_ok_and(|n| n >= self.sessions_of_user)
     }
 
     fn subscribe(&self, session: &Session, wanted: &Subscribe) -> SubscribeAclResult {

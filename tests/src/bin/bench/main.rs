@@ -12,6 +12,7 @@ use tuoan_tests::harness::servers::Mosquitto;
 use tuoan_tests::harness::{free_port, wait_for};
 
 mod cameras;
+mod fleet;
 mod floor;
 mod forward;
 mod load;
@@ -78,6 +79,8 @@ enum Command {
     Search(search::Options),
     /// Cameras beside a load of sensors: what frames cost, and what they do to alarms.
     Cameras(cameras::Options),
+    /// Simulated nodes, the firmware's own library over real sockets: what they cost, how long alarms take, and that nothing is lost.
+    Fleet(fleet::Options),
     /// The floor itself, as a process (the other commands start it).
     #[command(hide = true)]
     Floor { port: u16, dir: std::path::PathBuf },
@@ -105,6 +108,7 @@ fn main() {
         Command::Forward(options) => forward::run(&options),
         Command::Search(options) => search::run(&options),
         Command::Cameras(options) => cameras::run(&options),
+        Command::Fleet(options) => fleet::run(&options),
         Command::Floor { port, dir } => floor::run(port, &dir),
     }
 }

@@ -1,0 +1,27 @@
+//! A fleet of simulated nodes: the library that runs on the boards (`tuoan-node`), its drivers and its link included, over chips and wires that a script
+//! moves, and over real sockets.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`script`] | the day's curves, contacts and faults, as a TOML file says them |
+//! | [`scene`] | what surrounds one node at a moment: pure, by script, seed and name |
+//! | [`time`] | the script's time, the node's uptime |
+//! | [`bus`] | an I²C bus with an SHT4x or an SCD4x, as their data sheets say |
+//! | [`wire`] | contacts at supervised loops |
+//! | [`kept`] | the outbox, kept through a power cut |
+//! | [`cable`] | the network cable, and what passes through it |
+//! | [`tally`] | what was sent and what was acknowledged |
+//! | [`node`] | one node, from one start to the next |
+//! | [`fleet`] | many of them |
+//! | [`report`] | the figures |
+pub mod bus;
+pub mod cable;
+pub mod fleet;
+pub mod kept;
+pub mod node;
+pub mod report;
+pub mod scene;
+pub mod script;
+pub mod tally;
+pub mod time;
+pub mod wire;
