@@ -49,7 +49,7 @@ impl Scene {
         let Some(Contact { is, on, rhythm }) = self.kind.contact.get(place) else { return false };
         // A relay that is bad and a button that bounces are no emergencies.
         if *is == Input::Door && self.is(What::Chatter, t) {
-            return t / CHATTER_MS % 2 == 0;
+            return (t / CHATTER_MS).is_multiple_of(2);
         }
         let now = of_day(t);
         let spans = on.iter().any(|(from, to)| (from.0..to.0).contains(&now));
