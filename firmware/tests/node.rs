@@ -253,7 +253,7 @@ async fn a_fault_is_told_as_one_and_no_value_goes_with_it() {
         hands.fault.set(Some(Fault::Corrupt));
         let fault = peer.taken().await.telemetry();
         let only = Reading { quantity: Quantity::Fault, channel: 0, value: Fixed(1) };
-        assert_eq!(fault.readings.as_slice(), [only.clone()]);
+        assert_eq!(fault.readings.as_slice(), std::slice::from_ref(&only));
         assert_eq!(peer.taken().await.event().kind.name(), "fault.counter.corrupt");
         hands.fault.set(None);
         let back = peer.taken().await.telemetry();
