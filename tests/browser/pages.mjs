@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 const here = new URL(".", import.meta.url).pathname, axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const [folder = "pictures", ...only] = process.argv.slice(2);
 const PAGES = ("calm busy blind empty incident fresh taken shelved closed drill aside deed link link-group link-taken link-expired quarantine rules rule trial trial-running cameras camera " +
-  "pictures pictures-open quality quality-report report report-done concern sweep search who offline live platform-incident claim login name confirm commissioning plan plan-edit error").split(" ");
+  "pictures pictures-open quality quality-report report report-done concern sweep search who offline live platform-incident claim login name confirm commissioning plan plan-edit passes error").split(" ");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDTHS = [[360, 740], [800, 1280], [1280, 800]];
 

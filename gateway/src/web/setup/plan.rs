@@ -54,9 +54,11 @@ fn state_of(id: &DeviceId, view: &View) -> (&'static str, Option<i64>) {
 fn room_state(zone: &ZoneId, view: &View) -> &'static str {
     let gravest = view.incidents.iter().filter(|i| i.place.zone == *zone && i.state.active).map(|i| u8::from(i.severity)).min();
     // Calm is only what something alive speaks for: absence of data is never shown as normal.
-    let alive = view.zones.iter().find(|z| z.id == *zone).is_some_and(|z| {
-        z.devices.iter().any(|d| !d.lost && d.last_heard.is_some()) || z.eyes.is_some_and(|e| e.live > 0)
-    });
+    let alive = view
+        .zones
+        .iter()
+        .find(|z| z.id == *zone)
+        .is_some_and(|z| z.devices.iter().any(|d| !d.lost && d.last_heard.is_some()) || z.eyes.is_some_and(|e| e.live > 0));
     match gravest {
         Some(1) => "s1",
         Some(2) => "s2",
