@@ -72,6 +72,7 @@ async fn show(name: Option<Path<String>>, Query(query): Query<HashMap<String, St
         "sign-in" => page::login(&ui, &page::Login { then: "/".into(), error: Some(ui.t("error-password-wrong")), ..Default::default() }),
         "confirm" => page::confirm(&ui, &sample::confirm()),
         "commissioning" => page::home(&sample::commissioning(ui), &sample::calm()),
+        "passes" => page::platform_passes(&ui, &sample::passes("张检查")),
         "plan" => tuoan_dashboards::plan::plan(&ui, &sample::plan("午睡室")),
         "plan-edit" => tuoan_dashboards::plan::plan_edit(&ui, &sample::plan("午睡室")),
         "name" => page::ask_name(&ui, &sample::ask_name()),

@@ -160,6 +160,27 @@ pub fn commissioning(ui: Ui) -> Ui {
     Ui { commissioning: Some(under_way), role: Some(Role::Director), signed_in: true, ..ui }
 }
 
+/// Codes of inspectors in each of their states, one just drawn.
+pub fn passes(name: &str) -> platform::Passes {
+    let line = |site: &str, state| platform::PassLine {
+        id: "district-1".into(),
+        site: site.into(),
+        holder: name.into(),
+        by: "区卫健局 李".into(),
+        purpose: "双随机检查".into(),
+        issued: NOW - 3_600_000,
+        expires: NOW + 3 * 3_600_000,
+        state,
+    };
+    let passes = vec![
+        line("星原托育", platform::PassState::Waiting),
+        line("月亮湾托育", platform::PassState::Open(NOW - 3_000_000)),
+        line("小溪托育", platform::PassState::Over),
+        line("星原托育", platform::PassState::Revoked(NOW - 60_000, name.into())),
+    ];
+    platform::Passes { sites: vec![("a".into(), "星原托育".into())], passes, code: Some("7F3K-9QPX-22MA".into()), ..Default::default() }
+}
+
 /// Two floors: one drawn, one with somebody's names.
 pub fn plan(name: &str) -> plan::PlanPage {
     let room = |id: &str, name: &str, at: [u32; 4], state| plan::Room {

@@ -397,6 +397,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("setup labels", setup::labels(&ui, &view::Labels { labels: vec![(EVIL.into(), EVIL.into(), String::new())] })),
         ("setup site", setup::site_text(&ui, &view::SiteText { text: EVIL.into(), problems: vec![EVIL.into()], done: None })),
         ("name", page::ask_name(&ui, &name)),
+        ("passes", page::platform_passes(&ui, &sample::passes(EVIL))),
         ("plan", tuoan_dashboards::plan::plan(&ui, &sample::plan(EVIL))),
         ("plan edit", tuoan_dashboards::plan::plan_edit(&ui, &sample::plan(EVIL))),
         ("confirm", page::confirm(&ui, &confirm)),

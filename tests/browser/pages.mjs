@@ -12,7 +12,7 @@ const here = new URL(".", import.meta.url).pathname, axe = readFileSync(createRe
 const [folder = "pictures", ...only] = process.argv.slice(2);
 const PAGES = ("calm busy blind empty incident fresh taken shelved closed drill aside deed link link-group link-taken link-expired quarantine rules rule trial trial-running cameras camera " +
   "pictures pictures-open quality quality-report coverage evidence evidence-whole evidence-changed witness witness-refused report report-done concern sweep search who offline live platform-incident " +
-  "first-claim sign-in name confirm commissioning plan plan-edit error camera-watched link-unknown link-closed link-locked").split(" ");
+  "first-claim sign-in name confirm commissioning plan plan-edit passes error camera-watched link-unknown link-closed link-locked").split(" ");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDTHS = [[360, 740], [800, 1280], [1280, 800]];
 

@@ -69,7 +69,7 @@ impl Chip {
         copy
     }
     pub fn part(&self, offset: usize, size: usize) -> Part {
-        assert!(offset % PAGE == 0 && size % PAGE == 0 && offset + size <= self.0.borrow().bytes.len());
+        assert!(offset.is_multiple_of(PAGE) && size.is_multiple_of(PAGE) && offset + size <= self.0.borrow().bytes.len());
         Part { chip: self.clone(), offset, size }
     }
     /// The power goes after so many more bytes.
@@ -140,7 +140,7 @@ pub struct Part {
 impl Part {
     fn range(&self, offset: u32, len: usize, align: usize) -> Result<usize, Broken> {
         let offset = offset as usize;
-        if offset % align != 0 || len % align != 0 {
+        if !offset.is_multiple_of(align) || !len.is_multiple_of(align) {
             return Err(Broken::Alignment);
         }
         if offset + len > self.size {

@@ -35,8 +35,6 @@ pub const TALL: std::ops::RangeInclusive<u16> = 200..=5000;
 fn usual() -> u16 {
     USUAL
 }
-// The signature is serde's.
-#[expect(clippy::trivially_copy_pass_by_ref)]
 fn is_usual(tall: &u16) -> bool {
     *tall == USUAL
 }
