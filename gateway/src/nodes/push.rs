@@ -45,6 +45,7 @@ pub struct Node {
 
 /// To a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // One at a time; none is kept.
 pub enum Out {
     Offer(UpdateOffer),
     Chunk(DeviceId, UpdateChunk),

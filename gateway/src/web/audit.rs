@@ -13,7 +13,7 @@ use tuoan_dashboards::{Ui, page};
 const ROWS: usize = 200;
 
 /// All kinds that are offered as a filter.
-pub const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 37] = [
     "claimed",
     "signed_in",
     "signed_out",
