@@ -27,6 +27,7 @@ use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::own::{self, OwnVoice};
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::models::EyeModels;
+use crate::nodes::rollout::Rollout;
 use crate::notify::{self, link::LinkKey, post::Post};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
@@ -45,6 +46,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault, Told};
+use tuoan_protocol::topic::TopicKind;
 use tuoan_protocol::{DeviceId, LogId};
 
 /// Notices of emergencies that the disk does not take, at once.
@@ -206,7 +208,9 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         shutdown: shutdown.clone(),
     };
     let voice = own_voice(&config, mqtt, own_password);
-    let desk = control::Desk { handle: handle.clone(), voice: voice.clone(), clock: clock.clone() };
+    let rollout =
+        Rollout::new(handle.clone(), clock.clone(), config.site.id.clone(), config.data.clone(), voice.link.0.clone(), shutdown.clone());
+    let desk = control::Desk { handle: handle.clone(), voice: voice.clone(), clock: clock.clone(), rollout };
     let (data, closing) = (config.data.clone(), shutdown.clone());
     tasks.spawn(async move {
         if let Err(e) = control::serve(data, desk, closing).await {
@@ -564,8 +568,15 @@ async fn start_broker(
         name: own::ACCOUNT.to_owned(),
         password_sha256: <sha2::Sha256 as sha2::Digest>::digest(own_password.as_bytes()).into(),
         devices: own.collect(),
-        publish: Vec::new(),
-        subscribe: Vec::new(),
+        publish: TopicKind::ALL
+            .iter()
+            .filter(|k| k.is_to_device() && **k != TopicKind::Command)
+            .map(|k| format!("tuoan/v1/{}/+/{}", config.site.id, k.as_str()))
+            .collect(),
+        subscribe: [TopicKind::Progress, TopicKind::Applied]
+            .iter()
+            .map(|k| format!("tuoan/v1/{}/+/{}", config.site.id, k.as_str()))
+            .collect(),
     });
     let settings = BrokerConfig {
         site: config.site.id.clone(),

@@ -5,6 +5,7 @@ use crate::engine::Command;
 use crate::engine::input::Action;
 use crate::engine::standing::DRILL_PREFIX;
 use crate::ingest::own::OwnVoice;
+use crate::nodes::rollout::{Known, Progress, Rollout, To};
 use crate::pipeline::{Control, Handle};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -22,6 +23,8 @@ use tuoan_protocol::{DeviceEvent, DeviceId, DeviceTime, EventKind, Fixed, Hazard
 pub const SOCKET: &str = "control.sock";
 /// Longest request in bytes.
 const REQUEST: u64 = 4096;
+/// Longest answer: some thousand nodes.
+const ANSWER: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is staged.
@@ -62,6 +65,19 @@ pub enum Request {
     DrillEnd {
         by: String,
     },
+    /// Sends an image of the data folder to nodes.
+    Firmware {
+        image: String,
+        to: To,
+        by: String,
+    },
+    FirmwareStatus,
+    /// Settings onto one node.
+    Settings {
+        device: String,
+        settings: serde_json::Value,
+        by: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +91,11 @@ pub enum Answer {
     Refused {
         reason: String,
     },
+    /// The nodes, and the last push.
+    Firmware {
+        nodes: Vec<Known>,
+        push: Option<Progress>,
+    },
 }
 
 /// What carries requests out.
@@ -83,6 +104,7 @@ pub struct Desk {
     pub handle: Handle,
     pub voice: OwnVoice,
     pub clock: crate::clock::Clock,
+    pub rollout: Rollout,
 }
 
 /// Listens until `shutdown`. A socket that an earlier run has left is replaced.
@@ -133,6 +155,9 @@ impl Desk {
         let done = match request {
             Request::Drill { what, zone, minutes, by } => self.drill(what, &zone, minutes, by).await,
             Request::DrillEnd { by } => self.command(by, Action::DrillEnd).await,
+            Request::Firmware { image, to, by } => self.rollout.begin(&image, &to, &by).await,
+            Request::Settings { device, settings, by } => self.rollout.configure(&device, settings, &by).await,
+            Request::FirmwareStatus => return Answer::Firmware { nodes: self.rollout.known(), push: self.rollout.progress() },
         };
         match done {
             Ok(()) => Answer::Done { at, sequence },
@@ -197,7 +222,7 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Answer, String> {
     text.push(b'\n');
     stream.write_all(&text).await.map_err(|e| e.to_string())?;
     let mut line = String::new();
-    let read = BufReader::new((&mut stream).take(REQUEST)).read_line(&mut line).await;
+    let read = BufReader::new((&mut stream).take(ANSWER)).read_line(&mut line).await;
     read.map_err(|e| e.to_string())?;
     serde_json::from_str(&line).map_err(|_| "the gateway has not answered".to_owned())
 }

@@ -61,6 +61,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let (begun, before) = match control::ask(&args.data, &request).await.map_err(|e| miette!("{e}"))? {
         Answer::Done { at, sequence } => (at, sequence),
         Answer::Refused { reason } => return Err(miette!("the gateway refuses: {reason}")),
+        Answer::Firmware { .. } => return Err(miette!("the gateway gave another answer than was asked for; are both of one version?")),
     };
     let ui = Ui { utc_offset_minutes: args.utc_offset_minutes, ..Ui::plain(lang, begun) };
     let say = |key: &str| lang.say(key, &[]);

@@ -20,6 +20,7 @@ pub mod evidence;
 pub mod ingest;
 pub mod metrics;
 pub mod models;
+pub mod nodes;
 pub mod notify;
 pub mod pipeline;
 pub mod replay;

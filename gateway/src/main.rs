@@ -13,7 +13,7 @@ use tuoan::runtime::Choice;
 use tuoan::setup::files;
 use tuoan::setup::serve::FirstRun;
 use tuoan::store::{IncidentFilter, Reader};
-use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, evidence, models, notify, replay, say, vision_files};
+use tuoan::{alarms, app, bridge, config, demo, detect_files, doctor, drill, evidence, models, nodes, notify, replay, say, vision_files};
 
 #[derive(Parser)]
 #[command(name = "tuoan", version, about = "Safety gateway for nurseries (托安)")]
@@ -116,6 +116,9 @@ enum Command {
     /// Devices of the embedded broker.
     #[command(subcommand)]
     Device(Device),
+    /// Firmware of the sensor nodes: keys, signed files, and getting them onto the nodes.
+    #[command(subcommand)]
+    Firmware(nodes::cli::Firmware),
     /// Messages to people.
     #[command(subcommand)]
     Notify(notify::command::Command),
@@ -343,6 +346,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         }
         Command::Evidence(command) => evidence::cli::run(command),
         Command::Drill(args) => runtime()?.block_on(drill::run(args)),
+        Command::Firmware(command) => runtime()?.block_on(nodes::cli::run(command)),
         Command::Notify(command) => runtime()?.block_on(notify::command::run(command)),
         Command::Model(Model::Check(args)) => models::check::run(args),
         Command::Runtime(args) => models::report::run(&args),

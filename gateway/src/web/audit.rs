@@ -13,7 +13,7 @@ use tuoan_dashboards::view::people::{Audit, AuditRow};
 const ROWS: usize = 200;
 
 /// All kinds that are offered as a filter.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 33] = [
     "claimed",
     "signed_in",
     "signed_out",
@@ -38,6 +38,8 @@ pub const KINDS: [&str; 31] = [
     "removed",
     "replaced",
     "enrolled",
+    "firmware",
+    "settings",
     "proved",
     "checklist",
     "imported",

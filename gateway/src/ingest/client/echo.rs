@@ -2,7 +2,7 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
-use tuoan_protocol::topic::{Topic, TopicKind};
+use tuoan_protocol::topic::Topic;
 
 /// Commands remembered. A device seldom has more than one under way.
 const REMEMBERED: usize = 256;
