@@ -63,9 +63,13 @@ step "The models are those that their cards name, and say what golden.json says"
 
 step "Format"
 cargo fmt --all --check
+cargo fmt --manifest-path firmware/boards/qemu-lm3s6965/Cargo.toml --check
 
 step "Build the programs"
 cargo build --release --workspace --bins
+
+step "A node's firmware on an emulated board, against this gateway"
+bash firmware/boards/qemu-lm3s6965/test.sh
 
 step "Unit, property and end-to-end tests"
 # Every suite runs, so that one run names all that fails.

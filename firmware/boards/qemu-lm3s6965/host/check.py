@@ -51,7 +51,7 @@ def publishes(watcher):
         message, _ = watcher.wait(quantity, lambda m: m.value(quantity, channel) is not None)
         heard.append(f"{quantity} {message.value(quantity, channel):g}")
     timed, _ = watcher.wait("the time", lambda m: m.kind == "telemetry" and 5 in m.fields)
-    error = timed.fields[5] / 1000 - time.time()
+    error = timed.fields[5] / 1000 - (time.time() - (time.monotonic() - timed.heard))
     check(abs(error) < 3, f"the node's time is {error:+.1f} s off")
     say("publishes " + ", ".join(heard) + f"; its time, from the gateway, is {error:+.1f} s off")
 

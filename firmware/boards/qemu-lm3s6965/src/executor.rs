@@ -1,6 +1,6 @@
 //! Polls the one future that this firmware is, and sleeps (WFI) until an interrupt when it waits. QEMU takes WFE for a yield, so it is not used.
 use core::future::Future;
-use core::pin::pin;
+use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
@@ -12,8 +12,8 @@ fn wake() {
     WOKEN.store(true, Ordering::Release);
 }
 
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
+/// Pinned by the caller: by value it would lie on the stack twice.
+pub fn block_on<T>(mut future: Pin<&mut impl Future<Output = T>>) -> T {
     // SAFETY: the table's functions ignore the pointer and touch one atomic, so they may be called from everywhere.
     let waker = unsafe { Waker::from_raw(RAW) };
     let mut context = Context::from_waker(&waker);

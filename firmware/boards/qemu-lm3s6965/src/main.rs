@@ -62,7 +62,7 @@ fn main() -> ! {
     let Some(arguments) = semihost::arguments(&mut text).and_then(Arguments::read) else {
         stop("arguments: site device user password broker:port pages:port boot")
     };
-    executor::block_on(node(&arguments))
+    executor::block_on(pin!(node(&arguments)))
 }
 
 struct Arguments<'a> {

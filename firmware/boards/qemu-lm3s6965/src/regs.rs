@@ -4,6 +4,7 @@ pub const SYSCTL: u32 = 0x400f_e000;
 pub const UART0: u32 = 0x4000_c000;
 pub const UART1: u32 = 0x4000_d000;
 pub const PORT_E: u32 = 0x4002_4000;
+pub const TIMER0: u32 = 0x4003_0000;
 pub const ETHERNET: u32 = 0x4004_8000;
 
 /// Reads the register at `base + offset`, one of the above.
@@ -22,8 +23,8 @@ pub fn write(base: u32, offset: u32, value: u32) {
 pub fn power_up() {
     const RCGC1: u32 = 0x104;
     const RCGC2: u32 = 0x108;
-    // UART0, UART1; ports A, D, E, F and the Ethernet MAC with its PHY.
-    write(SYSCTL, RCGC1, read(SYSCTL, RCGC1) | 0x3);
+    // UART0, UART1, timer 0; ports A, D, E, F and the Ethernet MAC with its PHY.
+    write(SYSCTL, RCGC1, read(SYSCTL, RCGC1) | 0x1_0003);
     write(SYSCTL, RCGC2, read(SYSCTL, RCGC2) | 0x5000_0039);
     const DEN: u32 = 0x51c;
     const PUR: u32 = 0x510;
