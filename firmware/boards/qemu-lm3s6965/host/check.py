@@ -48,9 +48,10 @@ def boots(board, watcher):
 def publishes(watcher):
     heard = []
     for quantity, channel in (("temperature", 0), ("co2", 1), ("open", 0)):
-        message, _ = watcher.wait(quantity, lambda m: m.value(quantity, channel) is not None)
+        message, _ = watcher.wait(quantity, lambda m: m.value(quantity, channel) is not None, 0, 60)
         heard.append(f"{quantity} {message.value(quantity, channel):g}")
-    timed, _ = watcher.wait("the time", lambda m: m.kind == "telemetry" and 5 in m.fields)
+    # A new one: those from before the connection have waited.
+    timed, _ = watcher.wait("the time", lambda m: m.kind == "telemetry" and 5 in m.fields, len(watcher.messages))
     error = timed.fields[5] / 1000 - (time.time() - (time.monotonic() - timed.heard))
     check(abs(error) < 3, f"the node's time is {error:+.1f} s off")
     say("publishes " + ", ".join(heard) + f"; its time, from the gateway, is {error:+.1f} s off")

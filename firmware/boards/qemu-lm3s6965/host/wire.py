@@ -98,8 +98,8 @@ class Watcher:
                 if first[0] >> 4 == 3:
                     size = struct.unpack(">H", body[:2])[0]
                     topic, payload = body[2 : 2 + size].decode(), body[2 + size :]
-                    # What the gateway says to nodes and of incidents goes over the same broker.
-                    if payload and topic.rsplit("/", 1)[-1] in ("telemetry", "event", "status"):
+                    # A node's own words are CBOR maps; what the gateway says of itself and of incidents is not.
+                    if payload and payload[0] >> 5 == 5 and topic.rsplit("/", 1)[-1] in ("telemetry", "event", "status"):
                         with self.news:
                             self.messages.append(Message(topic, payload))
                             self.news.notify_all()
