@@ -63,6 +63,7 @@ step "The models are those that their cards name, and say what golden.json says"
 
 step "Format"
 cargo fmt --all --check
+cargo fmt --manifest-path firmware/boards/qemu-lm3s6965/Cargo.toml --check
 
 step "Build the programs"
 cargo build --release --workspace --bins

@@ -34,10 +34,16 @@ async fn ask<N: Connect>(gateway: &mut N) -> Option<i64> {
     let mut stream = gateway.connect().await?;
     stream.write_all(b"HEAD /healthz HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n").await.ok()?;
     stream.flush().await.ok()?;
+    // A line at a time: a gateway's answer has many before the date.
     let (mut head, mut filled) = ([0; 512], 0);
     loop {
-        if let Some(seconds) = date(head.get(..filled)?) {
+        let read = head.get(..filled)?;
+        if let Some(seconds) = date(read) {
             return Some(seconds);
+        }
+        if let Some(end) = read.iter().rposition(|b| *b == b'\n') {
+            head.copy_within(end + 1..filled, 0);
+            filled -= end + 1;
         }
         match stream.read(head.get_mut(filled..).filter(|room| !room.is_empty())?).await {
             Ok(n) if n > 0 => filled += n,
@@ -90,6 +96,45 @@ mod tests {
         assert_eq!(super::date(head("Mon, 23 Nov 2026 03:04:09 GMT").as_bytes()), Some(1_795_403_049));
         assert_eq!(super::date(head("Tue, 29 Feb 2028 23:59:59 GMT").as_bytes()), Some(1_835_481_599));
         assert_eq!(super::date(head("Thu, 01 Jan 2026 00:00:00 GMT").as_bytes()), Some(EARLIEST_S));
+    }
+
+    /// Answers with these bytes, a few at a time.
+    struct Answer(Vec<u8>);
+    struct Stream<'a>(&'a mut Vec<u8>);
+    impl Connect for Answer {
+        type Stream<'a> = Stream<'a>;
+        async fn connect(&mut self) -> Option<Stream<'_>> {
+            Some(Stream(&mut self.0))
+        }
+    }
+    impl embedded_io_async::ErrorType for Stream<'_> {
+        type Error = core::convert::Infallible;
+    }
+    impl Read for Stream<'_> {
+        async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+            let n = buf.len().min(self.0.len()).min(100);
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0.drain(..n);
+            Ok(n)
+        }
+    }
+    impl Write for Stream<'_> {
+        async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
+            Ok(buf.len())
+        }
+        async fn flush(&mut self) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_date_may_stand_behind_many_lines_but_none_longer_than_the_buffer() {
+        let date = "date: Mon, 23 Nov 2026 03:04:09 GMT\r\n\r\n";
+        let asked =
+            |before: String| futures::executor::block_on(ask(&mut Answer(format!("HTTP/1.1 200 OK\r\n{before}{date}").into_bytes())));
+        assert_eq!(asked("content-security-policy: default-src 'self'\r\n".repeat(100)), Some(1_795_403_049));
+        assert_eq!(asked(format!("x: {}\r\n", "y".repeat(600))), None);
+        assert_eq!(futures::executor::block_on(ask(&mut Answer(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()))), None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
 use tuoan_protocol::{EventKind, OtherName};
 
+type Bytes = heapless::Vec<u8, MAX_RECORD>;
+
 /// Shared by the node's parts, which run in one task.
 pub struct Post<O> {
     pub(crate) outbox: Mutex<NoopRawMutex, O>,
@@ -30,24 +32,23 @@ impl<O: Outbox> Post<O> {
         Post { outbox: Mutex::new(outbox), news: Signal::new(), urgent: Signal::new(), wall: Wall::new(), boot, refused: Cell::new(0) }
     }
 
-    pub async fn readings(&self, lane: Lane, at_ms: u64, sample: Sample) {
-        if !sample.is_empty() {
-            self.put(lane, at_ms, Body::Readings(sample)).await;
-        }
+    /// Bytes are made at once, by this and the next two, so that what waits for the outbox is small.
+    pub fn readings(&self, lane: Lane, at_ms: u64, sample: Sample) -> impl Future<Output = ()> + use<'_, O> {
+        let bytes = if sample.is_empty() { None } else { self.encode(at_ms, Body::Readings(sample)) };
+        self.put(lane, bytes)
     }
 
-    pub async fn event(&self, at_ms: u64, kind: EventKind, command: Option<u64>) {
-        self.put(Lane::Alarm, at_ms, Body::Event(kind, command)).await;
+    pub fn event(&self, at_ms: u64, kind: EventKind, command: Option<u64>) -> impl Future<Output = ()> + use<'_, O> {
+        self.put(Lane::Alarm, self.encode(at_ms, Body::Event(kind, command)))
     }
 
     /// An event that is kept by name and judged by nobody: `what.name.detail`, cut to what a name takes.
-    pub async fn note(&self, at_ms: u64, what: &str, name: &str, detail: &str) {
+    pub fn note(&self, at_ms: u64, what: &str, name: &str, detail: &str) -> impl Future<Output = ()> + use<'_, O> {
         let mut text = heapless::String::<{ OtherName::MAX }>::new();
         // What does not fit is left out: the front tells most.
         let _ = write!(text, "{what}.{name}.").and_then(|()| detail.chars().try_for_each(|c| text.write_char(c)));
-        if let Ok(name) = OtherName::new(text.trim_end_matches('.')) {
-            self.event(at_ms, EventKind::Other(name), None).await;
-        }
+        let name = OtherName::new(text.trim_end_matches('.')).ok();
+        self.put(Lane::Alarm, name.and_then(|name| self.encode(at_ms, Body::Event(EventKind::Other(name), None))))
     }
 
     /// Whether nothing waits in the lane: a periodic report of states is worth sending only then.
@@ -60,16 +61,29 @@ impl<O: Outbox> Post<O> {
         self.outbox.lock().await.lost().saturating_add(self.refused.get())
     }
 
-    async fn put(&self, lane: Lane, at_ms: u64, body: Body) {
+    /// The record with its time; `None` when it is too long, which is counted.
+    fn encode(&self, at_ms: u64, body: Body) -> Option<Bytes> {
         let stamp = match self.wall.unix_ms(at_ms) {
             Some(ms) => Stamp::Unix(ms),
             None => Stamp::Uptime { boot: self.boot, ms: at_ms },
         };
-        let mut buf = [0; MAX_RECORD];
-        match (Record { stamp, body }).encode(&mut buf) {
-            Ok(n) => self.outbox.lock().await.push(lane, buf.get(..n).unwrap_or_default()).await,
-            Err(_) => self.count_refused(),
+        let mut bytes = Bytes::new();
+        let _ = bytes.resize(MAX_RECORD, 0);
+        match (Record { stamp, body }).encode(&mut bytes) {
+            Ok(n) => {
+                bytes.truncate(n);
+                Some(bytes)
+            }
+            Err(_) => {
+                self.count_refused();
+                None
+            }
         }
+    }
+
+    async fn put(&self, lane: Lane, bytes: Option<Bytes>) {
+        let Some(bytes) = bytes else { return };
+        self.outbox.lock().await.push(lane, &bytes).await;
         self.news.signal(());
         if lane == Lane::Alarm {
             self.urgent.signal(());

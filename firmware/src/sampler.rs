@@ -353,11 +353,11 @@ async fn look<C: Clock, S: Sensors + ?Sized>(clock: &C, sensors: &mut S, place: 
 }
 
 async fn tell<O: Outbox>(watch: &mut Watch, name: &str, look: Result<Sample, Fault>, now: u64, post: &Post<O>) {
-    let told = watch.take(now, look);
-    if let Some((lane, sample)) = told.readings {
+    let Told { readings, fault } = watch.take(now, look);
+    if let Some((lane, sample)) = readings {
         post.readings(lane, now, sample).await;
     }
-    if let Some(fault) = told.fault {
+    if let Some(fault) = fault {
         post.note(now, "fault", name, fault.word()).await;
     }
 }
