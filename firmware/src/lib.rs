@@ -17,6 +17,7 @@
 //! | [`outbox`] | where it waits: alarms first |
 //! | [`post`] | the way in |
 //! | [`link`] | MQTT: birth and will, what waits, orders |
+//! | [`signal`] | a word from one part to another, in one task |
 //! | [`sntp`], [`gateway_time`] | UTC from the local network, or from the gateway |
 //! | [`watchdog`] | fed only while every part gets on |
 //! | [`node`] | all of it in one loop |
@@ -37,6 +38,7 @@ pub mod sensor;
 pub mod sensors;
 pub mod service;
 pub mod settings;
+pub mod signal;
 pub mod sntp;
 pub mod update;
 pub mod watchdog;

@@ -3,11 +3,11 @@ use crate::clock::Wall;
 use crate::outbox::{Lane, Outbox};
 use crate::record::{Body, MAX_RECORD, Record, Stamp};
 use crate::sensor::Sample;
+use crate::signal::Signal;
 use core::cell::Cell;
 use core::fmt::Write;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
-use embassy_sync::signal::Signal;
 use tuoan_protocol::{EventKind, OtherName};
 
 type Bytes = heapless::Vec<u8, MAX_RECORD>;
@@ -16,9 +16,9 @@ type Bytes = heapless::Vec<u8, MAX_RECORD>;
 pub struct Post<O> {
     pub(crate) outbox: Mutex<NoopRawMutex, O>,
     /// Something new waits, in that lane.
-    pub(crate) news: Signal<NoopRawMutex, ()>,
+    pub(crate) news: Signal<()>,
     /// Something waits that should not wait for a backoff to end.
-    pub(crate) urgent: Signal<NoopRawMutex, ()>,
+    pub(crate) urgent: Signal<()>,
     pub wall: Wall,
     /// Number of this start of the node; never used before.
     pub boot: u64,

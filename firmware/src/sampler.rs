@@ -5,10 +5,10 @@ use crate::clock::{Clock, until};
 use crate::outbox::{Lane, Outbox};
 use crate::post::Post;
 use crate::sensor::{Fault, MAX_SAMPLE, Sample, Sensor};
+use crate::signal::Signal;
 use crate::watchdog::Pulse;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::signal::Signal;
 use heapless::Vec;
 use tuoan_protocol::{EventKind, Fixed, Quantity, Reading};
 
@@ -334,7 +334,7 @@ pub async fn run<C: Clock, O: Outbox, S: Sensors + ?Sized>(
 const TURN_MS: u64 = 10_000;
 
 /// Asks the sampler for a self-test; the number is the command's, which is confirmed when the test is done.
-pub type SelfTest = Signal<NoopRawMutex, u64>;
+pub type SelfTest = Signal<u64>;
 
 /// One look, started first where needed; a sensor that hangs is one that does not answer.
 async fn look<C: Clock, S: Sensors + ?Sized>(clock: &C, sensors: &mut S, place: usize, watch: &mut Watch) -> Result<Sample, Fault> {
