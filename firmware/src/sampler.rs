@@ -258,12 +258,15 @@ impl Watch {
 
     fn fail(&mut self, now_ms: u64, fault: Fault) -> Told {
         self.started = false;
+        // It is started anew, and may need as long for its first value as after power-on.
+        self.valued_at = None;
         self.sums.clear();
         self.looks = 0;
         self.failures = self.failures.saturating_add(1);
         self.due_ms = now_ms.saturating_add(u64::from(self.retry_ms));
         self.retry_ms = self.retry_ms.saturating_mul(2).min(RETRY_MAX_MS);
-        if self.failures < FAILURES {
+        // Silence for so long is no disturbance.
+        if self.failures < FAILURES && fault != Fault::Stale {
             return Told::default();
         }
         // A value before the fault says nothing about the one after it.
@@ -430,8 +433,23 @@ mod tests {
         let mut w = watch(1);
         w.take(0, sample(2000));
         assert_eq!(w.take(60_000, Ok(Sample::new())), Told::default());
-        w.take(61_000, Ok(Sample::new()));
-        assert_eq!(w.take(62_000, Ok(Sample::new())).fault, Some(Fault::Stale));
+        assert_eq!(w.take(61_000, Ok(Sample::new())).fault, Some(Fault::Stale));
+        assert_eq!(w.take(62_000, Ok(Sample::new())), Told::default(), "started anew, it has its time again");
+        assert_eq!(w.take(123_000, Ok(Sample::new())).fault, None, "and is still stale after it: no news");
+    }
+
+    #[test]
+    fn a_sensor_that_warms_up_comes_back_after_a_long_fault() {
+        let mut w = watch(1);
+        w.take(0, sample(2000));
+        for s in 1..600 {
+            w.take(s * 1000, Err(Fault::Missing));
+        }
+        // It answers again, and has no value yet.
+        assert_eq!(w.take(600_000, Ok(Sample::new())), Told::default());
+        assert_eq!(w.take(605_000, Ok(Sample::new())), Told::default());
+        let back = w.take(610_000, sample(2000)).readings.expect("told");
+        assert!(back.1.iter().any(|r| r.quantity == Quantity::Fault && r.value.0 == 0), "{back:?}");
     }
 
     #[test]
