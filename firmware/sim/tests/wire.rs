@@ -165,7 +165,11 @@ fn by_device(log: &[(String, Vec<u8>)]) -> BTreeMap<String, Vec<String>> {
     log.iter().for_each(|(topic, payload)| out.entry(topic.clone()).or_default().push(hex(payload)));
     out
 }
-const GOLDEN: &str = "";
+/// Site, device, boot, sequence, time, and 640 ppm, 21.50 °C, 50.00 %.
+const GOLDEN: &str = concat!(
+    "a70001016878696e677975616e0266726f6f6d2d31031b000001a0c4506c000401051b000001a0c450950f07",
+    "838363636f3219028000836b74656d706572617475726519086602836868756d696469747919138802"
+);
 
 #[tokio::test(start_paused = true)]
 async fn through_every_fault_nothing_is_lost_and_the_numbers_stay_whole() {
@@ -181,7 +185,7 @@ async fn through_every_fault_nothing_is_lost_and_the_numbers_stay_whole() {
         fault("clock", "12:06:30", "by = 3600.0"),
     ]
     .concat();
-    let (report, each, log) = play(&script, 6, 1.0, 600, 5).await;
+    let (report, each, log) = play(&script, 6, 1.0, 600, 20).await;
     assert_eq!((report.malformed, report.waiting, report.lost, report.given_up), (0, 0, 0, 0), "{report:?}");
     assert_eq!(report.starts, 12, "each node was without power once");
     assert!(report.connections >= 18, "and without its cable: {}", report.connections);
@@ -204,7 +208,7 @@ async fn through_every_fault_nothing_is_lost_and_the_numbers_stay_whole() {
         };
         assert_eq!(log.iter().filter(told).count(), 1, "{device}: {name}");
         let faults: Vec<_> = changes(&log, device, &Quantity::Fault).iter().map(|c| c.1).collect();
-        assert_eq!(faults[..2], [1, 0], "{device}");
+        assert_eq!(faults, [1, 0], "{device}");
     }
     let flips = changes(&log, "door-2", &Quantity::Open).len();
     assert!((200..=245).contains(&flips), "{flips} changes of a chattering door");
@@ -225,8 +229,8 @@ async fn through_every_fault_nothing_is_lost_and_the_numbers_stay_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_weekday_of_a_hundred_nodes() {
     let script = include_str!("../scripts/weekday.toml");
-    // Twelve hours in twelve minutes.
-    let (report, each, _) = play(script, 100, 60.0, 720, 50).await;
+    // Twelve hours in six minutes.
+    let (report, each, _) = play(script, 100, 120.0, 360, 100).await;
     assert_eq!((report.malformed, report.waiting, report.lost, report.given_up, report.starved), (0, 0, 0, 0, 0), "{report:?}");
     assert!(report.starts > 100 && report.connections > 100, "{report:?}");
     let all: u64 = each.iter().map(|n| n.records).sum();
