@@ -8,7 +8,6 @@ use crate::sensor::{Fault, MAX_SAMPLE, Sample, Sensor};
 use crate::signal::Signal;
 use crate::watchdog::Pulse;
 use embassy_futures::select::{Either, select};
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use heapless::Vec;
 use tuoan_protocol::{EventKind, Fixed, Quantity, Reading};
 
