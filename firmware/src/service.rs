@@ -1,8 +1,11 @@
 //! Updates and settings, as the link hears them: what the board gives to [`crate::node::Node`] as `more`.
 use crate::flash::keep::Keep;
+use crate::flash::words;
 use crate::link::Actions;
 use crate::settings;
 use crate::update::Updater;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::Deque;
 use tuoan_protocol::topic::TopicKind;
@@ -21,12 +24,12 @@ enum Answer {
     Applied(SettingsAnswer),
 }
 
-/// The node's part in updates and settings. `keep` holds the settings.
+/// The node's part in updates and settings. `keep` holds the settings and the last words; the console has it too, so it is behind a lock.
 pub struct Service<'a, N: NorFlash, S: NorFlash, K: NorFlash, R> {
     site: SiteId,
     device: DeviceId,
     updater: Updater<'a, N, S>,
-    keep: Keep<K>,
+    keep: &'a Mutex<NoopRawMutex, Keep<K>>,
     chip: R,
     answers: Deque<Answer, 4>,
     now_ms: u64,
@@ -36,7 +39,7 @@ pub struct Service<'a, N: NorFlash, S: NorFlash, K: NorFlash, R> {
 }
 
 impl<'a, N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Service<'a, N, S, K, R> {
-    pub fn new(site: SiteId, device: DeviceId, updater: Updater<'a, N, S>, keep: Keep<K>, chip: R) -> Self {
+    pub fn new(site: SiteId, device: DeviceId, updater: Updater<'a, N, S>, keep: &'a Mutex<NoopRawMutex, Keep<K>>, chip: R) -> Self {
         Self { site, device, updater, keep, chip, answers: Deque::new(), now_ms: 0, changed: false, restart_at: None }
     }
     fn say(&mut self, answer: Option<Answer>) {
@@ -70,7 +73,7 @@ impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, 
             if wanted.site != self.site || wanted.device != self.device {
                 return;
             }
-            let refused = match settings::take(&mut self.keep, &wanted).await {
+            let refused = match settings::take(&mut *self.keep.lock().await, &wanted).await {
                 Ok(changed) => {
                     self.changed |= changed;
                     None
@@ -84,6 +87,8 @@ impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, 
         self.say(answer);
     }
     async fn connected(&mut self) {
+        // The birth had them. What the flash does not let go of is told again after the next start.
+        let _ = words::told(&mut *self.keep.lock().await).await;
         let said = self.updater.connected().await.ok().flatten();
         self.say(said.map(Answer::Progress));
     }
@@ -132,7 +137,7 @@ mod tests {
         let keep = |page: usize| run(Keep::open(chip.part(page * PAGE, 2 * PAGE))).unwrap();
         let slot = Slot::new(chip.part(4 * PAGE, 8 * PAGE)).unwrap();
         let updater = Updater::new(site.clone(), device.clone(), board("1.0.0"), slot, keep(0), 256);
-        Service::new(site, device, updater, keep(2), Starts(starts.clone()))
+        Service::new(site, device, updater, Box::leak(Box::new(Mutex::new(keep(2)))), Starts(starts.clone()))
     }
     fn said(service: &mut impl Actions, now: u64) -> Option<(&'static str, std::vec::Vec<u8>)> {
         let mut buf = [0; 256];
