@@ -280,6 +280,12 @@ impl Ui {
     }
 }
 
+/// What stands where a place's name would, of a device that hangs nowhere yet. Names of places are the owner's words, and so in the first language.
+pub fn unplaced() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| Lang::Zh.say("unplaced", &[]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

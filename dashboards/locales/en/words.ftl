@@ -284,3 +284,4 @@ doubt-drifting = Drifts
 period-by-site = by the site file
 period-by-device = as it says
 period-by-learned = learned
+unplaced = a device without a place

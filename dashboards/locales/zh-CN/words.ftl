@@ -284,3 +284,4 @@ doubt-drifting = 与同室其他设备不符
 period-by-site = 按园所文件
 period-by-device = 设备自报
 period-by-learned = 自动学习
+unplaced = 未安放的设备

@@ -1,5 +1,6 @@
 //! Names and texts that records refer to by id: zones and placements from the site file, rule texts from the rule packs. Built when the
 //! configuration changes and shared by all sinks.
+use crate::engine::UNPLACED_ZONE;
 use crate::engine::site::Site;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -43,7 +44,8 @@ impl Directory {
     }
     /// The zone's name; its id when the site file no longer has it.
     pub fn zone_name<'a>(&'a self, zone: &'a ZoneId) -> &'a str {
-        self.zone_names.get(zone).map_or(zone.as_str(), String::as_str)
+        let nowhere = || if zone.as_str() == UNPLACED_ZONE { tuoan_dashboards::lang::unplaced() } else { zone.as_str() };
+        self.zone_names.get(zone).map_or_else(nowhere, String::as_str)
     }
     /// Where a device hangs, if it is placed.
     pub fn zone_of(&self, device: &DeviceId) -> Option<&ZoneId> {

@@ -63,7 +63,7 @@ fn others(i: &Incident, view: &View) -> Vec<(String, Text)> {
     });
     let label = |o: &crate::engine::view::IncidentView, lang| {
         let ui = Ui::plain(lang, 0);
-        format!("{} {} · {}", o.zone_name, ui.hazard(o.hazard.as_str()), number(o.id.as_str()))
+        format!("{} {} · {}", views::zone_name(&o.place.zone, view), ui.hazard(o.hazard.as_str()), number(o.id.as_str()))
     };
     may.take(OTHERS).map(|o| (o.id.to_string(), Text::new(label(o, Lang::Zh), label(o, Lang::En)))).collect()
 }

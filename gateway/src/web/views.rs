@@ -1,6 +1,7 @@
 //! Engine view -> the structs that pages are made of. Nothing is decided here but what to leave out.
 use super::forms;
 use crate::deliver::{DeliveryStatus, LaneState};
+use crate::engine::UNPLACED_ZONE;
 use crate::engine::eyes::BLINDNESS;
 use crate::engine::rules::Catalogue;
 use crate::engine::schedule::Phase;
@@ -158,7 +159,7 @@ pub fn incident(i: &IncidentView, view: &View, catalogue: &Catalogue) -> Inciden
         hazard: i.hazard.as_str().to_owned(),
         title: entry.map(|e| words(&e.title)).unwrap_or_default(),
         advice: entry.map(|e| words(&e.advice)).unwrap_or_default(),
-        place: if i.zone_name.is_empty() { i.place.zone.as_str().to_owned() } else { i.zone_name.clone() },
+        place: zone_name(&i.place.zone, view).to_owned(),
         device: about.map(|d| device_name(d, view)),
         severity: i.severity,
         basis: i.basis,
@@ -189,8 +190,10 @@ pub fn device_name(id: &DeviceId, view: &View) -> String {
     zone.and_then(|id| view.zones.iter().find(|z| z.id.as_str() == id)).map_or_else(|| id.as_str().to_owned(), |z| z.name.clone())
 }
 
+/// Its owner's name for it, else its id.
 pub fn zone_name<'a>(id: &'a ZoneId, view: &'a View) -> &'a str {
-    view.zones.iter().find(|z| z.id == *id).map_or(id.as_str(), |z| &z.name)
+    let nowhere = || if id.as_str() == UNPLACED_ZONE { tuoan_dashboards::lang::unplaced() } else { id.as_str() };
+    view.zones.iter().find(|z| z.id == *id).map_or_else(nowhere, |z| &z.name)
 }
 
 fn zone(z: &ZoneView, view: &View) -> page::Zone {
