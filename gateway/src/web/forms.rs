@@ -1,4 +1,5 @@
 //! Which actions a page offers, as forms: one big step that follows from the incident's state, and the rest folded.
+use super::views;
 use crate::engine::site::Role;
 use crate::engine::standing::{MAINTENANCE_MIN, OUT_OF_SERVICE_MIN, Scope, shelve_limit};
 use crate::engine::view::View;
