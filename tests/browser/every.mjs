@@ -114,7 +114,7 @@ try {
   await asking.close();
   const all = [
     ["director", day.site, cookies.director, ["/", "/quarantine", pictures]], ["carer", day.site, cookies.carer, ["/"]], ["inspector", day.site, cookies.inspector, ["/"]],
-    ["installer", day.site, cookies.installer, ["/"]], ["parent", day.site, null, [parents]], ["nobody", day.site, null, ["/login", "/recover", "/report", "/offline", "/n/unknown"]],
+    ["installer", day.site, cookies.installer, ["/", "/d/climate-infant-1"]], ["parent", day.site, null, [parents]], ["nobody", day.site, null, ["/login", "/recover", "/report", "/offline", "/n/unknown"]],
     ["district", day.district, officer, ["/"]], ["nobody-district", day.district, null, ["/login"]],
   ];
   for (const walker of all) await Promise.all(LANGUAGES.map((lang) => walk(...walker, lang)));
