@@ -58,7 +58,7 @@ try {
     return second.includes("这间已清场") && a.text.startsWith("这间已清场") && second.startsWith(a.text.replace("这间已清场", "").trim());
   });
   await must("a device is asked for its proof", async () => {
-    await go("/setup/proofs"); await tabTo((a) => a.main && a.tag === "BUTTON" && a.text.startsWith("开始")); await page.keyboard.press("Enter");
+    await go("/setup/proofs"); await tabTo((a) => a.main && a.tag === "BUTTON" && a.text.split("\n")[0] === "开始"); await page.keyboard.press("Enter");
     await page.waitForSelector("li.asked");
   });
   await must("a concern is reported in two steps from a page like any other", async () => {

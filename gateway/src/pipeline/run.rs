@@ -9,7 +9,7 @@ use crate::engine::{Body, Input, Outcome, State, Verdict, step};
 use crate::estimate::Estimator;
 use crate::ingest::Inbound;
 use crate::metrics::{Metrics, SeverityLabel};
-use crate::store::{Batch, Committed, Emergency, NotTaken, Snapshot, Store};
+use crate::store::{Batch, Committed, Emergency, NotTaken, Reply, Snapshot, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -231,7 +231,9 @@ impl Runner {
         // Nobody has seen anything yet: the first view comes with the first commit.
         let age = self.viewed.map_or(VIEW_IDLE, |v| v.elapsed());
         let due = (self.dirty && age >= VIEW_BUSY) || age >= VIEW_IDLE;
-        if !due && batch.events.is_empty() {
+        // Whoever is answered sees what came of it on the page that the answer leads to.
+        let answers = batch.replies.iter().any(|r| matches!(r, Reply::Position(..)));
+        if !due && !answers && batch.events.is_empty() {
             return;
         }
         let view = self.parts.state.view(batch.now);

@@ -242,6 +242,20 @@ fn goes_on_after_a_stop_without_saying_anything_twice() {
 }
 
 #[test]
+fn whoever_is_answered_sees_what_came_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path(), &Clock::manual(t("10:00")), None);
+    // One after the other, faster than views are built: commissioning raises no event that would build one.
+    for _ in 0..5 {
+        gateway.command(Action::Commission { minutes: 60 }).unwrap();
+        assert!(gateway.handle().view.borrow().commissioning.is_some());
+        gateway.command(Action::CommissionEnd).unwrap();
+        assert!(gateway.handle().view.borrow().commissioning.is_none());
+    }
+    gateway.drain();
+}
+
+#[test]
 fn no_byte_of_a_picture_is_in_the_quarantine() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(dir.path(), &Clock::manual(t("10:00")), None);
