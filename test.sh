@@ -64,6 +64,7 @@ step "The models are those that their cards name, and say what golden.json says"
 step "Format"
 cargo fmt --all --check
 cargo fmt --manifest-path firmware/boards/qemu-lm3s6965/Cargo.toml --check
+cargo fmt --manifest-path firmware/boards/rp2040-w5500/Cargo.toml --all --check
 
 step "Build the programs"
 cargo build --release --workspace --bins
@@ -81,6 +82,9 @@ if [ "${LONG_TESTS:-}" = 1 ]; then
   step "The same in both languages and at three widths, never a stale \"safe\", by keyboard alone"
   (cd tests/browser && TUOAN=../../target/release/tuoan npm test)
 fi
+
+step "The nodes' real board: its programs and boot loaders build within their sizes"
+firmware/boards/rp2040-w5500/check.sh
 
 step "Lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
