@@ -67,7 +67,7 @@ fn gateway(key: &KeyPair) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 fn node(line: DuplexStream, pin: Option<Pin>, room: &mut Room) -> Secure<'_, Once, Counter> {
-    Secure::new(Once(Some(Line(line))), Counter(1), pin, room)
+    Secure::new(Once(Some(Line(line))), Counter(1), pin.map(|pin| (pin, room)))
 }
 
 #[tokio::test]

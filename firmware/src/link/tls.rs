@@ -46,14 +46,13 @@ impl Default for Room {
 pub struct Secure<'r, N, R> {
     network: N,
     random: R,
-    pin: Option<Pin>,
-    room: &'r mut Room,
+    tls: Option<(Pin, &'r mut Room)>,
     refusal: End,
 }
 
 impl<'r, N, R> Secure<'r, N, R> {
-    pub fn new(network: N, random: R, pin: Option<Pin>, room: &'r mut Room) -> Secure<'r, N, R> {
-        Secure { network, random, pin, room, refusal: End::Unreachable }
+    pub fn new(network: N, random: R, tls: Option<(Pin, &'r mut Room)>) -> Secure<'r, N, R> {
+        Secure { network, random, tls, refusal: End::Unreachable }
     }
 }
 
@@ -66,8 +65,8 @@ impl<N: Connect, R: Random> Connect for Secure<'_, N, R> {
     async fn connect(&mut self) -> Option<Self::Stream<'_>> {
         self.refusal = End::Unreachable;
         let stream = self.network.connect().await?;
-        let Some(pin) = &self.pin else { return Some(Stream::Plain(stream)) };
-        let Room { sealed, opened, out } = &mut *self.room;
+        let Some((pin, room)) = &mut self.tls else { return Some(Stream::Plain(stream)) };
+        let Room { sealed, opened, out } = &mut **room;
         let mut tls = TlsConnection::new(Guard::new(stream, sealed), opened, out);
         let mut provider = Provider { random: &mut self.random, verifier: Verifier::new(pin.key()?) };
         let done = tls.open(TlsContext::new(&TlsConfig::new(), &mut provider)).await;
