@@ -280,7 +280,8 @@ mod tests {
     #[test]
     fn the_longest_names_fit_the_line_and_the_flash() {
         let name = "x".repeat(64);
-        let line = format!("enrol {name} {name}:65535 tuoan:credential:{name}:{name}:{PIN}");
+        let site = "s".repeat(48);
+        let line = format!("enrol {site} {name}:65535 tuoan:credential:{name}:{name}:{PIN}");
         let chip = Chip::new(4 * PAGE);
         assert_eq!(say(&chip, &format!("{line}\n")), [said("ok", true)]);
     }
