@@ -74,7 +74,7 @@ fn evil_devices() -> view::Devices {
         rooms: vec![(e(), e())],
         waiting: true,
         problems: vec![e()],
-        credential: Some(view::Credential { name: e(), password: e(), qr: String::new() }),
+        credential: Some(view::Credential { name: e(), password: e(), qr: String::new(), enrol: Some(e()) }),
         typed: e(),
         ..Default::default()
     }

@@ -4,24 +4,27 @@
 //! | line | answer |
 //! |---|---|
 //! | `who` | `tuoan-node <hardware> <firmware> <site>/<device>`, or `-` when it is nobody yet |
-//! | `enrol <site> <host>:<port> tuoan:credential:<device>:<password>` | `ok`, and the node starts anew |
+//! | `enrol <site> <host>:<port> tuoan:credential:<device>:<password>[:<pin>]` | `ok`, and the node starts anew |
 //! | `forget` | `ok`: identity, settings and last words go, and it starts anew |
 //!
-//! Anything else is answered by `error` and what to write instead. The password is never said again.
+//! Anything else is answered by `error` and what to write instead. The password is never said again. The pin is the gateway's public key: a node that has one
+//! speaks TLS, to the holder of that key, and nothing else ([`crate::link::tls`]).
 use crate::flash::StoreError;
 use crate::flash::keep::{Keep, Key, LONGEST as KEPT};
+use crate::link::pin::{PIN, Pin};
 use core::fmt::{self, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::{String, Vec};
 use tuoan_protocol::{DeviceId, SiteId};
 
 /// Longest line, bytes.
-pub const LINE: usize = 320;
+pub const LINE: usize = 400;
 /// Longest answer, bytes.
 pub const ANSWER: usize = 224;
 const CREDENTIAL: &str = "tuoan:credential:";
-/// First byte of the form in flash.
-const FORMAT: u8 = 1;
+/// First byte of the form in flash. One with a pin has its own, so that firmware which knows no pins takes it for nobody's and tells its password to nobody.
+const PLAIN: u8 = 1;
+const PINNED: u8 = 2;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -32,6 +35,8 @@ pub struct Identity {
     /// Name or address of the gateway.
     pub host: String<64>,
     pub port: u16,
+    /// The gateway's public key; `None`: without TLS.
+    pub pin: Option<Pin>,
 }
 
 impl fmt::Debug for Identity {
@@ -54,16 +59,27 @@ impl Identity {
         let mut bytes = Vec::<u8, KEPT>::new();
         let port = self.port.to_le_bytes();
         let texts = [self.site.as_str(), self.device.as_str(), self.password.as_str(), self.host.as_str()];
-        bytes.push(FORMAT).map_err(|_| StoreError::TooLong)?;
+        bytes.push(if self.pin.is_some() { PINNED } else { PLAIN }).map_err(|_| StoreError::TooLong)?;
         bytes.extend_from_slice(&port).map_err(|_| StoreError::TooLong)?;
         for text in texts {
             bytes.push(u8::try_from(text.len()).map_err(|_| StoreError::TooLong)?).map_err(|_| StoreError::TooLong)?;
             bytes.extend_from_slice(text.as_bytes()).map_err(|_| StoreError::TooLong)?;
         }
+        if let Some(pin) = &self.pin {
+            bytes.extend_from_slice(pin.bytes()).map_err(|_| StoreError::TooLong)?;
+        }
         keep.put(Key::Identity, &bytes).await
     }
     fn parse(bytes: &[u8]) -> Option<Identity> {
-        let ([FORMAT, low, high], mut rest) = bytes.split_first_chunk::<3>()? else { return None };
+        let (&[form, low, high], rest) = bytes.split_first_chunk::<3>()?;
+        let (mut rest, pin) = match form {
+            PLAIN => (rest, None),
+            PINNED => {
+                let (rest, pin) = rest.split_last_chunk::<PIN>()?;
+                (rest, Some(Pin::new(pin)?))
+            }
+            _ => return None,
+        };
         let mut text = || {
             let (len, after) = rest.split_first()?;
             let (text, after) = after.split_at_checked(usize::from(*len))?;
@@ -75,7 +91,8 @@ impl Identity {
             device: DeviceId::new(text()?).ok()?,
             password: String::try_from(text()?).ok()?,
             host: String::try_from(text()?).ok()?,
-            port: u16::from_le_bytes([*low, *high]),
+            port: u16::from_le_bytes([low, high]),
+            pin,
         })
     }
 }
@@ -96,6 +113,7 @@ pub enum Puzzled {
     Site,
     Gateway,
     Credential,
+    Pin,
     TooLong,
 }
 
@@ -106,6 +124,7 @@ impl fmt::Display for Puzzled {
             Self::Site => "the site is a name without spaces, e.g. xingyuan",
             Self::Gateway => "the gateway is host:port, e.g. 192.168.1.10:1883",
             Self::Credential => "the credential is the text of the code: tuoan:credential:name:password",
+            Self::Pin => "the code ends with the gateway's key, p256. and 66 digits: copy all of it",
             Self::TooLong => "the line is too long",
         })
     }
@@ -125,8 +144,12 @@ impl Asked {
                 let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
                 let port = port.parse().ok().filter(|p| *p > 0).ok_or(Puzzled::Gateway)?;
                 let host = Some(host).filter(|h| !h.is_empty() && h.bytes().all(good)).and_then(|h| String::try_from(h).ok());
-                let code = words.next().and_then(|w| w.strip_prefix(CREDENTIAL)).and_then(|w| w.rsplit_once(':'));
-                let (device, password) = code.ok_or(Puzzled::Credential)?;
+                let code = words.next().and_then(|w| w.strip_prefix(CREDENTIAL)).ok_or(Puzzled::Credential)?;
+                let (code, pin) = match code.rsplit_once(':') {
+                    Some((code, pin)) if Pin::is_meant(pin) => (code, Some(Pin::parse(pin).ok_or(Puzzled::Pin)?)),
+                    _ => (code, None),
+                };
+                let (device, password) = code.rsplit_once(':').ok_or(Puzzled::Credential)?;
                 let device = DeviceId::new(device).map_err(|_| Puzzled::Credential)?;
                 let password = Some(password).filter(|p| !p.is_empty()).and_then(|p| String::try_from(p).ok());
                 Asked::Enrol(Identity {
@@ -135,6 +158,7 @@ impl Asked {
                     password: password.ok_or(Puzzled::Credential)?,
                     host: host.ok_or(Puzzled::Gateway)?,
                     port,
+                    pin,
                 })
             }
             _ => return Err(Puzzled::Word),
@@ -240,6 +264,37 @@ mod tests {
         assert!(!bytes.windows(8).any(|w| w == b"00112233"), "nor in the flash of a node that was given away");
     }
 
+    const PIN: &str = "p256.036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+
+    #[test]
+    fn a_pin_is_kept_and_goes_with_an_enrolment_without_one() {
+        let chip = Chip::new(4 * PAGE);
+        let who = |chip: &Chip| run(Identity::load(&mut run(Keep::open(chip.part(0, 4 * PAGE))).unwrap())).unwrap().unwrap();
+        assert_eq!(say(&chip, &format!("{ENROL}:{PIN}\n")), [said("ok", true)]);
+        let pinned = who(&chip);
+        assert_eq!((pinned.pin.clone(), pinned.password.len()), (Pin::parse(PIN), 32));
+        assert_eq!(say(&chip, &format!("{ENROL}\n")), [said("ok", true)]);
+        assert_eq!(who(&chip), Identity { pin: None, ..pinned });
+    }
+
+    #[test]
+    fn the_longest_names_fit_the_line_and_the_flash() {
+        let name = "x".repeat(64);
+        let site = "s".repeat(48);
+        let line = format!("enrol {site} {name}:65535 tuoan:credential:{name}:{name}:{PIN}");
+        let chip = Chip::new(4 * PAGE);
+        assert_eq!(say(&chip, &format!("{line}\n")), [said("ok", true)]);
+    }
+
+    /// What nodes in service have in their flash.
+    #[test]
+    fn the_form_without_a_pin_stays() {
+        let old = b"\x01\x5b\x07\x01s\x01d\x01p\x041.23";
+        let who = Identity::parse(old).unwrap();
+        assert_eq!((who.site.as_str(), who.host.as_str(), who.port, who.pin), ("s", "1.23", 1883, None));
+        assert_eq!(Identity::parse(b"\x02\x5b\x07\x01s\x01d\x01p\x041.23"), None, "a pin that is not there is not left out");
+    }
+
     #[test]
     fn what_is_wrong_is_said() {
         for (line, why) in [
@@ -252,6 +307,7 @@ mod tests {
             ("enrol s host:1 credential:d:p", Puzzled::Credential),
             ("enrol s host:1 tuoan:credential:d:", Puzzled::Credential),
             ("enrol s host:1 tuoan:credential:d:p more", Puzzled::Word),
+            ("enrol s host:1 tuoan:credential:d:p:p256.036b17", Puzzled::Pin),
         ] {
             assert_eq!(Asked::parse(line), Err(why), "{line}");
         }

@@ -17,6 +17,7 @@
 //! | [`outbox`] | where it waits: alarms first |
 //! | [`post`] | the way in |
 //! | [`link`] | MQTT: birth and will, what waits, orders |
+//! | [`random`] | numbers that nobody can guess |
 //! | [`signal`] | a word from one part to another, in one task |
 //! | [`sntp`], [`gateway_time`] | UTC from the local network, or from the gateway |
 //! | [`watchdog`] | fed only while every part gets on |
@@ -32,6 +33,7 @@ pub mod link;
 pub mod node;
 pub mod outbox;
 pub mod post;
+pub mod random;
 pub mod record;
 pub mod sampler;
 pub mod sensor;

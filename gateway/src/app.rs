@@ -27,6 +27,7 @@ use crate::ingest::frames::{FrameDesk, Mapped, Watch};
 use crate::ingest::own::{self, OwnVoice};
 use crate::ingest::{Ack, Inbound, Stored};
 use crate::models::EyeModels;
+use crate::nodes::key::{self, NodeTls};
 use crate::nodes::rollout::Rollout;
 use crate::notify::{self, link::LinkKey, post::Post};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
@@ -123,9 +124,12 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         eyes.spawn(watch_cameras(config.clone(), parts, eyes_stop.clone()));
     }
     let own_password = hex::encode(rand::random::<[u8; 16]>());
+    let mut node_tls = None;
     let intake = Arc::new(match &config.ingest {
         config::Ingest::Embedded(b) => {
-            Intake::Embedded(start_broker(&config, b, &own_password, &handle, frames.clone(), clock.clone()).await?)
+            let (broker, tls) = start_broker(&config, b, &own_password, &handle, frames.clone(), clock.clone()).await?;
+            node_tls = tls;
+            Intake::Embedded(broker)
         }
         config::Ingest::Outside(c) => Intake::Outside(start_client(c, &handle, frames.clone(), clock.clone())?),
     });
@@ -278,6 +282,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         files: config.files.clone(),
         site: Arc::new(config.site.without_plans()),
         uplink: config.platform.is_some(),
+        node_tls,
         reload: reload.clone(),
     };
     let packs: Vec<&str> = config.rules.iter().map(|(_, text)| text.as_str()).collect();
@@ -558,7 +563,7 @@ async fn start_broker(
     handle: &Handle,
     frames: FrameDesk,
     clock: Clock,
-) -> Result<Broker> {
+) -> Result<(Broker, Option<NodeTls>)> {
     let mut users = Vec::new();
     for u in &b.users {
         let devices = u.devices.iter().map(|d| DeviceId::new(d)).collect::<std::result::Result<Vec<_>, _>>();
@@ -587,18 +592,56 @@ async fn start_broker(
             .map(|k| format!("tuoan/v1/{}/+/{}", config.site.id, k.as_str()))
             .collect(),
     });
-    let settings = BrokerConfig {
-        site: config.site.id.clone(),
-        listen: b.listen,
-        tls: b.tls.as_ref().map(|t| BrokerTls { listen: t.listen, cert: t.cert.clone(), key: t.key.clone() }),
-        sessions: b.sessions,
-        users,
-    };
+    let tls = broker_tls(&config.data, &b.tls)?;
+    let settings = BrokerConfig { site: config.site.id.clone(), listen: b.listen, tls: tls.clone(), sessions: b.sessions, users };
     let retained = Arc::new(SqliteRetained { ops: handle.ops.clone(), reader: handle.reader.clone(), clock: clock.clone() });
-    Broker::start(settings, handle.inbound.clone(), frames, retained, clock)
+    let broker = Broker::start(settings, handle.inbound.clone(), frames, retained, clock)
         .await
         .into_diagnostic()
-        .wrap_err("the embedded broker does not start")
+        .wrap_err("the embedded broker does not start")?;
+    let node_tls = broker.tls_addr().zip(tls).and_then(|(address, tls)| match key::pin(&tls.cert, &tls.key) {
+        Ok(pin) => Some(NodeTls { port: address.port(), pin }),
+        Err(e) => {
+            tracing::warn!("{e}. Nodes are enrolled without TLS");
+            None
+        }
+    });
+    Ok((broker, node_tls))
+}
+
+/// What a node of the project is told over its serial line, but for the gateway's address.
+///
+/// # Errors
+/// The broker is an outside one, or has no key yet that nodes can verify.
+pub fn enrol_line(config: &Config, device: &str, password: &str) -> Result<String> {
+    let config::Ingest::Embedded(broker) = &config.ingest else {
+        return Err(miette!("devices have their credentials at the broker outside, which [client] names"));
+    };
+    let own = key::path(&config.data);
+    let (listen, files) = match &broker.tls {
+        config::Tls::Off => (broker.listen, None),
+        config::Tls::Own { listen, .. } => (*listen, Some((&own, &own))),
+        config::Tls::Given { listen, cert, key } => (*listen, Some((cert, key))),
+    };
+    let pin = files.map(|(cert, key)| key::pin(cert, key)).transpose().into_diagnostic();
+    let pin = pin.wrap_err("nodes have nothing to know the gateway by; its own key is made when it first starts")?;
+    Ok(format!("enrol {} GATEWAY:{} {}", config.site.id, listen.port(), key::code(device, password, pin.as_deref())))
+}
+
+/// The broker's TLS as files; the gateway's own are made at the first start.
+fn broker_tls(data: &Path, tls: &config::Tls) -> Result<Option<BrokerTls>> {
+    Ok(match tls {
+        config::Tls::Off => None,
+        config::Tls::Given { listen, cert, key } => Some(BrokerTls { listen: *listen, cert: cert.clone(), key: key.clone(), needed: true }),
+        config::Tls::Own { listen, needed } => match key::own(data) {
+            Ok(file) => Some(BrokerTls { listen: *listen, cert: file.clone(), key: file, needed: *needed }),
+            Err(e) if !needed => {
+                tracing::warn!("{e}. The broker starts without TLS: nodes that were enrolled for it are NOT heard");
+                None
+            }
+            Err(e) => return Err(e).into_diagnostic().wrap_err("the broker's own key cannot be made"),
+        },
+    })
 }
 
 fn client_config(c: &config::Client) -> ClientConfig {

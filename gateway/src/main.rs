@@ -188,7 +188,12 @@ enum Incidents {
 #[derive(Subcommand)]
 enum Device {
     /// Draws a password and prints it once, with the entry for the configuration.
-    Add { name: String },
+    Add {
+        name: String,
+        /// The gateway's configuration: then also what a node of the project is told, with the gateway's key.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
 }
 
 /// Files that may be open at once.
@@ -334,7 +339,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Device(Device::Add { name }) => {
+        Command::Device(Device::Add { name, config }) => {
             let id = tuoan_protocol::DeviceId::new(&name).map_err(|e| miette!("{name:?} is no device name: {e}"))?;
             let password = hex::encode(rand::random::<[u8; 16]>());
             let hash = <sha2::Sha256 as sha2::Digest>::digest(password.as_bytes());
@@ -342,6 +347,10 @@ fn execute(command: Command) -> Result<ExitCode> {
                 "# Password of {id}, shown only now: {password}\n[[broker.user]]\nname = \"{id}\"\npassword_sha256 = \"{}\"\ndevices = [\"{id}\"]",
                 hex::encode(hash)
             );
+            if let Some(config) = config {
+                let line = app::enrol_line(&config::load(&config, None)?, id.as_str(), &password)?;
+                say!("# What a node is told over its serial line, with the gateway's address for GATEWAY:\n# {line}");
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::Evidence(command) => evidence::cli::run(command),

@@ -228,6 +228,7 @@ fn fifty_nodes_through_faults_and_a_killed_gateway_lose_nothing() {
         site: SiteId::new("site-1").unwrap(),
         nodes: NODES,
         accounts: Accounts::One { user: "bench".into(), password: PASSWORD.into() },
+        pin: None,
         script,
         speed: 1.0,
         seed: 7,

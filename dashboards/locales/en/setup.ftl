@@ -102,6 +102,7 @@ enrol-device = Tuoan node
 enrol-any = Other (all topics)
 credential-title = Credential of { $name }
 credential-user = User
+credential-enrol = A Tuoan node takes this line over its serial port; write the gateway's address for GATEWAY. It then speaks to this gateway alone, encrypted:
 credential-help = The password is shown only this once. Scan it or copy it into the device's settings, then apply the changes.
 place-role = For
 place-room = Room

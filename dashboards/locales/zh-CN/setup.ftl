@@ -102,6 +102,7 @@ enrol-device = 托安节点
 enrol-any = 其他（全部主题）
 credential-title = { $name } 的凭证
 credential-user = 用户名
+credential-enrol = 托安节点：在串口上输入下面这一行，把 GATEWAY 换成网关的地址。此后它只与本网关加密通信：
 credential-help = 密码只显示这一次。用手机扫码或抄到设备的设置里，然后应用改动。
 place-role = 用途
 place-room = 房间

@@ -110,6 +110,8 @@ pub struct Credential {
     pub name: String,
     pub password: String,
     pub qr: String,
+    /// What a node of the project is told over its serial line, where the broker has TLS.
+    pub enrol: Option<String>,
 }
 
 #[derive(Debug, Clone, Default)]

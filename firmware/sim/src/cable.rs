@@ -2,7 +2,6 @@
 //! does with a real cable, until the node is back.
 use crate::scene::Scene;
 use crate::script::What;
-use crate::tally::Tally;
 use crate::time::Timeline;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use std::cell::RefCell;
@@ -40,15 +39,14 @@ pub struct Cable<D: Dial> {
     pub dial: D,
     pub scene: Rc<Scene>,
     pub time: Timeline,
-    pub tally: Rc<RefCell<Tally>>,
     /// A line whose end the broker does not know of.
     pub stranded: Rc<RefCell<Option<D::Line>>>,
 }
 
 impl<D: Dial> Clone for Cable<D> {
     fn clone(&self) -> Cable<D> {
-        let Cable { dial, scene, time, tally, stranded } = self;
-        Cable { dial: dial.clone(), scene: scene.clone(), time: *time, tally: tally.clone(), stranded: stranded.clone() }
+        let Cable { dial, scene, time, stranded } = self;
+        Cable { dial: dial.clone(), scene: scene.clone(), time: *time, stranded: stranded.clone() }
     }
 }
 
@@ -78,7 +76,6 @@ impl<D: Dial> Connect for Cable<D> {
         let line = self.dial.dial().await.ok()?;
         // The broker learns from the new one that the old one is done for.
         self.stranded.borrow_mut().take();
-        self.tally.borrow_mut().connected();
         Some(Line { line: Some(line), cable: self.clone() })
     }
 }
@@ -116,9 +113,7 @@ impl<D: Dial> Read for Line<D> {
                 },
                 None => line.read(buf).await,
             };
-            let n = came.map_err(broken)?;
-            self.cable.tally.borrow_mut().read(buf.get(..n).unwrap_or_default(), Instant::now());
-            return Ok(n);
+            return came.map_err(broken);
         }
     }
 }
@@ -126,9 +121,7 @@ impl<D: Dial> Read for Line<D> {
 impl<D: Dial> Write for Line<D> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
         self.cable.in_place().await;
-        let n = self.line.as_mut().ok_or(ErrorKind::NotConnected)?.write(buf).await.map_err(broken)?;
-        self.cable.tally.borrow_mut().wrote(buf.get(..n).unwrap_or_default(), Instant::now());
-        Ok(n)
+        self.line.as_mut().ok_or(ErrorKind::NotConnected)?.write(buf).await.map_err(broken)
     }
     async fn flush(&mut self) -> Result<(), ErrorKind> {
         self.line.as_mut().ok_or(ErrorKind::NotConnected)?.flush().await.map_err(broken)

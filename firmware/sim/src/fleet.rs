@@ -12,6 +12,7 @@ use std::rc::Rc;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::{Duration, Instant, sleep, sleep_until, timeout_at};
+use tuoan_node::link::pin::Pin;
 use tuoan_protocol::{DeviceId, SiteId};
 
 /// Open files beside the sockets.
@@ -56,6 +57,8 @@ pub struct Options {
     pub site: SiteId,
     pub nodes: usize,
     pub accounts: Accounts,
+    /// The gateway's public key: with it the nodes speak TLS, and to its holder alone.
+    pub pin: Option<Pin>,
     pub script: Script,
     /// Seconds of the script in a second.
     pub speed: f64,
@@ -106,6 +109,7 @@ pub fn allow_files(nodes: usize) -> Result<(), FleetError> {
 struct One<D: Dial> {
     identity: Identity,
     cable: Cable<D>,
+    tally: Rc<RefCell<Tally>>,
     life: Rc<Life>,
 }
 
@@ -133,12 +137,12 @@ pub async fn run<D: Dial + 'static>(
         .iter()
         .zip(0u32..)
         .map(|(one, i)| {
-            let (identity, cable, life) = (one.identity.clone(), one.cable.clone(), one.life.clone());
+            let (identity, cable, tally, life) = (one.identity.clone(), one.cable.clone(), one.tally.clone(), one.life.clone());
             let starts = began + options.ramp * i / u32::try_from(nodes.len()).unwrap_or(u32::MAX).max(1);
             let poll_ms = options.poll_ms;
             local.spawn_local(async move {
                 sleep_until(starts).await;
-                live(&identity, cable, &life, poll_ms).await;
+                live(&identity, cable, tally, &life, poll_ms).await;
             })
         })
         .collect();
@@ -178,6 +182,7 @@ pub async fn run<D: Dial + 'static>(
     report.steady.seconds = steady_seconds;
     report.steady.messages_per_second = if steady_seconds > 0.0 { measured / steady_seconds } else { 0.0 };
     (report.steady.readings, report.steady.alarms) = (Latency::from(readings), Latency::from(alarms));
+    report.connects = Latency::from(latencies.borrow_mut().connects());
     let each = nodes.iter().map(|one| add(&mut report, one)).collect();
     Ok((report, each))
 }
@@ -192,15 +197,15 @@ fn nodes<D: Dial>(options: &Options, dial: D, time: Timeline, latencies: &Rc<Ref
             let device = DeviceId::new(&name).map_err(|e| FleetError::Id(name.clone(), e.to_string()))?;
             let scene = Scene::new(&options.script, &name, kind, options.seed);
             let tally = Rc::new(RefCell::new(Tally::new(latencies.clone())));
-            let identity = Identity { site: options.site.clone(), device, user, password, boot };
-            Ok(One { identity, cable: cable(dial.clone(), scene, time, tally), life: Rc::default() })
+            let identity = Identity { site: options.site.clone(), device, user, password, pin: options.pin.clone(), boot };
+            Ok(One { identity, cable: cable(dial.clone(), scene, time), tally, life: Rc::default() })
         })
         .collect()
 }
 
 /// Adds one node's figures to the fleet's.
 fn add<D: Dial>(report: &mut Report, one: &One<D>) -> NodeReport {
-    let (tally, life) = (one.cable.tally.borrow(), &one.life);
+    let (tally, life) = (one.tally.borrow(), &one.life);
     let starts: Vec<StartReport> = tally.starts.iter().map(StartReport::from).collect();
     let node = NodeReport {
         device: one.identity.device.to_string(),

@@ -9,13 +9,15 @@
 //! | [`bus`] | an I²C bus with an SHT4x or an SCD4x, as their data sheets say |
 //! | [`wire`] | contacts at supervised loops |
 //! | [`kept`] | the outbox, kept through a power cut |
-//! | [`cable`] | the network cable, and what passes through it |
+//! | [`cable`] | the network cable |
+//! | [`counted`] | connections, read where they leave the node |
 //! | [`tally`] | what was sent and what was acknowledged |
 //! | [`node`] | one node, from one start to the next |
 //! | [`fleet`] | many of them |
 //! | [`report`] | the figures |
 pub mod bus;
 pub mod cable;
+pub mod counted;
 pub mod fleet;
 pub mod kept;
 pub mod node;
@@ -25,3 +27,5 @@ pub mod script;
 pub mod tally;
 pub mod time;
 pub mod wire;
+
+pub use tuoan_node::link::pin::Pin;

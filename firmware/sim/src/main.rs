@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::sync::watch;
 use tokio::time::Duration;
+use tuoan_node::link::pin::Pin;
 use tuoan_node_sim::fleet::{Accounts, Options, run_tcp};
 use tuoan_node_sim::script::Script;
 use tuoan_protocol::SiteId;
@@ -29,6 +30,9 @@ struct Cli {
     /// Enrolment list instead: a line `device password` for each node.
     #[arg(long, required_unless_present = "password_file")]
     accounts: Option<PathBuf>,
+    /// The gateway's public key, `p256.` and 66 digits, as it stands at the end of a credential: the nodes speak TLS, and to its holder alone.
+    #[arg(long)]
+    pin: Option<String>,
     /// The day to play (docs/fleet.md); a nursery's weekday without it.
     #[arg(long)]
     script: Option<PathBuf>,
@@ -77,10 +81,13 @@ fn run(cli: &Cli) -> Result<bool, String> {
         (None, Some(user), Some(path)) => Accounts::One { user: user.clone(), password: read(path)?.trim_end().to_owned() },
         _ => return Err("say --accounts, or --user and --password-file".to_owned()),
     };
+    let wrong = "--pin: the gateway's key is `p256.` and 66 hexadecimal digits, the last word of what the set-up page shows";
+    let pin = cli.pin.as_deref().map(|text| Pin::parse(text).ok_or_else(|| wrong.to_owned()));
     let options = Options {
         site: SiteId::new(&cli.site).map_err(|e| format!("--site: {e}"))?,
         nodes: cli.nodes,
         accounts,
+        pin: pin.transpose()?,
         script,
         speed: cli.speed,
         seed: cli.seed,

@@ -1,9 +1,11 @@
 //! One simulated node: the library's node over simulated chips, started again after each power cut with the next boot number.
 use crate::bus::Chip;
 use crate::cable::{Cable, Dial};
+use crate::counted::Counted;
 use crate::kept::Kept;
 use crate::scene::Scene;
 use crate::script::{Curve, Measured, What};
+use crate::tally::Tally;
 use crate::time::{Timeline, Uptime};
 use crate::wire;
 use std::cell::{Cell, RefCell};
@@ -13,9 +15,12 @@ use tuoan_node::alarm::{Output, Outputs, Watching, Wired};
 use tuoan_node::clock::Clock;
 use tuoan_node::link::message::{About, Address};
 use tuoan_node::link::packet::Version;
+use tuoan_node::link::pin::Pin;
+use tuoan_node::link::tls::{Room, Secure};
 use tuoan_node::link::{Account, Buffers, Link, MIN_RX, MIN_TX, Stats};
 use tuoan_node::node::{NoMore, Node, run};
 use tuoan_node::post::Post;
+use tuoan_node::random::Random;
 use tuoan_node::sampler::{Plan, Rule, watches};
 use tuoan_node::sensor::Input;
 use tuoan_node::watchdog::Watchdog;
@@ -33,6 +38,8 @@ pub struct Identity {
     pub device: DeviceId,
     pub user: String,
     pub password: String,
+    /// The gateway's public key, for TLS.
+    pub pin: Option<Pin>,
     /// Of its first start; no start of this device may have had it or a higher one.
     pub boot: u64,
 }
@@ -52,7 +59,7 @@ pub struct Life {
 }
 
 /// Lives for ever. `poll_ms`: how often its inputs are looked at; a board does every 5 ms.
-pub async fn live<D: Dial>(identity: &Identity, cable: Cable<D>, life: &Life, poll_ms: u32) {
+pub async fn live<D: Dial>(identity: &Identity, cable: Cable<D>, tally: Rc<RefCell<Tally>>, life: &Life, poll_ms: u32) {
     let (scene, time) = (cable.scene.clone(), cable.time);
     let mut boot = identity.boot;
     loop {
@@ -62,7 +69,7 @@ pub async fn live<D: Dial>(identity: &Identity, cable: Cable<D>, life: &Life, po
         let cut = scene.next(What::Power, time.now()).map(|t| time.instant(t));
         let stats = Stats::default();
         let start = async {
-            tokio::join!(once(identity, boot, cable.clone(), life, &stats, poll_ms), watch(life, &stats));
+            tokio::join!(once(identity, boot, (cable.clone(), tally.clone()), life, &stats, poll_ms), watch(life, &stats));
         };
         match cut {
             Some(cut) => tokio::select! {
@@ -86,7 +93,14 @@ async fn watch(life: &Life, stats: &Stats) {
     }
 }
 
-async fn once<D: Dial>(identity: &Identity, boot: u64, mut cable: Cable<D>, life: &Life, stats: &Stats, poll_ms: u32) {
+async fn once<D: Dial>(
+    identity: &Identity,
+    boot: u64,
+    (cable, tally): (Cable<D>, Rc<RefCell<Tally>>),
+    life: &Life,
+    stats: &Stats,
+    poll_ms: u32,
+) {
     life.starts.set(life.starts.get() + 1);
     let (scene, time) = (cable.scene.clone(), cable.time);
     let clock = Uptime(Instant::now());
@@ -112,6 +126,9 @@ async fn once<D: Dial>(identity: &Identity, boot: u64, mut cable: Cable<D>, life
     };
     let mut link = Link::new(address, account, about, Version::V5, boot);
     let (mut rx, mut tx) = ([0; MIN_RX], [0; MIN_TX]);
+    let mut room = identity.pin.as_ref().map(|_| Box::new(Room::new()));
+    let tls = identity.pin.clone().zip(room.as_deref_mut());
+    let mut network = Counted { network: Secure::new(cable, Drawn, tls), tally };
     let mut dog = Dog { clock, fed_ms: 0, starved: &life.starved };
     let node = Node {
         clock: &clock,
@@ -121,7 +138,7 @@ async fn once<D: Dial>(identity: &Identity, boot: u64, mut cable: Cable<D>, life
         inputs: &mut wired,
         watching: Watching { poll_ms, report_ms: scene.kind().period_s.saturating_mul(1000), first_fault },
         outputs: &outputs,
-        network: &mut cable,
+        network: &mut network,
         link: &mut link,
         buffers: Buffers { rx: &mut rx, tx: &mut tx },
         watchdog: &mut dog,
@@ -187,7 +204,15 @@ impl Watchdog for Dog<'_> {
     }
 }
 
+/// The host's random numbers.
+struct Drawn;
+impl Random for Drawn {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        rand::fill(bytes);
+    }
+}
+
 /// The cable of a node in a scene.
-pub fn cable<D: Dial>(dial: D, scene: Scene, time: Timeline, tally: Rc<RefCell<crate::tally::Tally>>) -> Cable<D> {
-    Cable { dial, scene: Rc::new(scene), time, tally, stranded: Rc::new(RefCell::new(None)) }
+pub fn cable<D: Dial>(dial: D, scene: Scene, time: Timeline) -> Cable<D> {
+    Cable { dial, scene: Rc::new(scene), time, stranded: Rc::new(RefCell::new(None)) }
 }

@@ -30,6 +30,8 @@ pub struct Report {
     pub starved: u64,
     pub orders: u64,
     pub bytes: u64,
+    /// How long connections took until the node could speak, TLS among it.
+    pub connects: Latency,
     /// Once all nodes had started.
     pub steady: Steady,
     /// User and system time, and the highest resident memory.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use tuoan_node::link::packet::{self, Incoming, Version};
 use tuoan_protocol::{DeviceEvent, Status, Telemetry, Wire};
 
@@ -16,6 +16,7 @@ pub struct Latencies {
     from: Instant,
     readings: Waits,
     alarms: Waits,
+    connects: Waits,
 }
 /// How many there were, and how long they took; the last million or so.
 #[derive(Debug, Default)]
@@ -24,22 +25,32 @@ pub struct Waits {
     pub micros: Vec<u32>,
 }
 
+impl Waits {
+    fn add(&mut self, took: Duration) {
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let place = self.count as usize % MAX_KEPT;
+        self.count += 1;
+        match self.micros.get_mut(place) {
+            Some(old) => *old = micros,
+            None => self.micros.push(micros),
+        }
+    }
+}
+
 impl Latencies {
     pub fn new(from: Instant) -> Latencies {
-        Latencies { from, readings: Waits::default(), alarms: Waits::default() }
+        Latencies { from, readings: Waits::default(), alarms: Waits::default(), connects: Waits::default() }
     }
     fn add(&mut self, alarm: bool, sent: Instant, now: Instant) {
         if sent < self.from {
             return;
         }
         let kept = if alarm { &mut self.alarms } else { &mut self.readings };
-        let micros = u32::try_from(now.duration_since(sent).as_micros()).unwrap_or(u32::MAX);
-        let place = kept.count as usize % MAX_KEPT;
-        kept.count += 1;
-        match kept.micros.get_mut(place) {
-            Some(old) => *old = micros,
-            None => kept.micros.push(micros),
-        }
+        kept.add(now.duration_since(sent));
+    }
+    /// All connections of the run, TCP and TLS: they are made before the fleet is steady.
+    pub fn connects(&mut self) -> Waits {
+        std::mem::take(&mut self.connects)
     }
     /// Readings, and alarms: events and states.
     pub fn finish(&mut self) -> (Waits, Waits) {
@@ -94,8 +105,9 @@ impl Tally {
         Tally { latencies, starts, open, out, into, sent: 0, repeated: 0, bytes: 0, connections: 0, malformed: 0 }
     }
 
-    /// A new connection: what was under way on the old one will come again.
-    pub fn connected(&mut self) {
+    /// A new connection, made from `began` to `now`: what was under way on the old one will come again.
+    pub fn connected(&mut self, began: Instant, now: Instant) {
+        self.latencies.borrow_mut().connects.add(now.duration_since(began));
         self.open.clear();
         self.out.clear();
         self.into.clear();
@@ -204,7 +216,7 @@ mod tests {
             tally.read(&[byte], now);
         }
         assert_eq!((tally.starts[0].sent, tally.starts[0].acknowledged), (3, 0), "the first is not acknowledged");
-        tally.connected();
+        tally.connected(now, now);
         tally.read(&ack(1), now);
         assert_eq!(tally.starts[0].acknowledged, 0, "of an old connection");
         tally.wrote(&event(1, 1), now);

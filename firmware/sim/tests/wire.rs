@@ -64,6 +64,7 @@ async fn play(script: &str, nodes: usize, speed: f64, work_s: u64, poll_ms: u32)
         site: SiteId::new("xingyuan").unwrap(),
         nodes,
         accounts: Accounts::One { user: "u".into(), password: "p".into() },
+        pin: None,
         script: Script::parse(script).unwrap(),
         speed,
         seed: 7,

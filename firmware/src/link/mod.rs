@@ -9,11 +9,17 @@
 //! | `message` | records as messages, topics, birth and will |
 //! | `order` | orders of the gateway |
 //! | `backoff` | how long to wait between attempts |
+//! | `tls` | connections to the gateway alone, sealed |
+//! | `pin` | by what the node knows it |
+//! | `guard` | which TLS records may come |
 pub mod backoff;
+mod guard;
 pub mod message;
 pub mod order;
 pub mod packet;
+pub mod pin;
 mod session;
+pub mod tls;
 mod window;
 
 use crate::clock::{Clock, until};
@@ -49,6 +55,10 @@ pub trait Connect {
     /// A new connection, the old one closed; `None` when there is none to be had. Dropping the stream closes it. `read` must be cancel-safe: what
     /// it has not returned is returned by the next one.
     async fn connect(&mut self) -> Option<Self::Stream<'_>>;
+    /// Why the last attempt gave none.
+    fn refusal(&self) -> End {
+        End::Unreachable
+    }
 }
 
 /// What the node does for the gateway.
@@ -79,6 +89,8 @@ pub trait Actions {
 pub enum End {
     /// No connection to be had.
     Unreachable,
+    /// Who answered cannot prove to be the gateway: it was told nothing.
+    Stranger,
     /// The broker refuses the node, with this code.
     Refused(u8),
     /// Closed or broken.
@@ -170,10 +182,12 @@ impl<'a> Link<'a> {
         loop {
             let began = shared.clock.now_ms();
             shared.pulse.link(began);
-            let end = match select(network.connect(), until(shared.clock, began.saturating_add(CONNECT_MS))).await {
-                Either::First(Some(mut stream)) => session::serve(self, shared, &mut stream, actions, buffers).await,
-                _ => End::Unreachable,
+            let served = match select(network.connect(), until(shared.clock, began.saturating_add(CONNECT_MS))).await {
+                Either::First(Some(mut stream)) => Some(session::serve(self, shared, &mut stream, actions, buffers).await),
+                Either::First(None) => None,
+                Either::Second(()) => Some(End::Unreachable),
             };
+            let end = served.unwrap_or_else(|| network.refusal());
             shared.stats.connected.set(false);
             shared.stats.last_end.set(Some(end));
             self.window.disconnected();

@@ -83,6 +83,15 @@ impl<'a> Fields<'a> {
             }
         }
     }
+    /// Whether it is switched off: `name = false`.
+    pub fn is_off(&mut self, name: &'static str) -> bool {
+        let off = matches!(self.dict.get(name), Some(Value::Bool(_, false)));
+        if off {
+            self.known.push(name);
+            self.dict.remove(name);
+        }
+        off
+    }
     /// An array of tables; empty when it is absent.
     pub fn tables(&mut self, name: &'static str) -> Vec<Dict> {
         self.known.push(name);

@@ -74,18 +74,31 @@ pub enum Ingest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
     pub listen: SocketAddr,
-    pub tls: Option<Tls>,
+    pub tls: Tls,
     /// Sessions at one time, those of absent clients included; one user may have half of them.
     pub sessions: u32,
     pub users: Vec<BrokerUser>,
 }
 
+/// TLS of the embedded broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    pub listen: SocketAddr,
-    pub cert: PathBuf,
-    pub key: PathBuf,
+pub enum Tls {
+    Off,
+    /// With the key that the gateway made itself. Not `needed`: nobody has asked for it, so that a port that is taken keeps nothing from starting.
+    Own {
+        listen: SocketAddr,
+        needed: bool,
+    },
+    /// With the site's own certificate, PEM files.
+    Given {
+        listen: SocketAddr,
+        cert: PathBuf,
+        key: PathBuf,
+    },
 }
+
+/// Where the broker listens for TLS unless it is told.
+pub const TLS_PORT: u16 = 8883;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUser {
@@ -403,14 +416,15 @@ const SESSIONS: std::ops::RangeInclusive<u32> = 16..=32_768;
 fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Broker> {
     let mut f = Fields::new("broker", dict, problems);
     let listen = address(&mut f, "listen", "0.0.0.0:1883");
-    let tls = f.table("tls").map(|d| {
-        let mut t = Fields::new("broker.tls", d, f.problems());
-        let listen = address(&mut t, "listen", "0.0.0.0:8883");
-        let cert = existing(&mut t, "cert", base);
-        let key = existing(&mut t, "key", base);
-        t.finish();
-        Some(Tls { listen: listen?, cert: cert?, key: key? })
-    });
+    let off = f.is_off("tls");
+    let tls = match f.table("tls") {
+        Some(d) => read_tls(d, base, f.problems()),
+        // What nobody else in the network reaches needs none.
+        None => Some(match listen {
+            Some(plain) if !off && !plain.ip().is_loopback() => Tls::Own { listen: (plain.ip(), TLS_PORT).into(), needed: false },
+            _ => Tls::Off,
+        }),
+    };
     let sessions = f.take("sessions").unwrap_or(DEFAULT_SESSIONS);
     if !SESSIONS.contains(&sessions) {
         f.problem("sessions", format!("must lie between {} and {}: each takes memory and an open file", SESSIONS.start(), SESSIONS.end()));
@@ -440,7 +454,19 @@ fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<B
         users.extend(user);
     }
     f.finish();
-    Some(Broker { listen: listen?, tls: flip(tls)?, sessions, users })
+    Some(Broker { listen: listen?, tls: tls?, sessions, users })
+}
+
+fn read_tls(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Tls> {
+    let own = !dict.contains_key("cert") && !dict.contains_key("key");
+    let mut t = Fields::new("broker.tls", dict, problems);
+    let listen = address(&mut t, "listen", "0.0.0.0:8883");
+    let given = (!own).then(|| (existing(&mut t, "cert", base), existing(&mut t, "key", base)));
+    t.finish();
+    Some(match given {
+        None => Tls::Own { listen: listen?, needed: true },
+        Some((cert, key)) => Tls::Given { listen: listen?, cert: cert?, key: key? },
+    })
 }
 
 fn read_client(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Client> {

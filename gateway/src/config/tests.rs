@@ -79,6 +79,34 @@ fn sessions_of_the_broker_are_bounded() {
 }
 
 #[test]
+fn the_broker_has_tls_of_its_own_unless_told_otherwise() {
+    let read = |listen: &str, line: &str| {
+        let text = format!("data = \"d\"\nsite = \"site.toml\"\n[broker]\nlisten = \"{listen}:1883\"\n{line}\n");
+        let dir = folder(&[("site.toml", SITE), ("t.toml", &text), ("c.pem", ""), ("k.pem", "")]);
+        load(&dir.path().join("t.toml"), None).map(|c| match c.ingest {
+            Ingest::Embedded(b) => b.tls,
+            Ingest::Outside(_) => Tls::Off,
+        })
+    };
+    let own = |at: &str, needed| Tls::Own { listen: at.parse().unwrap(), needed };
+    assert_eq!(read("0.0.0.0", "").unwrap(), own("0.0.0.0:8883", false));
+    assert_eq!(read("[::]", "").unwrap(), own("[::]:8883", false));
+    assert_eq!(read("127.0.0.1", "").unwrap(), Tls::Off, "for nobody");
+    assert_eq!(read("0.0.0.0", "tls = false").unwrap(), Tls::Off);
+    assert_eq!(read("127.0.0.1", "tls = { listen = \"127.0.0.1:9\" }").unwrap(), own("127.0.0.1:9", true));
+    let given = read("0.0.0.0", "tls = { listen = \"0.0.0.0:9\", cert = \"c.pem\", key = \"k.pem\" }").unwrap();
+    assert!(matches!(given, Tls::Given { cert, key, .. } if cert.ends_with("c.pem") && key.ends_with("k.pem")));
+    for (line, key) in [
+        ("tls = true", "broker.tls"),
+        ("tls = { listen = \"0.0.0.0:9\", cert = \"c.pem\" }", "broker.tls.key"),
+        ("tls = { cert = \"c.pem\", key = \"k.pem\" }", "broker.tls.listen"),
+        ("tls = { listen = \"0.0.0.0:9\", cert = \"c.pem\", key = \"none.pem\" }", "broker.tls.key"),
+    ] {
+        assert!(read("0.0.0.0", line).unwrap_err().0.iter().any(|p| p.key == key), "{line}");
+    }
+}
+
+#[test]
 fn broker_and_client_exclude_each_other() {
     let dir = folder(&[
         ("site.toml", SITE),

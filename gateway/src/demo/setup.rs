@@ -95,7 +95,7 @@ pub fn gateway_config(nursery: &Nursery, secrets: &Secrets, folder: &Path, platf
         web: Web { listen: loopback(if headless { 0 } else { GATEWAY_PORT }) },
         ingest: Ingest::Embedded(Broker {
             listen: loopback(0),
-            tls: None,
+            tls: crate::config::Tls::Off,
             sessions: crate::config::DEFAULT_SESSIONS,
             users: users.collect(),
         }),

@@ -72,8 +72,10 @@ pub struct BrokerTls {
     pub listen: SocketAddr,
     /// PEM: the certificate, then its chain.
     pub cert: PathBuf,
-    /// PEM.
+    /// PEM; it may be the same file.
     pub key: PathBuf,
+    /// Without it the broker does not start. Otherwise it starts, and warns.
+    pub needed: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +149,14 @@ impl Broker {
         let closing = Arc::new(AtomicBool::new(false));
         let retained = retain::Retained::load(retained, clock.clone(), Arc::clone(&closing)).await?;
         let plain = bind(settings("mqtt", config.listen, config.sessions))?;
-        let secure = config.tls.map(|tls| bind_tls(tls, config.sessions)).transpose()?;
+        let needed = config.tls.as_ref().is_some_and(|tls| tls.needed);
+        let secure = match config.tls.map(|tls| bind_tls(tls, config.sessions)).transpose() {
+            Err(error) if !needed => {
+                tracing::warn!("{error}. Nodes that were enrolled for TLS are NOT heard until this is mended; everything else is");
+                None
+            }
+            secure => secure?,
+        };
         let local_addr = plain.local_addr().map_err(|e| listen_error(config.listen, &e))?;
         let tls_addr = match &secure {
             Some(listener) => Some(listener.local_addr().map_err(|e| listen_error(local_addr, &e))?),
@@ -315,7 +324,7 @@ fn bind(settings: Builder) -> Result<Listener, BrokerError> {
 }
 
 fn bind_tls(tls: BrokerTls, sessions: u32) -> Result<Listener, BrokerError> {
-    let BrokerTls { listen, cert, key } = tls;
+    let BrokerTls { listen, cert, key, needed: _ } = tls;
     let settings = settings("mqtts", listen, sessions).tls_cert(Some(cert.display().to_string())).tls_key(Some(key.display().to_string()));
     let listener = settings.bind().map_err(|e| listen_error(listen, &e))?;
     listener.tls().map_err(|e| BrokerError::Tls { cert, key, reason: format!("{e:#}") })

@@ -8,9 +8,11 @@
 //! | `rollout` | which nodes, on whose word; one push at a time |
 //! | `configure` | settings onto one node |
 //! | `cli` | `tuoan firmware` |
+//! | `key` | the key by which nodes know their gateway |
 pub mod carry;
 pub mod cli;
 pub mod configure;
+pub mod key;
 pub mod push;
 pub mod rollout;
 pub mod sign;

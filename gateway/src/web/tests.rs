@@ -198,6 +198,7 @@ async fn gateway_at(site: &str) -> Box_ {
             files: Some(files.clone()),
             site: Arc::new(toml::from_str(site).unwrap()),
             uplink: false,
+            node_tls: Some(crate::nodes::key::NodeTls { port: 8883, pin: "p256.02ab".into() }),
             reload: Arc::default(),
         },
         shutdown: shutdown.clone(),

@@ -337,7 +337,7 @@ async fn a_port_in_use_and_a_wrong_certificate_are_explained() {
     let cert = folder.path().join("cert.pem");
     std::fs::write(&cert, "no certificate").unwrap();
     let free = ([127, 0, 0, 1], 0).into();
-    let tls = Some(BrokerTls { listen: free, cert: cert.clone(), key: folder.path().join("absent.pem") });
+    let tls = Some(BrokerTls { listen: free, cert: cert.clone(), key: folder.path().join("absent.pem"), needed: true });
     let error = start(BrokerConfig { listen: free, tls, ..config }).await;
     assert!(error.contains("cert.pem") && error.contains("absent.pem"), "{error}");
 }

@@ -86,7 +86,7 @@ async fn a_killed_client_s_will_arrives() {
 async fn the_tls_listener_serves_clients_that_trust_its_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let (cert, key) = certificate(folder.path()).await;
-    let tls = BrokerTls { listen: ([127, 0, 0, 1], 0).into(), cert: cert.clone(), key };
+    let tls = BrokerTls { listen: ([127, 0, 0, 1], 0).into(), cert: cert.clone(), key, needed: true };
     let gateway = Gateway::with(Arc::new(MemoryRetained::default()), INBOUND_QUEUE, Some(tls)).await;
     let addr = gateway.broker.tls_addr().unwrap();
     assert_ne!(addr, gateway.addr);

@@ -3,6 +3,7 @@ use super::process::Process;
 use super::{command, free_port, wait_for};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tuoan_node_sim::Pin;
 
 /// Password of every broker user of the harness; the configuration holds its SHA-256.
 pub const PASSWORD: &str = "correct-horse-battery";
@@ -157,6 +158,12 @@ impl Gateway {
             assert!(process.running(), "the gateway ended:\n{}", std::fs::read_to_string(dir.join("tuoan.log")).unwrap_or_default());
             get(&format!("http://127.0.0.1:{web}/healthz")).map(drop)
         });
+    }
+    /// By what nodes know it.
+    pub fn pin(&self) -> Pin {
+        let file = tuoan::nodes::key::path(&self.dir.join("data"));
+        let pin = tuoan::nodes::key::pin(&file, &file).expect("the gateway's own key");
+        Pin::parse(&pin).expect("a pin as nodes read it")
     }
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

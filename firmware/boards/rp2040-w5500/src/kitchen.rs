@@ -10,6 +10,7 @@ mod keys;
 mod last;
 mod layout;
 mod network;
+mod noise;
 mod onewire;
 mod outputs;
 mod start;

@@ -12,6 +12,7 @@ mod last;
 mod layout;
 mod microphone;
 mod network;
+mod noise;
 mod outputs;
 mod start;
 mod watchdog;

@@ -2,6 +2,7 @@
 use crate::clock::Uptime;
 use crate::keys::KEYS;
 use crate::network::{self, Network};
+use crate::noise::Rosc;
 use crate::outputs::Switches;
 use crate::watchdog::{Dog, reset_reason};
 use crate::{console, last, layout};
@@ -31,10 +32,12 @@ use tuoan_node::gateway_time;
 use tuoan_node::identity::Identity;
 use tuoan_node::link::message::{About, Address};
 use tuoan_node::link::packet::Version;
+use tuoan_node::link::tls::{Room, Secure};
 use tuoan_node::link::{Account, Buffers, Link, MIN_RX, MIN_TX, Stats};
 use tuoan_node::node::{self, Node};
 use tuoan_node::outbox::RamOutbox;
 use tuoan_node::post::Post;
+use tuoan_node::random::Pool;
 use tuoan_node::sampler::{Plan, Rule, Sensors, watches};
 use tuoan_node::sensors::scd4x;
 use tuoan_node::service::{Restart, Service};
@@ -228,7 +231,12 @@ impl Started {
         let account = Account { user: self.identity.device.as_str(), password: self.identity.password.as_bytes() };
         let mut link = Link::new(address, account, about, Version::V5, self.boot);
         let host = self.identity.host.clone();
-        let mut network = Network { stack: self.stack, host: &host, port: self.identity.port, rx: [0; 2048], tx: [0; 4096] };
+        let network = Network { stack: self.stack, host: &host, port: self.identity.port, rx: [0; 2048], tx: [0; 4096] };
+        static ROOM: ConstStaticCell<Room> = ConstStaticCell::new(Room::new());
+        let tls = self.identity.pin.clone().map(|pin| (pin, ROOM.take()));
+        // The chip's own number, and a boot number that never repeats.
+        let random = Pool::new(Rosc, &[self.hardware.as_bytes(), &self.boot.to_be_bytes()]);
+        let mut network = Secure::new(network, random, tls);
         let mut watches = watches(&*sensors, plans);
         let (outputs, mut dog) = (RefCell::new(outputs), self.dog);
         let first_fault = u8::try_from(plans.len()).unwrap_or(u8::MAX);

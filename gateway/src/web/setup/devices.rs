@@ -5,6 +5,7 @@ use super::super::{Shared, qr};
 use super::{Done, present, prove, write};
 use crate::engine::site::{Placement, Role, Site};
 use crate::engine::view::DeviceView;
+use crate::nodes::key;
 use crate::setup::files::NotWritten;
 use crate::setup::place::{self, Refusal};
 use axum::extract::{Form, Path, Query, State};
@@ -218,6 +219,7 @@ pub(crate) async fn enrol(State(web): State<Shared>, visitor: Visitor, Form(aske
         return refused(&web, &visitor, Refusal::NoDevice, name).await;
     };
     let Some(files) = web.deps.setup.files.clone() else { return wrong(&web, &visitor, vec![ui.t("setup-fixed")], name).await };
+    let native = topics.is_empty();
     let doing = Doing { kind: "enrolled", object: id.to_string(), detail: asked.kind, ..Doing::default() };
     if !record(&web, &visitor, doing).await {
         return wrong(&web, &visitor, vec![ui.t("error-setup-unsaved")], name).await;
@@ -229,8 +231,11 @@ pub(crate) async fn enrol(State(web): State<Shared>, visitor: Visitor, Form(aske
     match given.await {
         Ok(Ok(password)) => {
             web.enrolled.store(true, std::sync::atomic::Ordering::Relaxed);
-            let code = format!("tuoan:credential:{name}:{password}");
-            let credential = Credential { qr: qr::svg(&code), name, password };
+            // The key is for the project's own nodes; what other devices are configured by hand knows no such thing.
+            let tls = web.deps.setup.node_tls.as_ref().filter(|_| native);
+            let code = key::code(&name, &password, tls.map(|t| t.pin.as_str()));
+            let enrol = tls.map(|t| format!("enrol {} GATEWAY:{} {code}", web.deps.setup.site.id, t.port));
+            let credential = Credential { qr: qr::svg(&code), name, password, enrol };
             show(&web, &visitor, StatusCode::OK, |v| (v.credential, v.waiting) = (Some(credential), true)).await
         }
         Ok(Err(NotWritten::Problems(problems))) => wrong(&web, &visitor, problems, name).await,

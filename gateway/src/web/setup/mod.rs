@@ -24,6 +24,7 @@ use super::deeds::{Doing, record};
 use super::pages::{sorry, ui};
 use super::{QueryError, Shared};
 use crate::engine::site::Site;
+use crate::nodes::key::NodeTls;
 use crate::setup::files::{Files, NotWritten};
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
@@ -43,6 +44,8 @@ pub struct SetUp {
     pub site: Arc<Site>,
     /// A district platform is configured.
     pub uplink: bool,
+    /// How the project's own nodes reach the broker over TLS.
+    pub node_tls: Option<NodeTls>,
     /// Asks for a restart of the parts with the files as they are.
     pub reload: Arc<Notify>,
 }

@@ -84,6 +84,9 @@ async fn the_checklist_the_file_and_credentials() {
     );
     let (status, _, page) = it.post("/setup/devices/enrol", "id=node-1&kind=device").await;
     assert!(status == StatusCode::OK && page.contains("class=\"secret\"") && page.contains("/setup/apply"), "{page}");
+    assert!(page.contains("enrol xingyuan GATEWAY:8883 tuoan:credential:node-1:") && page.contains(":p256.02ab"), "{page}");
+    let (_, _, page) = it.post("/setup/devices/enrol", "id=bridge&kind=zigbee2mqtt").await;
+    assert!(page.contains("class=\"secret\"") && !page.contains("p256."), "what a bridge is told, people type: {page}");
     assert_eq!(it.post("/setup/devices/enrol", "id=node-1&kind=everything").await.0, StatusCode::UNPROCESSABLE_ENTITY);
     let (status, _, page) = it.post("/setup/apply", "").await;
     assert!(status == StatusCode::OK && page.contains("data-await"), "{page}");

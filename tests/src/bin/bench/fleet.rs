@@ -10,6 +10,7 @@ use tuoan_node_sim::fleet::{Accounts, Options as Fleet, run_tcp};
 use tuoan_node_sim::report::NodeReport;
 use tuoan_node_sim::script::Script;
 use tuoan_protocol::SiteId;
+use tuoan_tests::harness::free_port;
 use tuoan_tests::harness::gateway::{Gateway, PASSWORD, PASSWORD_SHA256, Setup};
 use tuoan_tests::harness::stored::now;
 
@@ -31,6 +32,9 @@ pub struct Options {
     /// Milliseconds between two looks at an input.
     #[arg(long, default_value_t = 100)]
     poll_ms: u32,
+    /// Over TLS, to the key that the gateway makes at its start.
+    #[arg(long)]
+    tls: bool,
     /// Sessions that the gateway's broker allows; without it as many as there are nodes, and some.
     #[arg(long)]
     sessions: Option<usize>,
@@ -43,14 +47,21 @@ pub fn run(o: &Options) {
     let dir = tempfile::tempdir().expect("a folder");
     let user = |n: &String| format!("[[broker.user]]\nname = \"{n}\"\npassword_sha256 = \"{PASSWORD_SHA256}\"\ndevices = [\"{n}\"]\n");
     let sessions = o.sessions.unwrap_or((o.nodes + 100).max(4096));
-    let setup =
-        Setup { site: site(&names), broker: format!("sessions = {sessions}"), more: names.iter().map(user).collect(), ..Setup::default() };
+    let secure = free_port();
+    let tls = if o.tls { format!("tls = {{ listen = \"127.0.0.1:{secure}\" }}") } else { String::new() };
+    let setup = Setup {
+        site: site(&names),
+        broker: format!("sessions = {sessions}\n{tls}"),
+        more: names.iter().map(user).collect(),
+        ..Setup::default()
+    };
     let mut gateway = Gateway::start(dir.path(), &setup);
     let before = gateway.process().cpu_seconds();
     let fleet = Fleet {
         site: SiteId::new("site-1").expect("an id"),
         nodes: o.nodes,
         accounts: Accounts::Own(names.iter().map(|n| (n.clone(), PASSWORD.to_owned())).collect()),
+        pin: o.tls.then(|| gateway.pin()),
         script,
         speed: o.speed,
         seed: o.seed,
@@ -61,7 +72,7 @@ pub fn run(o: &Options) {
         utc_ms: now(),
     };
     let (_stop, stopped) = watch::channel(false);
-    let (report, nodes) = match run_tcp(&fleet, ([127, 0, 0, 1], gateway.mqtt).into(), stopped) {
+    let (report, nodes) = match run_tcp(&fleet, ([127, 0, 0, 1], if o.tls { secure } else { gateway.mqtt }).into(), stopped) {
         Ok(done) => done,
         Err(e) => {
             eprintln!("{e}");
