@@ -607,6 +607,7 @@ fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
     let retention = Retention {
         keep_days: f.take("keep_days").unwrap_or(default.keep_days),
         keep_events_days: f.take("keep_events_days").unwrap_or(default.keep_events_days),
+        keep_rollups_days: f.take("keep_rollups_days").unwrap_or(default.keep_rollups_days),
         budget_mb: f.take("budget_mb"),
     };
     let store = Store { wear_mode: f.take("wear_mode").unwrap_or(false), reserve_mb: f.take("reserve_mb").unwrap_or(16), retention };
@@ -615,6 +616,9 @@ fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
     }
     if retention.keep_events_days < retention.keep_days {
         f.problem("keep_events_days", "is less than keep_days; incidents are kept at least as long as the readings around them");
+    }
+    if retention.keep_rollups_days < retention.keep_days {
+        f.problem("keep_rollups_days", "is less than keep_days; readings by the minute are what is left of readings");
     }
     if retention.budget_mb.is_some_and(|mb| mb < LEAST_BUDGET_MB) {
         f.problem("budget_mb", format!("is less than {LEAST_BUDGET_MB}; leave it out to use 60 % of the partition"));
