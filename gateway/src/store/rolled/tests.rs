@@ -128,12 +128,12 @@ fn each_entry_counts_once_through_failures_kills_and_blocks() {
         assert!(rounds.windows(2).any(|w| w[0] < w[1]), "little by little: {rounds:?}");
         // One device, one hour, as it was asked.
         let all = rig.rolled();
-        let (from, to) = (T + 5 * HOUR, T + 6 * HOUR - 1);
+        let (from, to) = (T, T + HOUR - 1);
         let some = rig.store.reader.rollups(&rig.devices()[..1], from, to).unwrap().rollups;
         let within = |minute: &i64| (from / 60_000..=to / 60_000).contains(minute);
         let wanted: usize =
             all.rollups.iter().filter(|(k, _)| k.device == rig.devices()[0]).map(|(_, m)| m.keys().filter(|m| within(m)).count()).sum();
-        assert!(some.len() == wanted && wanted > 60, "{} {wanted}", some.len());
+        assert!(some.len() == wanted && (40..120).contains(&wanted), "{} {wanted}", some.len());
         let steps = rig.store.reader.clock_steps(1, 350).unwrap();
         assert_eq!(steps.iter().map(|s| s.1).collect::<Vec<_>>(), [true, false, true, false]);
     }
@@ -165,7 +165,7 @@ fn roll_ups_outlive_the_readings_and_none_goes_before_it_is_in_them() {
         rig.idle(30 * DAY);
     }
     assert!(rig.rolled().rollups.is_empty());
-    let gone = rig.store.reader.removals(50).unwrap();
+    let gone = rig.store.reader.removals(999).unwrap();
     let told = gone.iter().find(|r| r.rule == "keep_rollups_days").unwrap();
     assert!(told.records > 0 && told.first <= 1000 || gone.iter().any(|r| r.rule == "keep_rollups_days" && r.first == 1), "{gone:?}");
     assert_eq!(rig.store.reader.tree_size().unwrap(), gone.len() as u64, "each removal is a leaf, and nothing else has happened");

@@ -85,7 +85,8 @@ fn a_golden_row_is_read_and_damage_is_an_error() {
     assert!(none.is_empty());
 }
 
-const GOLDEN: &str = "";
+const GOLDEN: &str = "010174026e0b74656d70657261747572650005ece1b91c000000000c000000000000000000e82000000000020202020202020202020006060606066400000000046f70\
+    656e0005ece1b91c000000000c0000000000000000000000000000010101010101010101010003030303036400000000";
 
 fn quantity() -> impl Strategy<Value = Quantity> {
     let known = (0..Quantity::ALL.len()).prop_map(|i| Quantity::ALL[i].clone());
