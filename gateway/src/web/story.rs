@@ -172,6 +172,7 @@ fn collect(
         for entry in entries.iter() {
             let arrived = entry.at.saturating_add(utc_offset);
             if arrived > to {
+                heard.to = to;
                 return Ok(false);
             }
             heard.to = arrived.max(from);
@@ -433,3 +434,6 @@ fn deliveries(
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
