@@ -26,6 +26,8 @@ pub const OWED_DAYS: i64 = 7;
 pub const AFTER_DELIVERY_DAYS: i64 = 30;
 /// The least `keep_days`: an incident's page shows what was measured around it for a month.
 pub const LEAST_DAYS: u32 = 30;
+/// The least `keep_events_days` that a configuration may ask for: three years.
+pub const LEAST_EVENTS_DAYS: u32 = 3 * 365;
 /// An open incident's readings are kept from so long before it began.
 const BEFORE_INCIDENT_MS: i64 = 30 * 60_000;
 /// What an entry takes beside its body, in bytes: row header, position, time, its place in the page. Measured: see `docs/forward.md`.
