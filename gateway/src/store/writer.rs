@@ -360,7 +360,8 @@ impl Writer {
             (Some(plan), Some(lanes)) if !urgent => Some(Prune { plan, lanes, rolled: self.roller.upto() }),
             _ => None,
         };
-        let roll = !urgent && due(self.rolled_at, self.roll_idle, self.deps.timing.roll, self.deps.timing.survey);
+        // Nor when the disk takes nothing: what is tried again shall need as little as it can.
+        let roll = !urgent && self.failures == 0 && due(self.rolled_at, self.roll_idle, self.deps.timing.roll, self.deps.timing.survey);
         if roll {
             // What cannot be read keeps nothing from being written.
             let found = self.roller.gather(&self.db, self.progress.now);
