@@ -36,7 +36,7 @@ impl Rig {
         let asked = AtomicU64::new(1);
         if failing > 0 {
             deps.fault = Some(Arc::new(move |moment, _: &Path| match moment {
-                Moment::BeforeCommit if asked.fetch_add(1, Ordering::Relaxed) % failing == 0 => {
+                Moment::BeforeCommit if asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(failing) => {
                     Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None))
                 }
                 _ => Ok(()),

@@ -32,7 +32,7 @@ pub fn run(o: &Options) {
         "| a day of | readings | messages | alone, B a reading | in blocks | on the disk in all | roll-ups | B each | on the disk, MB |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    measure("the demo: recordings of rooms, 07:30 to 18:45", days, |day, hour, out| demo(day, hour, out));
+    measure("the demo: recordings of rooms, 07:30 to 18:45", days, demo);
     let mut year = Year::new(false);
     measure("sixty sensors once a minute, made up", days, |_, _, out| {
         for _ in 0..60 {
