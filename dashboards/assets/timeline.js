@@ -134,6 +134,7 @@
     root.classList.add("live"); tools.hidden = false;
     draw();
     root.querySelector(".scope-cut").hidden = !data.cut;
+    root.querySelector(".scope-minutes").hidden = !data.by_minute;
     for (const b of tools.querySelectorAll("[data-around]")) b.setAttribute("aria-pressed", b.dataset.around === around);
   }
 

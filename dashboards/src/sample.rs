@@ -469,6 +469,7 @@ pub fn incident_page() -> IncidentPage {
         to: NOW,
         around: Around::HalfHour,
         cut: false,
+        by_minute: false,
         blind: vec![Blind { camera: "托小班2 东".into(), kind: Quantity::CameraDark, from: from + 1_200_000, to: from + 2_400_000 }],
         watch: vec![
             Watch { from: from + 1_200_000, to: from + 2_400_000, sight: Sight::blind(Cause::CameraDark, Some(Need::Camera)) },

@@ -53,7 +53,7 @@ pub fn json(ui: &Ui, v: &IncidentPage) -> Value {
     });
     let told = v.receipts.recipients.iter().flat_map(|r| told(ui, r));
     json!({
-        "from": v.from, "to": v.to, "now": ui.now, "utc_offset_minutes": ui.utc_offset_minutes, "cut": v.cut,
+        "from": v.from, "to": v.to, "now": ui.now, "utc_offset_minutes": ui.utc_offset_minutes, "cut": v.cut, "by_minute": v.by_minute,
         "span": {"from": i.opened_at, "to": if i.state.active { v.to } else { i.changed_at }, "text": ui.title(i)},
         "series": v.series.iter().map(|s| series(ui, s, &v.rule.clause)).collect::<Vec<_>>(),
         "entries": v.entries.iter().map(|e| entry(ui, e)).collect::<Vec<_>>(),

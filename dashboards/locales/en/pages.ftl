@@ -350,6 +350,7 @@ scope-help = Time axis. Arrow keys move, plus and minus zoom, 0 shows all
 scope-entries = Events
 scope-told = Told
 scope-unsure = Clock unsure
+scope-minutes = Drawn by the minute, each with its lowest and highest reading.
 scope-cut = There is too much to be read at once; it ends where the chart does. Choose less time before and after.
 similar = Similar incidents
 similar-here = In the same place

@@ -335,6 +335,7 @@ scope-help = 时间轴。左右方向键移动，加减号缩放，0 看全部
 scope-entries = 经过
 scope-told = 通知
 scope-unsure = 时钟不准
+scope-minutes = 按分钟显示，每分钟取最低值和最高值。
 scope-cut = 数据太多，只读到图上为止；请缩短前后时间。
 similar = 类似的事件
 similar-here = 同一个地方

@@ -309,6 +309,8 @@ pub struct IncidentPage {
     pub around: Around,
     /// There is more than may be read at once: the readings end at `to`.
     pub cut: bool,
+    /// Older readings are drawn by the minute: the lowest and the highest of each.
+    pub by_minute: bool,
     pub series: Vec<Series>,
     /// When cameras that show the place did not see.
     pub blind: Vec<Blind>,

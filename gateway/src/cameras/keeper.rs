@@ -3,15 +3,18 @@
 //! Severity 1 and 2 only: a child's picture is not kept because the air is stale. What must hold: it only reads what is committed and never makes
 //! anybody wait; a deletion is in the log before it is done.
 use super::Pictures;
-use super::access::record;
+use super::access::{Logged, record};
+use super::store::Stills;
 use crate::clock::Clock;
 use crate::engine::input::{PictureAct, PictureDeed};
 use crate::engine::view::View;
 use crate::pipeline::Handle;
+use crate::store::Reader;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tuoan_protocol::{DeviceId, IncidentEvent, Severity, Transition, ZoneId};
+use tuoan_protocol::{DeviceId, IncidentEvent, IncidentId, Severity, Transition, ZoneId};
 use tuoan_vision::setup;
 
 /// The ring is asked this often while an incident is being collected: well within what it holds.
@@ -131,7 +134,7 @@ impl Keeper {
         // What the ring holds may be sealed next.
         let coming = self.pictures.ring.room() as u64;
         if let Some(stills) = self.pictures.stills.clone() {
-            let _ = tokio::task::spawn_blocking(move || stills.clean(now, trusted)).await;
+            self.clean_stills(&stills, now, trusted).await;
         }
         let Some(evidence) = &self.pictures.evidence else { return };
         for (incident, why) in evidence.due(now, trusted, coming) {
@@ -149,6 +152,38 @@ impl Keeper {
                 return;
             }
         }
+    }
+}
+
+impl Keeper {
+    async fn clean_stills(&self, stills: &Arc<Stills>, now: i64, trusted: bool) {
+        let (all, reader) = (stills.clone(), self.handle.reader.clone());
+        let held = move |incident: &IncidentId| is_held(&reader, incident);
+        let due = tokio::task::spawn_blocking(move || all.due(now, trusted, held)).await.unwrap_or_default();
+        for (incident, why) in due {
+            let reason = format!("blurred stills: {}", why.text());
+            let deed = PictureDeed { what: PictureAct::Delete, camera: None, incident: Some(incident.clone()), reason };
+            let deleted = match record(&self.handle.control, SELF, deed).await {
+                Ok(logged) => {
+                    let stills = stills.clone();
+                    tokio::task::spawn_blocking(move || stills.delete(&incident, logged)).await.unwrap_or(Ok(()))
+                }
+                Err(e) => Err(std::io::Error::other(e)),
+            };
+            if let Err(e) = deleted {
+                tracing::warn!("old stills are not deleted now: {e}");
+                return;
+            }
+        }
+    }
+}
+
+/// Somebody holds it, or it is a report of concern that nobody has released. When the store does not say, nothing is deleted.
+fn is_held(reader: &Reader, incident: &IncidentId) -> bool {
+    match Logged::of_hold(reader, incident) {
+        Ok(Some((held, _))) => held,
+        Ok(None) => reader.incident(incident.as_str()).map_or(true, |row| row.is_some_and(|r| r.hazard.as_str() == HELD)),
+        Err(_) => true,
     }
 }
 

@@ -1,9 +1,12 @@
 //! Blurred stills: one picture of each camera for an incident, so that its page shows what the carer saw. Readable without the key, therefore blurred.
 //!
 //! The names of the files say when, which incident and which camera; there is no list beside them that could disagree. What must hold: nothing but a
-//! [`BlurredJpeg`] is written or given out; the budget is kept by letting the oldest go.
+//! [`BlurredJpeg`] is written or given out; the budget is kept by letting the oldest incidents' go, never those that a person holds; a deletion is in the log before it
+//! is done.
+use super::access::Logged;
+use super::evidence::Why;
 use super::seal::write_whole;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -122,31 +125,42 @@ impl Stills {
             state.kept.insert(still, picture.bytes().len() as u64);
         }
         state.asked.remove(camera);
-        self.shrink(&mut state, at, false);
         Ok(())
     }
 
-    /// Deletes what is too old, by a clock that is trusted, and what is over the budget.
-    pub fn clean(&self, now: i64, trusted: bool) {
-        self.shrink(&mut self.lock(), now, trusted);
-    }
-
-    fn shrink(&self, state: &mut State, now: i64, trusted: bool) {
-        loop {
-            let used: u64 = state.kept.values().sum();
-            let Some((oldest, _)) = state.kept.first_key_value().map(|(s, b)| (s.clone(), *b)) else { return };
+    /// Incidents whose stills have to be deleted now, oldest first, but for those that are `held`. By age only with a clock that is `trusted`.
+    pub fn due(&self, now: i64, trusted: bool, held: impl Fn(&IncidentId) -> bool) -> Vec<(IncidentId, Why)> {
+        // Not locked while somebody asks the disk who is held.
+        let kept = self.lock().kept.clone();
+        let mut used: u64 = kept.values().sum();
+        let (mut seen, mut out) = (BTreeSet::new(), Vec::new());
+        for oldest in kept.keys() {
             let old = trusted && now.saturating_sub(oldest.at) > self.settings.keep_ms;
             if !old && used <= self.settings.budget {
-                return;
+                break;
             }
-            match fs::remove_file(self.settings.folder.join(oldest.file())) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!("an old still cannot be deleted: {e}");
-                    return;
-                }
-                _ => state.kept.remove(&oldest),
+            if !seen.insert(&oldest.incident) || held(&oldest.incident) {
+                continue;
+            }
+            used -= kept.iter().filter(|(s, _)| s.incident == oldest.incident).map(|(_, bytes)| bytes).sum::<u64>();
+            out.push((oldest.incident.clone(), if old { Why::Age } else { Why::Room }));
+        }
+        out
+    }
+
+    /// Deletes the stills of an incident, as an entry of the log says. Blocks on the disk.
+    ///
+    /// # Errors
+    /// A file cannot be removed; it is tried again.
+    pub fn delete(&self, incident: &IncidentId, _: Logged) -> io::Result<()> {
+        let mut state = self.lock();
+        for still in state.kept.keys().filter(|s| s.incident == *incident).cloned().collect::<Vec<_>>() {
+            match fs::remove_file(self.settings.folder.join(still.file())) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => state.kept.remove(&still),
             };
         }
+        Ok(())
     }
 
     /// The stills of an incident, oldest first.
@@ -227,18 +241,25 @@ mod tests {
     fn budget_and_retention_let_the_oldest_go() {
         let dir = tempfile::tempdir().unwrap();
         let size = picture().bytes().len() as u64;
-        let s = stills(&dir, size * 2);
-        for n in 1..=3u8 {
+        let s = stills(&dir, size * 3);
+        for n in 1..=4u8 {
             let at = i64::from(n) * DAY;
             s.ask(&incident(n), &[camera()], at);
             s.put(&camera(), at, &picture()).unwrap();
         }
-        assert_eq!((s.of(&incident(1)).len(), s.used()), (0, (size * 2, 2)));
-        s.clean(92 * DAY + 1, false);
-        assert_eq!(s.used().1, 2, "an untrusted clock deletes nothing by age");
-        s.clean(92 * DAY + 1, true);
-        assert_eq!((s.of(&incident(2)).len(), s.of(&incident(3)).len()), (0, 1));
-        assert_eq!(fs::read_dir(dir.path().join("stills")).unwrap().count(), 1);
+        let nobody = |_: &IncidentId| false;
+        let held = |i: &IncidentId| *i == incident(2);
+        assert_eq!(s.due(5 * DAY, true, nobody), [(incident(1), Why::Room)]);
+        s.delete(&incident(1), Logged::for_test()).unwrap();
+        assert_eq!((s.of(&incident(1)).len(), s.used()), (0, (size * 3, 3)));
+        assert!(s.due(92 * DAY, true, nobody).is_empty(), "ninety days, and not a day less");
+        assert!(s.due(93 * DAY + 1, false, nobody).is_empty(), "an untrusted clock deletes nothing by age");
+        assert_eq!(s.due(93 * DAY + 1, true, nobody), [(incident(2), Why::Age), (incident(3), Why::Age)]);
+        assert_eq!(s.due(93 * DAY + 1, true, held), [(incident(3), Why::Age)], "what a person holds stays");
+        s.delete(&incident(3), Logged::for_test()).unwrap();
+        assert_eq!((s.of(&incident(2)).len(), s.of(&incident(4)).len()), (1, 1));
+        assert_eq!(fs::read_dir(dir.path().join("stills")).unwrap().count(), 2);
+        assert_eq!(stills(&dir, size).due(0, true, held), [(incident(4), Why::Room)], "nor for want of room");
         let none = stills(&dir, 0);
         none.ask(&incident(4), &[camera()], DAY);
         assert!(!none.asked(&camera(), DAY));

@@ -12,7 +12,7 @@ use crate::ingest::hikvision;
 use crate::runtime;
 use crate::setup::files::Files;
 use crate::store::Retention;
-use crate::store::retention::LEAST_DAYS;
+use crate::store::retention::{LEAST_DAYS, LEAST_EVENTS_DAYS};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use figment::value::Dict;
@@ -494,6 +494,9 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     Some(Platform { url: url?, token: token?, receipts })
 }
 
+/// Pictures of an incident are evidence, and kept at least so long where there is room.
+const LEAST_PICTURE_DAYS: u32 = 90;
+
 fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (cameras::Settings, Option<Secret>) {
     let mut f = Fields::new("pictures", dict, problems);
     let own = cameras::Settings::default();
@@ -507,9 +510,9 @@ fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (camer
     let settings = cameras::Settings {
         ring_mb: number("ring_mb", own.ring_mb, 1, 4096),
         evidence_mb: number("evidence_mb", own.evidence_mb, 16, 1 << 20),
-        evidence_days: number("evidence_days", own.evidence_days, 1, 3650),
+        evidence_days: number("evidence_days", own.evidence_days, LEAST_PICTURE_DAYS, 3650),
         stills_mb: number("stills_mb", own.stills_mb, 0, 1 << 16),
-        stills_days: number("stills_days", own.stills_days, 1, 3650),
+        stills_days: number("stills_days", own.stills_days, LEAST_PICTURE_DAYS, 3650),
         key_file: f.take::<PathBuf>("key_file").map(|p| base.join(p)),
         live: f.take("live").unwrap_or(own.live),
     };
@@ -633,14 +636,21 @@ fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
     let retention = Retention {
         keep_days: f.take("keep_days").unwrap_or(default.keep_days),
         keep_events_days: f.take("keep_events_days").unwrap_or(default.keep_events_days),
+        keep_rollups_days: f.take("keep_rollups_days").unwrap_or(default.keep_rollups_days),
         budget_mb: f.take("budget_mb"),
     };
     let store = Store { wear_mode: f.take("wear_mode").unwrap_or(false), reserve_mb: f.take("reserve_mb").unwrap_or(16), retention };
     if retention.keep_days < LEAST_DAYS {
         f.problem("keep_days", format!("is less than {LEAST_DAYS}; incidents show for a month what was measured around them"));
     }
+    if retention.keep_events_days < LEAST_EVENTS_DAYS {
+        f.problem("keep_events_days", format!("is less than {LEAST_EVENTS_DAYS}; incidents are kept three years at least"));
+    }
     if retention.keep_events_days < retention.keep_days {
         f.problem("keep_events_days", "is less than keep_days; incidents are kept at least as long as the readings around them");
+    }
+    if retention.keep_rollups_days < retention.keep_days {
+        f.problem("keep_rollups_days", "is less than keep_days; readings by the minute are what is left of readings");
     }
     if retention.budget_mb.is_some_and(|mb| mb < LEAST_BUDGET_MB) {
         f.problem("budget_mb", format!("is less than {LEAST_BUDGET_MB}; leave it out to use 60 % of the partition"));

@@ -107,6 +107,27 @@ fn the_broker_has_tls_of_its_own_unless_told_otherwise() {
 }
 
 #[test]
+fn what_is_promised_cannot_be_set_shorter() {
+    let read = |more: &str| {
+        let text = format!("data = \"d\"\nsite = \"site.toml\"\n[broker]\nlisten = \"127.0.0.1:0\"\n{more}\n");
+        let dir = folder(&[("site.toml", SITE), ("t.toml", &text)]);
+        load(&dir.path().join("t.toml"), None)
+    };
+    let store = read("[store]\nkeep_rollups_days = 400").unwrap().store.retention;
+    assert_eq!((store.keep_days, store.keep_rollups_days, store.keep_events_days), (90, 400, 1098));
+    for (table, line, key) in [
+        ("store", "keep_days = 29", "keep_days"),
+        ("store", "keep_events_days = 1094", "keep_events_days"),
+        ("store", "keep_rollups_days = 89", "keep_rollups_days"),
+        ("pictures", "evidence_days = 89", "evidence_days"),
+        ("pictures", "stills_days = 89", "stills_days"),
+    ] {
+        let problems = read(&format!("[{table}]\n{line}")).unwrap_err();
+        assert!(problems.0.iter().any(|p| p.key == format!("{table}.{key}")), "{line}");
+    }
+}
+
+#[test]
 fn broker_and_client_exclude_each_other() {
     let dir = folder(&[
         ("site.toml", SITE),

@@ -41,7 +41,7 @@ pub mod sinks;
 pub mod sounders;
 pub mod status;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use directory::{Bilingual, Directory, RuleText};
 pub use log::{Log, LogError, Progress, StoreLog};

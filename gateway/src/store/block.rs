@@ -306,7 +306,7 @@ impl Columns {
     }
 }
 
-fn varint(to: &mut Vec<u8>, mut n: u64) {
+pub(super) fn varint(to: &mut Vec<u8>, mut n: u64) {
     while n > 0x7f {
         to.push(n as u8 | 0x80);
         n >>= 7;
@@ -314,16 +314,17 @@ fn varint(to: &mut Vec<u8>, mut n: u64) {
     to.push(n as u8);
 }
 
+/// Bytes that are left to read.
 #[derive(Clone, Copy)]
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn byte(&mut self) -> Result<u8, String> {
+    pub(super) fn byte(&mut self) -> Result<u8, String> {
         let (first, rest) = self.0.split_first().ok_or("a block ends too soon")?;
         self.0 = rest;
         Ok(*first)
     }
-    fn unsigned(&mut self) -> Result<u64, String> {
+    pub(super) fn unsigned(&mut self) -> Result<u64, String> {
         let mut n = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -334,11 +335,11 @@ impl<'a> Cursor<'a> {
         }
         Err("a number of a block has no end".to_owned())
     }
-    fn signed(&mut self) -> Result<i64, String> {
+    pub(super) fn signed(&mut self) -> Result<i64, String> {
         let n = self.unsigned()?;
         Ok((n >> 1).cast_signed() ^ -((n & 1).cast_signed()))
     }
-    fn take(&mut self, length: u64) -> Result<&'a [u8], String> {
+    pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], String> {
         let length = usize::try_from(length).map_err(|e| e.to_string())?;
         let (taken, rest) = self.0.split_at_checked(length).ok_or("a block ends too soon")?;
         self.0 = rest;

@@ -9,6 +9,8 @@
 //! | `files.rs` | lock and reserve file |
 //! | `mailbox.rs` | the way from the pipeline to the writer: bounded, coalescing |
 //! | `transaction.rs` | what one commit writes |
+//! | `rollup.rs` | PURE: readings by the minute |
+//! | `rolled.rs` | readings by the minute in the store: made, and read |
 //! | `removal.rs` | what was removed, and by which rule |
 //! | `retention.rs` | how long the log is kept, how much room it has, what goes when |
 //! | `done.rs` | which records a sink is done with |
@@ -54,6 +56,8 @@ pub mod removal;
 pub mod retained;
 pub mod retention;
 mod ring;
+pub mod rolled;
+pub mod rollup;
 pub mod rows;
 mod schema;
 pub mod search;
@@ -72,6 +76,7 @@ pub use notices::{NoticeRow, TellingRow, Told, ToldState};
 pub use ops::{Ops, OpsError};
 pub use reader::Reader;
 pub use retention::{Lanes, Retention, Room};
+pub use rolled::Rolled;
 pub use rows::{
     Backlog, Counts, Disk, Entries, IncidentFilter, IncidentRow, OutboxRow, PictureRow, QuarantineRow, Receipt, Recount, Retained,
     SetAside, Space, StoredEvent,

@@ -103,7 +103,8 @@ mod tests {
     impl Rig {
         fn open(dir: &Path) -> Rig {
             let mut deps = Deps::new(Clock::manual(T), Arc::new(Metrics::new()));
-            (deps.timing.survey, deps.timing.ops, deps.timing.pack) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+            (deps.timing.survey, deps.timing.ops, deps.timing.pack, deps.timing.roll) =
+                (Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO);
             let retention = Retention { keep_days: 30, ..Retention::default() };
             let (store, _) = Store::open(dir, Options { reserve_mb: 0, retention, ..Options::default() }, deps).unwrap();
             store.ops.claim([("platform".to_owned(), Lane::Alerts)]).unwrap();

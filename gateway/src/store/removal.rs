@@ -1,5 +1,5 @@
-//! What was removed, from where to where, when, and by which rule: in the transaction that removes it. It is a leaf of the log's tree, where the hashes of
-//! removed events stay. A record of entries may still grow, so it becomes a leaf when the next record begins.
+//! What was removed, from where to where, when, and by which rule: in the transaction that removes the first of it, as a leaf of the log's tree, where the hashes of
+//! removed events stay. Nothing goes that is not on record.
 use super::StoreError;
 use super::leaves;
 use super::reader::Reader;
@@ -8,10 +8,6 @@ use super::transaction::int;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use tuoan_evidence::Kind;
-
-/// Entries that one rule removes one after the other on one day (UTC) are one record; in milliseconds. Not so long after the last one: a gateway that removes
-/// some every minute would never end its record.
-const DAY_MS: i64 = 86_400_000;
 
 /// Why something had to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +18,10 @@ pub enum Rule {
     Budget,
     /// Incidents that were closed longer than `keep_events_days` ago.
     EventAge,
+    /// Readings by the minute older than `keep_rollups_days`.
+    RollupAge,
+    /// The oldest readings by the minute, for want of room.
+    RollupBudget,
 }
 
 impl Rule {
@@ -31,6 +31,8 @@ impl Rule {
             Rule::Age => "keep_days",
             Rule::Budget => "budget_mb",
             Rule::EventAge => "keep_events_days",
+            Rule::RollupAge => "keep_rollups_days",
+            Rule::RollupBudget => "budget_mb.rollups",
         }
     }
 }
@@ -38,33 +40,58 @@ impl Rule {
 /// A record of a removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Removal {
-    /// UTC milliseconds at which it ended.
+    /// UTC milliseconds at which it began.
     pub at: i64,
     /// [`Rule::name`].
     pub rule: String,
-    /// Positions of log entries; of an incident the sequences of its first and last event.
+    /// Positions of log entries, of roll-ups those that they were made of; of an incident the sequences of its first and last event.
     pub first: u64,
     pub last: u64,
-    /// How many entries or events went.
+    /// How many entries, minutes (of all series) or events went.
     pub records: u64,
     pub incident: Option<String>,
 }
 
 const ENTRIES: i64 = 0;
 const INCIDENT: i64 = 1;
+const ROLLUPS: i64 = 2;
 
-/// Notes that the entries from `first` to `last` go.
-pub(super) fn entries(tx: &Transaction<'_>, utc: i64, rule: Rule, first: u64, last: u64) -> rusqlite::Result<()> {
-    let n = int(last.saturating_sub(first) + 1);
-    let row = params![utc, rule.name(), int(first), int(last), n, ENTRIES, utc.div_euclid(DAY_MS).saturating_mul(DAY_MS)];
-    let on = "UPDATE removal SET utc = ?1, last = ?4, records = records + ?5 \
-              WHERE id = (SELECT max(id) FROM removal) AND what = ?6 AND rule = ?2 AND last = ?3 - 1 AND utc >= ?7";
-    if tx.prepare_cached(on)?.execute(row)? == 0 {
-        seal(tx)?;
-        let new = "INSERT INTO removal(utc, rule, what, first, last, records) SELECT ?1, ?2, ?6, ?3, ?4, ?5 WHERE ?7 IS NOT NULL";
-        tx.prepare_cached(new)?.execute(row)?;
+/// Notes that the entries from the first that is kept up to the one before `below` go, unless that is on record already: what a crash or a hold has stopped half-way goes on
+/// under the record that was there before it.
+pub(super) fn entries(tx: &Transaction<'_>, utc: i64, rule: Rule, kept_from: u64, below: u64) -> rusqlite::Result<()> {
+    // A block goes whole, or stays whole.
+    let last = "SELECT max(position) FROM log WHERE position < ?1";
+    let last: Option<i64> = tx.prepare_cached(last)?.query_row([int(below)], |r| r.get(0))?;
+    let first = noted(tx, ENTRIES)?.saturating_add(1).max(int(kept_from));
+    match last {
+        Some(last) if last >= first => note(tx, utc, rule, ENTRIES, (first, last), last - first + 1),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The same of roll-ups of minutes before that one. False: there are none.
+pub(super) fn rollups(tx: &Transaction<'_>, utc: i64, rule: Rule, before: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT min(first), max(upto), sum(minutes) FROM rollup WHERE to_minute < ?1";
+    let found = |r: &Row<'_>| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?, r.get::<_, Option<i64>>(2)?));
+    let (Some(first), Some(last), minutes) = tx.prepare_cached(sql)?.query_row([before], found)? else { return Ok(false) };
+    let noted = noted(tx, ROLLUPS)?;
+    if last > noted {
+        note(tx, utc, rule, ROLLUPS, (first.max(noted.saturating_add(1)), last), minutes.unwrap_or(0))?;
+    }
+    Ok(true)
+}
+
+/// Up to which position the records of that kind go.
+fn noted(tx: &Transaction<'_>, what: i64) -> rusqlite::Result<i64> {
+    tx.prepare_cached("SELECT coalesce(max(last), 0) FROM removal WHERE what = ?1")?.query_row([what], |r| r.get(0))
+}
+
+fn note(tx: &Transaction<'_>, utc: i64, rule: Rule, what: i64, (first, last): (i64, i64), records: i64) -> rusqlite::Result<()> {
+    // One of an earlier version may not be a leaf yet.
+    seal(tx)?;
+    let new = "INSERT INTO removal(utc, rule, what, first, last, records) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+    tx.prepare_cached(new)?.execute(params![utc, rule.name(), what, first, last, records])?;
+    seal(tx)
 }
 
 /// Notes that an incident's events go. To be called before they are removed.
@@ -76,7 +103,7 @@ pub(super) fn incident(tx: &Transaction<'_>, utc: i64, rule: Rule, id: &str) -> 
     seal(tx)
 }
 
-/// The last record is whole: it becomes a leaf of the log's tree, as JSON, unless it is one.
+/// The last record becomes a leaf of the log's tree, as JSON, unless it is one.
 fn seal(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     let sql = "SELECT utc, rule, first, last, records, incident, id FROM removal ORDER BY id DESC LIMIT 1";
     let last = tx.prepare_cached(sql)?.query_row([], |r| Ok((row(r)?, r.get::<_, i64>(6)?))).optional()?;
@@ -100,7 +127,7 @@ impl Reader {
     pub fn removals(&self, limit: usize) -> Result<Vec<Removal>, StoreError> {
         self.list("SELECT utc, rule, first, last, records, incident FROM removal ORDER BY id DESC LIMIT ?1", [int(limit as u64)], row)
     }
-    /// The leaves of removals of entries from one position to another (both within), in their order. One that has gone on today is none yet.
+    /// The leaves of removals of entries from one position to another (both within), in their order.
     pub fn removals_between(&self, first: u64, last: u64) -> Result<Vec<leaves::Recorded>, StoreError> {
         let sql = "SELECT l.n, l.record FROM removal r JOIN leaf l ON l.kind = ?4 AND l.ref = r.id \
                    WHERE r.what = ?3 AND r.first <= ?2 AND r.last >= ?1 ORDER BY l.n LIMIT 1000";

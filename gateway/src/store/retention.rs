@@ -6,9 +6,13 @@
 //! budget. What belongs to an incident that a person holds does not go at all: neither its events nor the log from before it on, whatever the
 //! budget. What goes is on record (`removal.rs`). All of it is removed by the writer in small steps that ride along with commits which are not urgent: each leaves a log that is
 //! whole from its first entry on, so that a crash between two of them costs nothing.
+//!
+//! Readings by the minute (`rolled.rs`) outlive the entries that they were made of, and no entry goes that is not in them. They go `keep_rollups_days` after, by
+//! whole days; the oldest of them earlier, down to [`LEAST_DAYS`], when the log has given what it may and the budget is short still.
 use super::pack::Packed;
 use super::reader::{first_at, first_position};
 use super::removal::{self, Rule};
+use super::rollup::MINUTE_MS;
 use super::transaction::int;
 use super::{Disk, Lane};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -22,6 +26,8 @@ pub const OWED_DAYS: i64 = 7;
 pub const AFTER_DELIVERY_DAYS: i64 = 30;
 /// The least `keep_days`: an incident's page shows what was measured around it for a month.
 pub const LEAST_DAYS: u32 = 30;
+/// The least `keep_events_days` that a configuration may ask for: three years.
+pub const LEAST_EVENTS_DAYS: u32 = 3 * 365;
 /// An open incident's readings are kept from so long before it began.
 const BEFORE_INCIDENT_MS: i64 = 30 * 60_000;
 /// What an entry takes beside its body, in bytes: row header, position, time, its place in the page. Measured: see `docs/forward.md`.
@@ -32,6 +38,8 @@ const EVENT_BYTES: u64 = 600;
 pub const STEP_ROWS: u64 = 512;
 /// Incidents that one step removes at most.
 const STEP_INCIDENTS: i64 = 16;
+/// Rows of roll-ups that one step removes at most: each some 20 KB.
+const STEP_ROLLUPS: i64 = 16;
 /// Incidents that a person holds: held since, and not released. What is held is on record with its reason (`picture_deed`, a projection of the log).
 pub(super) const HELD: &str = "SELECT incident FROM picture_deed h WHERE what = 'hold' AND incident IS NOT NULL AND NOT EXISTS \
                     (SELECT 1 FROM picture_deed r WHERE r.what = 'release' AND r.incident = h.incident AND r.position > h.position)";
@@ -51,13 +59,15 @@ pub struct Retention {
     pub keep_days: u32,
     /// Days that incidents and their events are kept.
     pub keep_events_days: u32,
+    /// Days that readings by the minute are kept, at least `keep_days`.
+    pub keep_rollups_days: u32,
     /// Mebibytes that the store may take; `None`: 60 % of its partition.
     pub budget_mb: Option<u32>,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Retention { keep_days: 90, keep_events_days: 3 * 366, budget_mb: None }
+        Retention { keep_days: 90, keep_events_days: 3 * 366, keep_rollups_days: 3 * 366, budget_mb: None }
     }
 }
 
@@ -73,6 +83,8 @@ pub struct Room {
     /// Entries of the log and, by estimate, their bytes.
     pub entries: u64,
     pub log_bytes: u64,
+    /// Of readings by the minute.
+    pub rollup_bytes: u64,
     pub lanes: Vec<LaneRoom>,
     /// Days until it is full at the rate of the last day, ten years at most; then the oldest readings make room for the new. `None` while the rate
     /// is not known.
@@ -108,6 +120,11 @@ pub struct Plan {
     changed_before: i64,
     /// Entries go for want of room, not for their age.
     by_budget: bool,
+    /// Roll-ups of minutes before this one go (UTC minutes since 1970), and whether for want of room.
+    rollups_before: i64,
+    rollups_by_budget: bool,
+    /// What goes on from here is on record.
+    announced: bool,
     /// UTC milliseconds of the survey, for the record.
     utc: i64,
 }
@@ -153,14 +170,17 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
     let anchors = look.anchors()?;
     let (below, by_budget) = look.below(retention, &anchors, used.saturating_sub(allowed), guard)?;
     let utc = look.now.saturating_add(look.utc_offset);
-    let plan = Plan { first, below, by_budget, utc, ..look.events_plan(retention, &anchors, lanes)? };
-    let short = used.saturating_sub(below.saturating_sub(first).saturating_mul(look.entry_bytes)) > allowed;
+    let over = used.saturating_sub(below.saturating_sub(first).saturating_mul(look.entry_bytes)).saturating_sub(allowed);
+    let (rollups_before, rollups_by_budget, freed) = look.rollups_before(retention, over)?;
+    let plan = Plan { first, below, by_budget, rollups_before, rollups_by_budget, utc, ..look.events_plan(retention, &anchors, lanes)? };
+    let short = over > freed;
 
     let per_hour = look.entries_an_hour()?;
+    let (rollup_bytes, rollups_an_hour) = look.rollup_bytes()?;
     let kept = f64::from(retention.keep_days) * 24.0;
     let others = used - log_bytes;
     let horizon = per_hour.map(|rate| {
-        let fits = allowed.saturating_sub(others) as f64 / (rate * look.entry_bytes as f64);
+        let fits = allowed.saturating_sub(others) as f64 / (rate * look.entry_bytes as f64 + rollups_an_hour);
         kept.min(fits)
     });
     let gives_way = week.saturating_sub(first).saturating_mul(look.entry_bytes);
@@ -177,9 +197,9 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
         };
         rooms.push(LaneRoom { sink: sink.clone(), lane: *lane, hours_left });
     }
-    let fills = |rate: f64| allowed.saturating_sub(used) as f64 / (rate * look.entry_bytes as f64);
+    let fills = |rate: f64| allowed.saturating_sub(used) as f64 / (rate * look.entry_bytes as f64 + rollups_an_hour);
     let days_left = per_hour.map(|rate| fills(rate).min(MOST_HOURS) / 24.0);
-    Ok((Room { used, allowed, short, entries, log_bytes, lanes: rooms, days_left }, plan))
+    Ok((Room { used, allowed, short, entries, log_bytes, rollup_bytes, lanes: rooms, days_left }, plan))
 }
 
 /// A snapshot that a replay can begin with.
@@ -259,6 +279,46 @@ impl Look<'_> {
         };
         Ok((by_age.max(by_budget).max(self.first), by_budget > by_age))
     }
+    /// Roll-ups of minutes before which go, whether for want of room, and about how many bytes that gives. Whole days (UTC) at a time: what goes is on record.
+    fn rollups_before(&self, retention: &Retention, over: u64) -> rusqlite::Result<(i64, bool, u64)> {
+        const DAY_MINUTES: i64 = 1440;
+        let days_ago = |days: u32| {
+            let utc = self.now.saturating_add(self.utc_offset).saturating_sub(i64::from(days).saturating_mul(DAY_MS));
+            utc.div_euclid(DAY_MS).saturating_mul(DAY_MINUTES)
+        };
+        let sql = format!("SELECT min(opened_at) FROM incident WHERE id IN ({HELD})");
+        let held: Option<i64> = self.db.prepare_cached(&sql)?.query_row([], |r| r.get(0))?;
+        let held = held.map_or(i64::MAX, |utc| utc.saturating_sub(BEFORE_INCIDENT_MS).div_euclid(MINUTE_MS));
+        let by_age = days_ago(retention.keep_rollups_days.max(LEAST_DAYS)).min(held);
+        let most = days_ago(LEAST_DAYS).min(held);
+        let (mut before, mut freed) = (by_age, 0u64);
+        if over > 0 {
+            let sql = "SELECT to_minute, length(body) FROM rollup WHERE to_minute < ?1 ORDER BY to_minute";
+            let mut statement = self.db.prepare_cached(sql)?;
+            let mut rows = statement.query([most])?;
+            while let Some(row) = rows.next()? {
+                let (minute, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
+                if freed >= over && minute >= before {
+                    break;
+                }
+                freed = freed.saturating_add(bytes.unsigned_abs());
+                before = before.max(minute.div_euclid(DAY_MINUTES).saturating_add(1).saturating_mul(DAY_MINUTES).min(most));
+            }
+        }
+        Ok((before, before > by_age, freed))
+    }
+    /// Bytes of all roll-ups, by the mean of the newest, and what they grow by in an hour.
+    fn rollup_bytes(&self) -> rusqlite::Result<(u64, f64)> {
+        let rows: i64 = self.db.prepare_cached("SELECT count(*) FROM rollup")?.query_row([], |r| r.get(0))?;
+        let sql = "SELECT count(*), coalesce(sum(length(body)), 0), coalesce(min(from_minute), 0), coalesce(max(to_minute), 0) FROM \
+                   (SELECT body, from_minute, to_minute FROM rollup WHERE to_minute > ?1 ORDER BY to_minute DESC LIMIT 100)";
+        let day = self.now.saturating_add(self.utc_offset).saturating_sub(DAY_MS).div_euclid(MINUTE_MS);
+        let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?));
+        let (n, bytes, from, to) = self.db.prepare_cached(sql)?.query_row([day], row)?;
+        let mean = bytes.unsigned_abs() / n.unsigned_abs().max(1);
+        let hours = to.saturating_sub(from).saturating_add(1) as f64 / 60.0;
+        Ok((mean.saturating_mul(rows.unsigned_abs()), if n > 0 { bytes as f64 / hours } else { 0.0 }))
+    }
     fn events_plan(&self, retention: &Retention, anchors: &[Anchor], lanes: &Lanes) -> rusqlite::Result<Plan> {
         // The newest stays, because the numbers go on from it; and what a replay from the oldest snapshot compares.
         let newest: i64 = self.db.query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |r| r.get(0))?;
@@ -297,19 +357,24 @@ pub struct Removed {
 
 impl Plan {
     /// Removes a little of it; the next step of the plan.
-    pub fn step(self, tx: &Transaction<'_>, lanes: &Lanes, now: i64) -> rusqlite::Result<(Plan, Removed)> {
+    /// `rolled`: entries up to this position are in roll-ups; others stay.
+    pub fn step(mut self, tx: &Transaction<'_>, lanes: &Lanes, now: i64, rolled: u64) -> rusqlite::Result<(Plan, Removed)> {
         let mut removed = Removed::default();
+        self.below = self.below.min(rolled.saturating_add(1));
         let mut next = self;
         if self.first < self.below {
             next.first = self.below.min(self.first.saturating_add(STEP_ROWS));
             let kept_from = first_position(tx)?;
+            if !self.announced {
+                let rule = if self.by_budget { Rule::Budget } else { Rule::Age };
+                removal::entries(tx, self.utc, rule, kept_from.unsigned_abs(), self.below)?;
+                next.announced = true;
+            }
             let gone = tx.prepare_cached("DELETE FROM log WHERE position < ?1")?.execute([int(next.first)])?;
             if gone > 0 {
                 // Of blocks only whole ones have gone.
                 let now_from = first_position(tx)?;
                 removed.entries = (now_from - kept_from).unsigned_abs();
-                let rule = if self.by_budget { Rule::Budget } else { Rule::Age };
-                removal::entries(tx, self.utc, rule, kept_from.unsigned_abs(), now_from.unsigned_abs().saturating_sub(1))?;
             }
             tx.prepare_cached("DELETE FROM snapshot WHERE position < ?1")?.execute([int(next.first)])?;
             if next.first == self.below {
@@ -320,6 +385,7 @@ impl Plan {
             }
             return Ok((next, removed));
         }
+        self.rollups(tx)?;
         settle(tx, lanes, now)?;
         let sql = format!(
             "SELECT id FROM incident WHERE closed = 1 AND changed_at < ?1 AND sequence <= ?2 AND id NOT IN ({HELD}) ORDER BY changed_at LIMIT ?3"
@@ -336,6 +402,15 @@ impl Plan {
             removed.incidents += 1;
         }
         Ok((next, removed))
+    }
+    /// Some roll-ups that are to go.
+    fn rollups(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        let rule = if self.rollups_by_budget { Rule::RollupBudget } else { Rule::RollupAge };
+        if removal::rollups(tx, self.utc, rule, self.rollups_before)? {
+            let sql = "DELETE FROM rollup WHERE upto IN (SELECT upto FROM rollup WHERE to_minute < ?1 ORDER BY to_minute LIMIT ?2)";
+            tx.prepare_cached(sql)?.execute([self.rollups_before, STEP_ROLLUPS])?;
+        }
+        Ok(())
     }
     /// Entries are still to go.
     pub fn goes_on(&self) -> bool {

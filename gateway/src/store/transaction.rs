@@ -3,6 +3,7 @@ use super::body::{self, Names};
 use super::ops::Pending;
 use super::pack::Packed;
 use super::retention::{Lanes, Plan, Removed};
+use super::rolled::Roller;
 use super::{Batch, Entry, Quarantined, Retained};
 use super::{deeds, leaves, ledger, notices};
 use crate::engine::input::{Action, PictureDeed};
@@ -91,6 +92,8 @@ impl Progress {
 pub struct Prune<'a> {
     pub plan: Plan,
     pub lanes: &'a Lanes,
+    /// Entries up to this position are in roll-ups.
+    pub rolled: u64,
 }
 
 /// What came of what went with a commit.
@@ -112,6 +115,7 @@ pub fn commit(
     progress: &mut Progress,
     prune: Option<Prune<'_>>,
     pack: Option<Packed>,
+    roll: Option<&Roller>,
     before_commit: impl FnOnce() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Kept> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -139,8 +143,12 @@ pub fn commit(
     }
     operations(&tx, ops, &mut next)?;
     next.save(&tx)?;
+    // What is rolled up may go from the next commit on.
+    if let Some(roll) = roll {
+        roll.write(&tx)?;
+    }
     let pruned = match prune {
-        Some(p) => Some(p.plan.step(&tx, p.lanes, next.now)?),
+        Some(p) => Some(p.plan.step(&tx, p.lanes, next.now, p.rolled)?),
         None => None,
     };
     let packed = pack.map(|p| p.step(&tx, next.now)).transpose()?;

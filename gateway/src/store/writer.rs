@@ -10,9 +10,12 @@ use super::pack::Packed;
 use super::reader::Reader;
 use super::retention::{self, Lanes, Plan, Room};
 use super::ring::Ring;
+use super::rolled::Roller;
 use super::transaction::{self, Progress, Prune};
 use super::{Batch, Committed, Disk, Health, Options, StoreError, schema};
 use crate::clock::{Clock, Stopwatch};
+use crate::engine::Body;
+use crate::engine::input::{Action, PictureAct};
 use crate::engine::view::View;
 use crate::metrics::Metrics;
 use miette::Diagnostic;
@@ -50,6 +53,8 @@ pub struct Timing {
     pub survey: Duration,
     /// Between two blocks of old entries, while there are entries that wait for one.
     pub pack: Duration,
+    /// Between two looks at old entries for roll-ups by the minute, while there are any.
+    pub roll: Duration,
     /// `now` is written at least this often (engine time, milliseconds) while the engine steps without anything to store.
     pub now_ms: i64,
 }
@@ -63,6 +68,7 @@ impl Default for Timing {
             reserve: Duration::from_secs(10),
             survey: Duration::from_secs(10),
             pack: Duration::from_millis(100),
+            roll: Duration::from_millis(100),
             now_ms: 60_000,
         }
     }
@@ -123,6 +129,7 @@ impl Store {
         let progress = Progress::load(&db).map_err(read)?;
         let names = Names::load(load_names(&db).map_err(read)?);
         let packed = Packed::load(&db).map_err(read)?;
+        let roller = Roller::load(&db).map_err(read)?;
         let reserve = Reserve::new(dir, options.reserve_mb);
         reserve.restore();
 
@@ -157,6 +164,9 @@ impl Store {
             packed,
             packed_at: Some(Stopwatch::start()),
             pack_idle: false,
+            roller,
+            rolled_at: Some(Stopwatch::start()),
+            roll_idle: false,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run()).map_err(|e| StoreError::Io {
             path,
@@ -263,6 +273,10 @@ struct Writer {
     packed: Packed,
     packed_at: Option<Stopwatch>,
     pack_idle: bool,
+    /// The same of roll-ups by the minute.
+    roller: Roller,
+    rolled_at: Option<Stopwatch>,
+    roll_idle: bool,
 }
 
 impl Writer {
@@ -338,17 +352,37 @@ impl Writer {
         let (fault, path) = (&self.deps.fault, &self.path);
         // An alarm waits for nothing that is not its own.
         let urgent = work.batch.as_ref().is_some_and(|b| b.urgent);
+        // A person's hold counts from its own commit on: what was planned before it may take what it keeps.
+        if work.batch.as_ref().is_some_and(holds) {
+            (self.plan, self.surveyed) = (None, None);
+        }
         let prune = match (self.plan, &self.lanes) {
-            (Some(plan), Some(lanes)) if !urgent => Some(Prune { plan, lanes }),
+            (Some(plan), Some(lanes)) if !urgent => Some(Prune { plan, lanes, rolled: self.roller.upto() }),
             _ => None,
         };
+        // Nor when the disk takes nothing: what is tried again shall need as little as it can.
+        let roll = !urgent && self.failures == 0 && due(self.rolled_at, self.roll_idle, self.deps.timing.roll, self.deps.timing.survey);
+        if roll {
+            // What cannot be read keeps nothing from being written.
+            let found = self.roller.gather(&self.db, self.progress.now);
+            self.roll_idle = !found.unwrap_or_else(|e| {
+                tracing::warn!("no readings by the minute: {}", schema::classify(&self.path, "reading", &e));
+                false
+            });
+            self.rolled_at = Some(Stopwatch::start());
+        }
         let before = || match fault {
             Some(fault) => fault(Moment::BeforeCommit, path),
             None => Ok(()),
         };
-        let pack = self.pack_due().then_some(self.packed).filter(|_| !urgent);
+        let pack = due(self.packed_at, self.pack_idle, self.deps.timing.pack, self.deps.timing.survey);
+        let pack = pack.then_some(self.packed).filter(|_| !urgent);
         let (batch, ops) = (work.batch.as_ref(), &work.ops);
-        let kept = transaction::commit(&mut self.db, batch, ops, &mut self.names, &mut self.progress, prune, pack, before)?;
+        let roller = roll.then_some(&self.roller);
+        let kept = transaction::commit(&mut self.db, batch, ops, &mut self.names, &mut self.progress, prune, pack, roller, before)?;
+        if roll {
+            self.roller.written();
+        }
         if let Some(packed) = kept.packed {
             self.pack_idle = packed == self.packed;
             (self.packed, self.packed_at) = (packed, Some(Stopwatch::start()));
@@ -399,13 +433,6 @@ impl Writer {
         for reply in batch.replies {
             reply.send();
         }
-    }
-
-    /// Whether it is time to put old entries into a block: soon again while there are any, else seldom.
-    fn pack_due(&self) -> bool {
-        let timing = &self.deps.timing;
-        let pause = if self.pack_idle { timing.survey.max(timing.pack) } else { timing.pack };
-        self.packed_at.is_none_or(|s| s.elapsed() >= pause)
     }
 
     fn failed(&mut self, e: &rusqlite::Error) {
@@ -477,6 +504,18 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.mailbox.stop();
     }
+}
+
+/// Whether it is time to see to what is old: soon again while there is any, else seldom.
+fn due(last: Option<Stopwatch>, idle: bool, soon: Duration, seldom: Duration) -> bool {
+    let pause = if idle { seldom.max(soon) } else { soon };
+    last.is_none_or(|s| s.elapsed() >= pause)
+}
+
+/// Somebody holds an incident.
+fn holds(batch: &Batch) -> bool {
+    let hold = |body: &Body| matches!(body, Body::Command(c) if matches!(&c.action, Action::Pictures(d) if d.what == PictureAct::Hold));
+    batch.entries.iter().any(|e| hold(&e.body))
 }
 
 fn is_full(e: &rusqlite::Error) -> bool {

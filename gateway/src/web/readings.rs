@@ -1,4 +1,5 @@
 //! Readings around an incident, thinned while they are read: memory is bounded however long the stretch, no peak is lost, a gap stays a gap.
+use crate::store::rollup::{MINUTE_MS, Minute};
 use std::collections::BTreeMap;
 use tuoan_protocol::quantity::Kind;
 use tuoan_protocol::{DeviceId, Fixed, Quantity};
@@ -23,6 +24,18 @@ pub struct Thinned {
     pub points: Vec<(i64, Fixed)>,
     /// From when to when nothing came, though something should have.
     pub gaps: Vec<(i64, i64)>,
+}
+
+/// What a minute's roll-up draws: of a number its lowest and its highest; of a state what it was besides, and what it was last. Nothing where no reading is a value.
+pub fn of_minute(quantity: &Quantity, minute: i64, m: &Minute) -> Vec<(i64, Fixed)> {
+    let begin = minute.saturating_mul(MINUTE_MS);
+    let last = begin.saturating_add(i64::from(m.last_second) * 1000);
+    match (m.readings, quantity.kind() == Kind::Number) {
+        (0, _) => Vec::new(),
+        (_, true) => [m.min, m.max].map(|v| (begin.saturating_add(MINUTE_MS / 2), v)).to_vec(),
+        (_, false) if m.min == m.max => vec![(last, m.last)],
+        (_, false) => vec![(begin, if m.last == m.min { m.max } else { m.min }), (last, m.last)],
+    }
 }
 
 /// Takes readings in, roughly in order of time.
@@ -164,6 +177,25 @@ mod tests {
         let t = thin(Quantity::Open, [(0, 0), (1000, 0), (90_000, 1), (200_000, 1), (4_000_000, 0)].into_iter(), 5_000_000);
         assert_eq!(t.points, [(0, Fixed(0)), (90_000, Fixed(1)), (4_000_000, Fixed(0))]);
         assert!(t.gaps.is_empty());
+    }
+
+    #[test]
+    fn a_minute_draws_its_peaks_and_its_passing_states() {
+        let minute = |min, max, last, readings| Minute {
+            readings,
+            faults: 1,
+            min: Fixed(min),
+            max: Fixed(max),
+            sum: 0,
+            last: Fixed(last),
+            last_second: 40,
+        };
+        let at = |q, m| of_minute(q, 2, &m).into_iter().map(|(at, v)| (at, v.0)).collect::<Vec<_>>();
+        assert_eq!(at(&Quantity::Co2, minute(700, 900, 800, 6)), [(150_000, 700), (150_000, 900)]);
+        assert_eq!(at(&Quantity::Open, minute(0, 1, 0, 2)), [(120_000, 1), (160_000, 0)], "opened and shut within it");
+        assert_eq!(at(&Quantity::Open, minute(0, 1, 1, 2)), [(120_000, 0), (160_000, 1)]);
+        assert_eq!(at(&Quantity::Open, minute(1, 1, 1, 2)), [(160_000, 1)]);
+        assert!(at(&Quantity::Co2, minute(0, 0, 0, 0)).is_empty(), "faults alone are a gap");
     }
 
     #[test]

@@ -23,6 +23,8 @@ const CHUNK: usize = 4096;
 const ENTRIES: usize = 400_000;
 /// Similar incidents shown, here and elsewhere.
 const SIMILAR: usize = 5;
+/// A longer stretch is read by the minute, in milliseconds: its charts have two minutes and more in a column.
+const LONG: i64 = 6 * 3_600_000;
 /// Charts on one page.
 const CHARTS: usize = 12;
 /// Intervals without a sight or a sure clock that are shown.
@@ -36,6 +38,8 @@ pub struct Story {
     pub to: i64,
     /// There is more than may be read at once.
     pub cut: bool,
+    /// Its older part is by the minute: the stretch is long, or the readings have gone.
+    pub by_minute: bool,
     /// From when to when the clock was not known to be right.
     pub unsure: Vec<(i64, i64)>,
     /// The same hazard here, and elsewhere, newest first.
@@ -66,8 +70,13 @@ pub fn read(
     wanted.extend(row.place.device.clone());
     wanted.extend(events.iter().filter_map(|e| e.event.as_ref().ok()?.trigger.as_ref()).map(|t| t.device.clone()));
     let trusted = events.first().and_then(|e| e.event.as_ref().ok()).is_none_or(|e| e.clock_trusted);
-    let mut heard = Heard { readings: Collector::new(from, to), clock: vec![(from, trusted)], to };
-    let cut = collect(reader, &wanted, utc_offset, (from, to), &mut heard)?;
+    let mut heard = Heard { readings: Collector::new(from, to), clock: vec![(from, trusted)], to, by_minute: false };
+    let cut = if to.saturating_sub(from) > LONG || have_gone(reader, from.saturating_sub(utc_offset))? {
+        collect_minutes(reader, &wanted, utc_offset, (from, to), &mut heard)?
+    } else {
+        let first = reader.position_before(from.saturating_sub(utc_offset))?;
+        collect(reader, &wanted, utc_offset, (from, to), first, &mut heard)?
+    };
     let to = heard.to;
     let like = |zone: Option<String>| Search {
         hazard: Some(row.hazard.as_str().to_owned()),
@@ -85,6 +94,7 @@ pub fn read(
         backlog_to.insert(*sink, reader.cursor(sink, Lane::Alerts)?);
     }
     let (notices, told) = reader.notices_of(id)?;
+    let by_minute = heard.by_minute;
     let series = heard.readings.finish(to);
     let (unsure, similar) = (unsure(&heard.clock, to), [here, elsewhere]);
     Ok(Some(Story {
@@ -93,6 +103,7 @@ pub fn read(
         from,
         to,
         cut,
+        by_minute,
         unsure,
         similar,
         receipts: reader.receipts_of(id)?,
@@ -110,16 +121,58 @@ struct Heard {
     clock: Vec<(i64, bool)>,
     /// Up to when it was read.
     to: i64,
+    /// Some of it by the minute.
+    by_minute: bool,
 }
 
-/// Reads the stretch piece by piece; true: it was too much.
-fn collect(reader: &Reader, wanted: &[DeviceId], utc_offset: i64, (from, to): (i64, i64), heard: &mut Heard) -> Result<bool, StoreError> {
-    let mut entries = reader.entries_between(from.saturating_sub(utc_offset), to.saturating_sub(utc_offset).saturating_add(1), CHUNK)?;
+/// Readings of engine time `from` are no longer kept.
+fn have_gone(reader: &Reader, from: i64) -> Result<bool, StoreError> {
+    Ok(reader.first_position()? > 1 && reader.begins_at()?.is_some_and(|begins| begins > from))
+}
+
+/// Reads by the minute what is in roll-ups, and the entries after them; true: it was too much.
+fn collect_minutes(
+    reader: &Reader,
+    wanted: &[DeviceId],
+    utc_offset: i64,
+    (from, to): (i64, i64),
+    heard: &mut Heard,
+) -> Result<bool, StoreError> {
+    let rolled = reader.rollups(wanted, from, to)?;
+    heard.by_minute = !rolled.rollups.is_empty();
+    for (key, minutes) in rolled.rollups.iter().filter(|(key, _)| key.channel == 0) {
+        for (minute, m) in minutes {
+            for (at, value) in readings::of_minute(&key.quantity, *minute, m) {
+                heard.readings.add(&key.device, &key.quantity, at, value);
+            }
+        }
+    }
+    let first = reader.position_before(from.saturating_sub(utc_offset))?;
+    let steps = reader.clock_steps(first.saturating_add(1), rolled.upto)?;
+    let steps = steps.into_iter().map(|(at, trusted)| (at.saturating_add(utc_offset), trusted)).take_while(|(at, _)| *at <= to);
+    heard.clock.extend(steps);
+    if rolled.cut {
+        return Ok(true);
+    }
+    collect(reader, wanted, utc_offset, (from, to), first.max(rolled.upto), heard)
+}
+
+/// Reads the entries after `first` piece by piece; true: it was too much.
+fn collect(
+    reader: &Reader,
+    wanted: &[DeviceId],
+    utc_offset: i64,
+    (from, to): (i64, i64),
+    first: u64,
+    heard: &mut Heard,
+) -> Result<bool, StoreError> {
+    let mut entries = reader.entries_after(first, CHUNK)?;
     let mut read = 0;
     while let Some(last) = entries.last_position() {
         for entry in entries.iter() {
             let arrived = entry.at.saturating_add(utc_offset);
             if arrived > to {
+                heard.to = to;
                 return Ok(false);
             }
             heard.to = arrived.max(from);
@@ -289,6 +342,7 @@ pub fn page(
         to,
         around,
         cut: story.cut,
+        by_minute: story.by_minute,
         blind,
         watch: Vec::new(),
         unsure: story.unsure,
@@ -380,3 +434,6 @@ fn deliveries(
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod load;
 mod receiver;
 mod replayed;
 mod search;
+mod storage;
 mod year;
 use load::{Load, Loaded};
 
@@ -77,6 +78,8 @@ enum Command {
     Forward(forward::Options),
     /// Finding incidents in a store of 90 days.
     Search(search::Options),
+    /// What a day of readings takes on the disk, as they come, in blocks and by the minute.
+    Storage(storage::Options),
     /// Cameras beside a load of sensors: what frames cost, and what they do to alarms.
     Cameras(cameras::Options),
     /// Simulated nodes, the firmware's own library over real sockets: what they cost, how long alarms take, and that nothing is lost.
@@ -107,6 +110,7 @@ fn main() {
         Command::Year { days, single, store } => replayed::year(days, single, store.as_deref()),
         Command::Forward(options) => forward::run(&options),
         Command::Search(options) => search::run(&options),
+        Command::Storage(options) => storage::run(&options),
         Command::Cameras(options) => cameras::run(&options),
         Command::Fleet(options) => fleet::run(&options),
         Command::Floor { port, dir } => floor::run(port, &dir),
