@@ -22,15 +22,21 @@ pub enum Rule {
     Budget,
     /// Incidents that were closed longer than `keep_events_days` ago.
     EventAge,
+    /// What cameras' looks found around an incident, longer than `stills_days` ago.
+    LookAge,
+    /// The oldest of these, for want of room.
+    LookBudget,
 }
 
 impl Rule {
-    /// As it stands in the table, and in `[store]` of the configuration.
+    /// As it stands in the table, and in `[store]` or `[pictures]` of the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Rule::Age => "keep_days",
             Rule::Budget => "budget_mb",
             Rule::EventAge => "keep_events_days",
+            Rule::LookAge => "stills_days",
+            Rule::LookBudget => "looks_mb",
         }
     }
 }
@@ -42,7 +48,7 @@ pub struct Removal {
     pub at: i64,
     /// [`Rule::name`].
     pub rule: String,
-    /// Positions of log entries; of an incident the sequences of its first and last event.
+    /// Positions of log entries; of an incident the sequences of its first and last event, of looks their first and last number.
     pub first: u64,
     pub last: u64,
     /// How many entries or events went.
@@ -52,6 +58,7 @@ pub struct Removal {
 
 const ENTRIES: i64 = 0;
 const INCIDENT: i64 = 1;
+const LOOKS: i64 = 2;
 
 /// Notes that the entries from `first` to `last` go.
 pub(super) fn entries(tx: &Transaction<'_>, utc: i64, rule: Rule, first: u64, last: u64) -> rusqlite::Result<()> {
@@ -73,6 +80,15 @@ pub(super) fn incident(tx: &Transaction<'_>, utc: i64, rule: Rule, id: &str) -> 
     let sql = "INSERT INTO removal(utc, rule, what, first, last, records, incident) \
                SELECT ?1, ?2, ?3, min(sequence), max(sequence), count(*), ?4 FROM event WHERE incident = ?4 HAVING count(*) > 0";
     tx.prepare_cached(sql)?.execute(params![utc, rule.name(), INCIDENT, id])?;
+    seal(tx)
+}
+
+/// Notes that what looks found around an incident goes. To be called before it is removed.
+pub(super) fn looks(tx: &Transaction<'_>, utc: i64, rule: Rule, incident: &str) -> rusqlite::Result<()> {
+    seal(tx)?;
+    let sql = "INSERT INTO removal(utc, rule, what, first, last, records, incident) \
+               SELECT ?1, ?2, ?3, min(number), max(number), count(*), ?4 FROM look WHERE incident = ?4 HAVING count(*) > 0";
+    tx.prepare_cached(sql)?.execute(params![utc, rule.name(), LOOKS, incident])?;
     seal(tx)
 }
 
