@@ -4,6 +4,7 @@ use super::search::Found;
 use super::tasks::Export;
 use super::{Incident, Notice, Whole};
 use crate::lang::Text;
+use tuoan_protocol::looks::Look;
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Quantity, Rung, Severity, Transition, Via};
 
 /// The home page.
@@ -314,6 +315,8 @@ pub struct IncidentPage {
     pub blind: Vec<Blind>,
     /// When the place was not watched, or in part, by the coverage ledger.
     pub watch: Vec<Watch>,
+    /// What cameras' looks found around it: boxes and key points, no picture.
+    pub looks: Vec<CameraLooks>,
     /// When the clock was not known to be right.
     pub unsure: Vec<(i64, i64)>,
     /// The same hazard here, and elsewhere, newest first.
@@ -345,6 +348,30 @@ impl IncidentPage {
     /// Other incidents of its mergers, and whether this one goes on as part of that.
     pub fn mergers(&self) -> Vec<(&str, bool)> {
         self.entries.iter().filter_map(|e| Some((e.act.other.as_deref()?, e.state.closed))).collect()
+    }
+}
+
+/// What the looks of one camera found.
+#[derive(Debug, Clone)]
+pub struct CameraLooks {
+    pub camera: String,
+    /// Name of the models that looked.
+    pub model: String,
+    /// Oldest first.
+    pub looks: Vec<Look>,
+}
+
+impl CameraLooks {
+    /// The looks that show something else than the one before, for who reads: with what of a look is said.
+    pub fn changes(&self, says: impl Fn(&Look) -> String) -> Vec<(i64, String)> {
+        let mut out: Vec<(i64, String)> = Vec::new();
+        for look in &self.looks {
+            let text = says(look);
+            if out.last().is_none_or(|(_, last)| *last != text) {
+                out.push((look.at, text));
+            }
+        }
+        out
     }
 }
 

@@ -25,6 +25,10 @@ const STEP: i64 = 16;
 const PIECES: i64 = 2_000;
 const WEEK_MS: i64 = 7 * 86_400_000;
 
+/// A reported concern is held from the start, until somebody releases it: nobody it may be about can let it run out.
+const CONCERNS: &str = "SELECT id FROM incident WHERE hazard = 'concern.report' \
+                        AND id NOT IN (SELECT incident FROM picture_deed WHERE what = 'release' AND incident IS NOT NULL)";
+
 /// How much of it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
@@ -68,7 +72,7 @@ pub(super) fn expire(tx: &Transaction<'_>, limits: Limits) -> rusqlite::Result<(
     let used: i64 = tx.prepare_cached("SELECT coalesce(sum(size), 0) FROM look")?.query_row([], |r| r.get(0))?;
     let mut excess = used.saturating_sub(int(limits.bytes));
     let sql = format!(
-        "SELECT incident, max(utc), sum(size) FROM look WHERE incident NOT IN ({HELD}) GROUP BY incident ORDER BY max(utc), incident LIMIT ?1"
+        "SELECT incident, max(utc), sum(size) FROM look WHERE incident NOT IN ({HELD}) AND incident NOT IN ({CONCERNS}) GROUP BY incident ORDER BY max(utc), incident LIMIT ?1"
     );
     let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?));
     let oldest = tx.prepare_cached(&sql)?.query_map([STEP], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -122,7 +126,7 @@ mod tests {
 
     fn db() -> Connection {
         let db = Connection::open_in_memory().unwrap();
-        let others = "CREATE TABLE event(sequence INTEGER PRIMARY KEY, incident TEXT);
+        let others = "CREATE TABLE incident(id TEXT PRIMARY KEY, hazard TEXT);
             CREATE TABLE picture_deed(position INTEGER PRIMARY KEY, utc, actor, what TEXT, camera, incident TEXT, reason);
             CREATE TABLE removal(id INTEGER PRIMARY KEY, utc INTEGER, rule TEXT, what INTEGER, first INTEGER, last INTEGER, records INTEGER, incident TEXT);";
         db.execute_batch(&[leaves::TABLES, TABLES, others].concat()).unwrap();
@@ -152,11 +156,13 @@ mod tests {
             insert(&tx, &piece(n, i64::from(n) * 1000 + 1)).unwrap();
         }
         tx.execute("INSERT INTO picture_deed VALUES(1, 0, 'a', 'hold', NULL, ?1, '')", [piece(1, 0).incident.as_str()]).unwrap();
+        insert(&tx, &piece(0, 0)).unwrap();
+        tx.execute("INSERT INTO incident VALUES(?1, 'concern.report')", [piece(0, 0).incident.as_str()]).unwrap();
         let size = piece(1, 1000).canonical_bytes().len() as u64;
         expire(&tx, Limits { before: Some(2_500), bytes: 100 * size, utc: 9 }).unwrap();
-        assert_eq!(left(&tx), ["01", "01", "03", "03", "04", "04", "05", "05"], "held, or not so old");
-        expire(&tx, Limits { before: None, bytes: 5 * size, utc: 9 }).unwrap();
-        assert_eq!(left(&tx), ["01", "01", "05", "05"], "the oldest first");
+        assert_eq!(left(&tx), ["01", "01", "03", "03", "04", "04", "05", "05", "00"], "held, reported, or not so old");
+        expire(&tx, Limits { before: None, bytes: 6 * size, utc: 9 }).unwrap();
+        assert_eq!(left(&tx), ["01", "01", "05", "05", "00"], "the oldest first");
         let mut gone = tx.prepare("SELECT rule, substr(incident, 25), records FROM removal ORDER BY id").unwrap();
         let gone: Vec<(String, String, i64)> =
             gone.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap().collect::<rusqlite::Result<_>>().unwrap();
@@ -166,11 +172,11 @@ mod tests {
         );
         let leaves =
             |kind: Kind| tx.query_row("SELECT count(*) FROM leaf WHERE kind = ?1", [kind.number()], |r| r.get::<_, i64>(0)).unwrap();
-        assert_eq!((leaves(Kind::Looks), leaves(Kind::Deletion)), (10, 3), "hashes stay, and the record of each removal stands");
+        assert_eq!((leaves(Kind::Looks), leaves(Kind::Deletion)), (11, 3), "hashes stay, and the record of each removal stands");
         // A number is not used again, though the newest has gone.
         tx.execute("DELETE FROM look", []).unwrap();
         insert(&tx, &piece(6, 6000)).unwrap();
-        assert_eq!(tx.query_row("SELECT max(number) FROM look", [], |r| r.get::<_, i64>(0)).unwrap(), 11);
+        assert_eq!(tx.query_row("SELECT max(number) FROM look", [], |r| r.get::<_, i64>(0)).unwrap(), 12);
         assert!(bytes_an_hour(&tx, 7000).unwrap() > 0.0);
     }
 }
