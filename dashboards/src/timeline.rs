@@ -69,6 +69,17 @@ impl Ui {
         }
         parts.join(&self.t("looks-join"))
     }
+    /// The looks that show something else than the one before, for who reads: when, and what.
+    pub fn look_changes(&self, c: &CameraLooks) -> Vec<(i64, String)> {
+        let mut out: Vec<(i64, String)> = Vec::new();
+        for look in &c.looks {
+            let text = self.look(look);
+            if out.last().is_none_or(|(_, last)| *last != text) {
+                out.push((look.at, text));
+            }
+        }
+        out
+    }
 }
 
 /// What is drawn of one: numbers of class and posture, whom it is (0: not followed), the box, and the key points that the model is sure of, by number.

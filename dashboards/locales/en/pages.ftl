@@ -351,7 +351,6 @@ scope-entries = Events
 scope-told = Told
 scope-unsure = Clock unsure
 scope-cut = There is too much to be read at once; it ends where the chart does. Choose less time before and after.
-looks = What cameras saw
 looks-of = { $camera }: what the camera saw
 looks-help = Boxes and key points only, no picture. Choose a moment: touch a mark, or use the left and right arrow keys.
 looks-near = Zoom to these two minutes

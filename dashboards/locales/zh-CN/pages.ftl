@@ -336,7 +336,6 @@ scope-entries = 经过
 scope-told = 通知
 scope-unsure = 时钟不准
 scope-cut = 数据太多，只读到图上为止；请缩短前后时间。
-looks = 摄像头看到的
 looks-of = { $camera }：摄像头看到的
 looks-help = 只画方框和关键点，没有画面。点一条竖线，或用左右方向键，选择时刻。
 looks-near = 放大这两分钟

@@ -361,20 +361,6 @@ pub struct CameraLooks {
     pub looks: Vec<Look>,
 }
 
-impl CameraLooks {
-    /// The looks that show something else than the one before, for who reads: with what of a look is said.
-    pub fn changes(&self, says: impl Fn(&Look) -> String) -> Vec<(i64, String)> {
-        let mut out: Vec<(i64, String)> = Vec::new();
-        for look in &self.looks {
-            let text = says(look);
-            if out.last().is_none_or(|(_, last)| *last != text) {
-                out.push((look.at, text));
-            }
-        }
-        out
-    }
-}
-
 /// How much of the time before and after an incident is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Around {
