@@ -36,6 +36,7 @@ pub mod rules;
 pub mod sample;
 pub mod setup;
 pub mod timeline;
+mod trouble;
 pub mod view;
 pub mod words;
 

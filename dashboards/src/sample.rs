@@ -9,6 +9,7 @@ use crate::view::search::{Asked, Found, SearchPage};
 use crate::view::tasks::{Export, Report, Room, Sweep, Who};
 use crate::view::{Incident, Notice, cameras, plan, platform, quality, rules, setup};
 use tuoan_protocol::ledger::{Cause, Need, Sight};
+use tuoan_protocol::looks::{Class, Look, Point, Posture, Seen};
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Inhibition, Quantity, Rung, Severity, Transition, Via};
 
 /// 2026-11-24 14:32:05 in China.
@@ -448,6 +449,54 @@ fn rule() -> Rule {
     }
 }
 
+/// Two cameras from a minute before to a minute after: a grown-up walks, a child lies down.
+fn looks(opened_at: i64) -> Vec<CameraLooks> {
+    // Head, shoulders, elbows, wrists, hips, knees, ankles of who stands; thousandths of the box.
+    const STANDS: [(u16, u16); 17] = [
+        (500, 60),
+        (520, 45),
+        (480, 45),
+        (550, 60),
+        (450, 60),
+        (640, 190),
+        (360, 190),
+        (720, 340),
+        (280, 340),
+        (740, 480),
+        (260, 480),
+        (590, 520),
+        (410, 520),
+        (600, 740),
+        (400, 740),
+        (610, 960),
+        (390, 960),
+    ];
+    let figure = |class, track, posture, bbox: [u16; 4], lies: bool| {
+        let at = |low: u16, high: u16, share: u16| low + u16::try_from(u32::from(high - low) * u32::from(share) / 1000).unwrap_or(0);
+        let joint = |(across, along): (u16, u16)| {
+            let (x, y) = if lies { (along, across) } else { (across, along) };
+            Some(Point { x: at(bbox[0], bbox[2], x), y: at(bbox[1], bbox[3], y), score: 80 })
+        };
+        Seen { class, score: 91, track, posture, bbox, pose: (class == Class::Person).then(|| STANDS.map(joint)) }
+    };
+    let look = |second: i64, seen| Look { at: opened_at + second * 1000, width: 640, height: 360, at_least: false, seen };
+    let room = (-60..=60).map(|s| {
+        let x = u16::try_from(1500 + (s + 60) * 25).unwrap_or(0);
+        let grown_up = figure(Class::Person, 3, Posture::Standing, [x, 1200, x + 1300, 8600], false);
+        let child = match s {
+            ..-4 => figure(Class::Person, 5, Posture::Sitting, [6200, 4800, 7100, 7600], false),
+            _ => figure(Class::Person, 5, Posture::Lying, [5600, 6700, 7800, 7900], true),
+        };
+        look(s, vec![grown_up, child])
+    });
+    let door = (-6..=6).map(|n| {
+        let bike = figure(Class::Bicycle, 0, Posture::Unknown, [5200, 3000, 8600, 8200], false);
+        look(n * 10, if n > 3 { vec![bike] } else { Vec::new() })
+    });
+    let camera = |name: &str, looks: Vec<Look>| CameraLooks { camera: name.into(), model: "person-pose/1 0badcafe".into(), looks };
+    vec![camera("托小班2 东", room.collect()), camera("门口", door.collect())]
+}
+
 pub fn incident_page() -> IncidentPage {
     let mut incident = incident("01KAPT0000000000000000003", "air.co2", "托小班2", Severity::General, 2400);
     incident.trigger = Some((Quantity::Co2, Fixed(1004)));
@@ -475,6 +524,7 @@ pub fn incident_page() -> IncidentPage {
             Watch { from: from + 1_200_000, to: from + 2_400_000, sight: Sight::blind(Cause::CameraDark, Some(Need::Camera)) },
             Watch { from: from + 2_400_000, to: from + 3_000_000, sight: Sight::degraded(Cause::Silent, Some(Need::Co2)) },
         ],
+        looks: looks(incident.opened_at),
         unsure: vec![(from + 5_400_000, from + 6_000_000)],
         similar: [
             vec![found("01KAPT0000000000000000013", "托小班2", 3 * 86_400)],

@@ -1,8 +1,9 @@
 //! An incident's timeline for the script that draws it: everything by UTC milliseconds, in the person's words. Bounded by what the page holds.
 use crate::lang::Ui;
 use crate::view::alarm::Recipient;
-use crate::view::gateway::{DeliveryState, Entry, IncidentPage, Series};
+use crate::view::gateway::{CameraLooks, DeliveryState, Entry, IncidentPage, Series};
 use serde_json::{Value, json};
+use tuoan_protocol::looks::{Class, Look, Posture, Seen};
 
 /// The highest number that a script reads exactly.
 fn number(v: i64, decimals: u8) -> f64 {
@@ -43,6 +44,58 @@ fn told(ui: &Ui, r: &Recipient) -> Vec<Value> {
     steps.into_iter().filter_map(says).collect()
 }
 
+impl Ui {
+    /// "2 人，1 人躺卧": what a look found.
+    pub fn look(&self, look: &Look) -> String {
+        let people = || look.seen.iter().filter(|s| s.class == Class::Person);
+        let count = |n: usize| n as u64;
+        let n = count(people().count());
+        let mut parts = vec![match (n, look.at_least) {
+            (0, false) => self.t("looks-nobody"),
+            (_, true) => self.n("looks-at-least", n),
+            _ => self.n("looks-people", n),
+        }];
+        for posture in Posture::ALL.into_iter().filter(|p| *p != Posture::Unknown).rev() {
+            let n = count(people().filter(|s| s.posture == posture).count());
+            if n > 0 {
+                parts.push(self.t2("looks-posture", ("n", n.into()), ("posture", self.word("posture", posture.name()).into())));
+            }
+        }
+        for class in Class::ALL.into_iter().filter(|c| *c != Class::Person) {
+            let n = count(look.seen.iter().filter(|s| s.class == class).count());
+            if n > 0 {
+                parts.push(self.t2("looks-things", ("n", n.into()), ("what", self.word("class", class.name()).into())));
+            }
+        }
+        parts.join(&self.t("looks-join"))
+    }
+    /// The looks that show something else than the one before, for who reads: when, and what.
+    pub fn look_changes(&self, c: &CameraLooks) -> Vec<(i64, String)> {
+        let mut out: Vec<(i64, String)> = Vec::new();
+        for look in &c.looks {
+            let text = self.look(look);
+            if out.last().is_none_or(|(_, last)| *last != text) {
+                out.push((look.at, text));
+            }
+        }
+        out
+    }
+}
+
+/// What is drawn of one: numbers of class and posture, whom it is (0: not followed), the box, and the key points that the model is sure of, by number.
+fn seen(s: &Seen) -> Value {
+    /// Percent; below this a joint is not drawn.
+    const LEAST: u8 = 15;
+    let points = s.pose.iter().flatten().enumerate().filter_map(|(n, p)| p.filter(|p| p.score >= LEAST).map(|p| json!([n, p.x, p.y])));
+    json!([s.class as u8, s.posture as u8, s.track, s.bbox, points.collect::<Vec<_>>()])
+}
+
+fn camera(ui: &Ui, c: &CameraLooks) -> Value {
+    let looks = c.looks.iter();
+    let look = |l: &Look| json!({"at": l.at, "size": [l.width, l.height], "says": ui.look(l), "seen": l.seen.iter().map(seen).collect::<Vec<_>>()});
+    json!({"camera": c.camera, "title": ui.t1("looks-of", "camera", c.camera.as_str()), "model": c.model, "looks": looks.map(look).collect::<Vec<_>>()})
+}
+
 pub fn json(ui: &Ui, v: &IncidentPage) -> Value {
     let i = &v.incident;
     let sent = v.deliveries.iter().filter_map(|d| match &d.state {
@@ -61,6 +114,9 @@ pub fn json(ui: &Ui, v: &IncidentPage) -> Value {
         "blind": v.blind.iter().map(|b| json!({"from": b.from, "to": b.to, "text": format!("{} · {}", b.camera, ui.quantity(&b.kind))})).collect::<Vec<_>>(),
         "watch": v.watch.iter().map(|w| json!({"from": w.from, "to": w.to, "blind": w.sight.is_blind(), "text": ui.sight(w.sight)})).collect::<Vec<_>>(),
         "unsure": v.unsure,
+        "looks": v.looks.iter().map(|c| camera(ui, c)).collect::<Vec<_>>(),
+        "postures": Posture::ALL.map(|p| ui.word("posture", p.name())),
+        "classes": Class::ALL.map(|c| ui.word("class", c.name())),
     })
 }
 
@@ -80,6 +136,14 @@ mod tests {
         for lane in ["entries", "told", "blind", "watch", "unsure"] {
             assert!(!v[lane].as_array().unwrap().is_empty(), "{lane}");
         }
+        let room = &v["looks"][0];
+        assert_eq!((room["looks"].as_array().unwrap().len(), room["looks"][0]["says"].as_str()), (121, Some("2 人，1 人坐着，1 人站立")));
+        let last = &room["looks"][120];
+        assert_eq!(last["says"].as_str(), Some("2 人，1 人躺卧，1 人站立"));
+        assert_eq!((last["seen"][1][1].as_u64(), last["seen"][1][4].as_array().unwrap().len()), (Some(5), 17));
+        assert_eq!(v["looks"][1]["looks"][12]["says"].as_str(), Some("没有看到人，自行车 1"));
+        let v = json(&Ui::plain(Lang::En, sample::NOW), &sample::life("taken"));
+        assert_eq!(v["looks"][0]["looks"][120]["says"].as_str(), Some("2 people, 1 lying, 1 standing"));
         assert!(v["told"].as_array().unwrap().iter().any(|t| t["bad"] == true), "a refusal is not hidden");
     }
 }

@@ -97,7 +97,29 @@ pub struct UpkeepLine {
 }
 
 /// Enumerations that have a message for each member: (prefix, members).
-pub const WORDS: [(&str, &[&str]); 36] = [
+pub const WORDS: [(&str, &[&str]); 39] = [
+    ("posture", &["unknown", "standing", "sitting", "crouching", "bending", "lying"]),
+    ("class", &["person", "bicycle", "motorcycle"]),
+    (
+        "trouble",
+        &[
+            "disk-full",
+            "read-only",
+            "damaged",
+            "secure",
+            "name",
+            "silent",
+            "unreachable",
+            "key",
+            "recipient",
+            "often",
+            "address",
+            "large",
+            "refused",
+            "later",
+            "other",
+        ],
+    ),
     ("around", &["10m", "30m", "2h", "6h", "24h"]),
     ("report-district", &crate::view::tasks::District::ALL),
     ("quality", &["acknowledge", "handle"]),

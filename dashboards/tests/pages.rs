@@ -168,6 +168,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
     ui.whose = EVIL.into();
     ui.actor = Some(EVIL.into());
     let mut story = sample::incident_page();
+    story.looks[0].camera = EVIL.into();
     story.incident.place = EVIL.into();
     for e in &mut story.entries {
         (e.actor, e.note) = (Some(EVIL.into()), Some(EVIL.into()));
@@ -445,6 +446,7 @@ fn no_message_is_missing() {
     sources.push(include_str!("../src/bars.rs").into());
     sources.push(include_str!("../src/quality.rs").into());
     sources.push(include_str!("../src/coverage.rs").into());
+    sources.push(include_str!("../src/timeline.rs").into());
     for server in ["gateway/src/web", "gateway/src/web/rules", "gateway/src/alarms", "platform/src/web"] {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../").to_owned() + server;
         let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file());

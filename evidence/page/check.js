@@ -133,7 +133,21 @@ var Evidence = (function () {
     });
     return { site: map[1], log: map[2], number: map[3], date: map[4], offset: map[5], closed: map[6], trusted: map[7], zones: zones };
   }
-  var KINDS = { event: 1, picture: 2, coverage: 3, deletion: 4, access: 5 };
+  // What a camera's looks found, from its canonical bytes.
+  function looks(digits) {
+    var map = cbor(unhex(digits)), last = -Infinity;
+    if (map[0] !== 1) throw new Error("looks");
+    var all = map[6].map(function (l) {
+      if (l.length !== 5 || l[0] <= last || !(l[1] > 0) || !(l[2] > 0)) throw new Error("looks");
+      last = l[0];
+      return { at: l[0], width: l[1], height: l[2], least: l[3], seen: l[4].map(function (s) {
+        if (s.length !== 9 || (s[8].length && s[8].length !== 17)) throw new Error("looks");
+        return { kind: s[0], score: s[1], track: s[2], posture: s[3], box: s.slice(4, 8), points: s[8] };
+      }) };
+    });
+    return { site: map[1], log: map[2], incident: map[3], camera: map[4], model: map[5], looks: all };
+  }
+  var KINDS = { event: 1, picture: 2, coverage: 3, deletion: 4, access: 5, looks: 6 };
   function headText(h) {
     return utf8("tuoan-head 1\nsite " + h.site + "\nlog " + h.log + "\nkey " + h.key + "\nsize " + h.size + "\nroot " + h.root + "\ntime " + h.time + "\n");
   }
@@ -149,7 +163,7 @@ var Evidence = (function () {
   }
   // `body`: what stands between the marks. Gives { header, sections, events, head, witness, faults: [{ code, record, detail }] }.
   function check(body) {
-    var out = { header: null, sections: {}, events: [], leaves: [], days: [], head: null, witness: null, faults: [] };
+    var out = { header: null, sections: {}, events: [], leaves: [], days: [], looks: [], head: null, witness: null, faults: [] };
     function fault(code, record, detail) { if (out.faults.length < 50) out.faults.push({ code: code, record: record || null, detail: detail || "" }); }
     try {
       if (/[\r\0<]/.test(body)) fault("content");
@@ -207,7 +221,7 @@ var Evidence = (function () {
     out.witness = parsed(out, "witness")[0] || null;
     if (out.witness && !witnessHolds(out.witness, out.head, out.header)) fault("witness");
     (out.sections.leaf || []).forEach(function (r) {
-      var leaf = JSON.parse(r.line), kind = KINDS[leaf.kind], bytes = leaf.kind === "event" ? unhex(leaf.record) : utf8(leaf.record);
+      var leaf = JSON.parse(r.line), kind = KINDS[leaf.kind], bytes = leaf.kind === "event" || leaf.kind === "looks" ? unhex(leaf.record) : utf8(leaf.record);
       if (!kind || !included(leafHash(kind, bytes), leaf.leaf, out.head.size, leaf.proof.map(unhex), unhex(out.head.root))) {
         fault("proof", r.number + " (leaf: " + r.label + ")");
       }
@@ -215,6 +229,15 @@ var Evidence = (function () {
         var d = day(JSON.parse(leaf.record));
         if (d.site !== out.header.site || d.log !== out.header.log) fault("content", r.number + " (leaf: " + r.label + ")");
         out.days.push(d);
+        return;
+      }
+      if (leaf.kind === "looks") {
+        var p = looks(leaf.record);
+        if (p.incident !== out.header.incident || p.site !== out.header.site || p.log !== out.header.log || p.looks[0].at !== r.at) {
+          fault("content", r.number + " (leaf: " + r.label + ")");
+        }
+        p.leaf = leaf.leaf;
+        out.looks.push(p);
         return;
       }
       if (leaf.kind !== "event") { out.leaves.push({ leaf: leaf.leaf, kind: leaf.kind, record: JSON.parse(leaf.record) }); return; }

@@ -16,7 +16,8 @@
       says: { opened: "发现", raised: "级别升高", lowered: "级别降低", reactivated: "再次发生", returned: "恢复正常", acknowledged: "已确认收到", closed: "关闭", gathered: "并入相关发现", chattering: "反复发生，改为计数", escalated: "升级通知", assigned: "指派", commented: "备注", shelved: "搁置", suppressed: "检修中不通知", out_of_service: "设备停用", released: "解除搁置", resolved: "已处理", reopened: "重新打开", merged: "合并" },
       coverage: "当时是否看得到", covday: "日期", covwhen: "起止", covhow: "状态", covwhy: "原因", covduring: "事件期间：{w} 分钟已监测，{d} 分钟部分监测，{b} 分钟看不到。", covnone: "已关闭的监测台账没有记录这个地点当时的情况。", covmissing: "这些日期的台账在导出时还没有关闭（当天午夜关闭），未包含在内：", covhelp: "每格一分钟，0 点到 24 点：空白为已监测，半高为部分监测，全高为看不到；顶部色条为事件期间。", covall: "全天已监测", covclock: "关账时网关时钟不可信", removedlog: "日志第 {a} 至 {b} 条",
       sights: ["未要求", "已监测", "部分监测", "看不到"], why: ["", "未安装", "安装后从未收到数据", "失联", "故障", "画面或数据卡死", "没有画面", "被遮挡", "画面过暗", "画面过曝", "画面模糊", "被移动", "画面重复播放", "时钟不准", "分辨率过低", "帧率过低", "已停用", "维护中", "网关停机", "网关时钟不可信", "录像中断"], needs: ["", "摄像头", "温度", "二氧化碳", "门磁", "燃气报警器", "烟雾报警器", "录像"],
-      acts: { picture: "图片", access: "系统操作", deletion: "保存期满后删除", incident_seen: "查看事件", still_seen: "查看打码图片", open: "打开原始图片", watch: "查看实时画面", hold: "要求保留", release: "解除保留", "export": "导出证据", "delete": "删除图片", keep_days: "读数超过保存期", budget_mb: "磁盘空间不足", keep_events_days: "事件超过保存期" },
+      acts: { picture: "图片", access: "系统操作", deletion: "保存期满后删除", incident_seen: "查看事件", still_seen: "查看打码图片", open: "打开原始图片", watch: "查看实时画面", hold: "要求保留", release: "解除保留", "export": "导出证据", "delete": "删除图片", keep_days: "读数超过保存期", budget_mb: "磁盘空间不足", keep_events_days: "事件超过保存期", stills_days: "摄像头观察超过保存期", looks_mb: "摄像头观察占满了空间" },
+      looks: "摄像头看到的", looksnote: "只有方框和关键点，不是画面。拖动滑块或用左右方向键选择时刻。", looksat: "{c}：选择时刻", nobody: "没有看到人", people: "{n} 人", person1: "{n} 人", least: "至少 {n} 人", things: { 2: "{n} 辆自行车", 3: "{n} 辆摩托车或电动车" }, postures: ["姿势不明", "站立", "坐着", "蹲着", "弯腰", "躺卧"], join: "，", holds: "{n} 人{p}", looksmany: "{n} 次观察，{a} 至 {b}",
       levels: ["", "紧急", "严重", "一般", "提示"], causes: { real: "属实", "false": "误报", test: "测试", maintenance: "检修" },
       faults: { foreign: "这不是证据文件，或开头缺失", page: "页面程序被改动", list: "签名目录第 {d} 行被改动", signature: "签名不成立：签名目录或签名被改动", altered: "记录 {r} 被改动", removed: "记录 {r} 被删除", added: "在第 {r} 条之后加入了记录", moved: "记录 {r} 被移动", cut: "文件被截断：从记录 {r} 起缺失", end: "文件结尾被改动或附加了内容", content: "记录内容不成立：{r} {d}", proof: "记录 {r} 不在机构签名的日志中", head: "日志头不成立", witness: "区级见证不成立" }
     },
@@ -34,7 +35,8 @@
       says: { opened: "Found", raised: "Severity raised", lowered: "Severity lowered", reactivated: "Again", returned: "Returned to normal", acknowledged: "Acknowledged", closed: "Closed", gathered: "Another finding joined", chattering: "Again and again: counted from here on", escalated: "Escalated", assigned: "Assigned", commented: "Comment", shelved: "Shelved", suppressed: "Suppressed for maintenance", out_of_service: "Device out of service", released: "No longer set aside", resolved: "Handled", reopened: "Reopened", merged: "Merged" },
       coverage: "Was it watched", covday: "Date", covwhen: "From and to", covhow: "State", covwhy: "Cause", covduring: "While it lasted: {w} min watched, {d} min in part, {b} min blind.", covnone: "No closed day of the coverage ledger tells of this place at that time.", covmissing: "The ledger of these days was not closed when this was exported (a day is closed at its midnight), and is not enclosed: ", covhelp: "Midnight to midnight, minute by minute: empty is watched, half high is watched in part, full height is blind; the strip on top is the incident.", covall: "Watched all day", covclock: "closed by a clock that was not trusted", removedlog: "entries {a} to {b} of the log",
       sights: ["Not required", "Watched", "Watched in part", "Blind"], why: ["", "not installed", "never heard since it was installed", "silent", "faulty", "picture or numbers stand still", "no picture", "covered", "too dark", "overexposed", "blurred", "moved", "the picture repeats itself", "its clock is wrong", "resolution too low", "too few pictures", "out of service", "under maintenance", "the gateway was off", "the gateway's clock was not to be trusted", "not recorded"], needs: ["", "Camera", "Temperature", "CO2", "Door contact", "Gas detector", "Smoke detector", "Recording"],
-      acts: { picture: "Pictures", access: "Deed", deletion: "Removed by retention", incident_seen: "Looked at the incident", still_seen: "Looked at blurred pictures", open: "Opened originals", watch: "Watched live", hold: "Held", release: "Hold ended", "export": "Exported evidence", "delete": "Removed pictures", keep_days: "readings kept long enough", budget_mb: "disk short of room", keep_events_days: "events kept long enough" },
+      acts: { picture: "Pictures", access: "Deed", deletion: "Removed by retention", incident_seen: "Looked at the incident", still_seen: "Looked at blurred pictures", open: "Opened originals", watch: "Watched live", hold: "Held", release: "Hold ended", "export": "Exported evidence", "delete": "Removed pictures", keep_days: "readings kept long enough", budget_mb: "disk short of room", keep_events_days: "events kept long enough", stills_days: "what cameras found, kept long enough", looks_mb: "what cameras found took too much room" },
+      looks: "What cameras saw", looksnote: "Boxes and key points only, no picture. Drag the slider or use the arrow keys to choose a moment.", looksat: "{c}: choose a moment", nobody: "nobody seen", people: "{n} people", person1: "{n} person", least: "at least {n} people", things: { 2: "{n} bicycle(s)", 3: "{n} motorcycle(s)" }, postures: ["posture unknown", "standing", "sitting", "crouching", "bending", "lying"], join: ", ", holds: "{n} {p}", looksmany: "{n} looks, {a} to {b}",
       levels: ["", "Emergency", "Serious", "General", "Advisory"], causes: { real: "real", "false": "false alarm", test: "test", maintenance: "maintenance" },
       faults: { foreign: "this is no evidence file, or its beginning is missing", page: "the page's programme was changed", list: "line {d} of the signed list was changed", signature: "the signature does not hold: the signed list or the signature was changed", altered: "record {r} was altered", removed: "record {r} was removed", added: "a record was added after record {r}", moved: "record {r} was moved", cut: "the file is cut off: records from {r} on are missing", end: "the end was changed, or something was added", content: "what a record says does not hold: {r} {d}", proof: "record {r} is not in the log that the institution signed", head: "the log's head does not hold", witness: "the district's witness does not hold" }
     }
@@ -209,6 +211,63 @@
       return el("figure", "", [img, el("figcaption", "", says)]);
     })) : null;
   }
+  // COCO's key points: which are joined.
+  var LIMBS = [[5, 6], [11, 12], [5, 11], [6, 12], [5, 7], [7, 9], [6, 8], [8, 10], [11, 13], [13, 15], [12, 14], [14, 16]];
+  function says(look) {
+    var people = look.seen.filter(function (s) { return s.kind === 1; }), parts = [];
+    parts.push(!people.length && !look.least ? t("nobody") : t(look.least ? "least" : people.length === 1 ? "person1" : "people", { n: people.length }));
+    [5, 4, 3, 2, 1].forEach(function (p) {
+      var n = people.filter(function (s) { return s.posture === p; }).length;
+      if (n) parts.push(t("holds", { n: n, p: WORDS[lang].postures[p] }));
+    });
+    [2, 3].forEach(function (k) {
+      var n = look.seen.filter(function (s) { return s.kind === k; }).length;
+      if (n) parts.push(WORDS[lang].things[k].replace("{n}", n));
+    });
+    return parts.join(t("join"));
+  }
+  function sketch(svg, look) {
+    var ns = "http://www.w3.org/2000/svg", w = look.width, h = look.height;
+    svg.textContent = "";
+    svg.setAttribute("viewBox", "0 0 " + w + " " + h);
+    function put(tag, name, values) {
+      var n = document.createElementNS(ns, tag);
+      n.setAttribute("class", name); n.setAttribute("vector-effect", "non-scaling-stroke");
+      Object.keys(values).forEach(function (k) { n.setAttribute(k, values[k]); });
+      svg.appendChild(n);
+    }
+    function x(v) { return v / 10000 * w; }
+    function y(v) { return v / 10000 * h; }
+    look.seen.forEach(function (s) {
+      put("rect", "found p" + s.posture, { x: x(s.box[0]), y: y(s.box[1]), width: x(s.box[2] - s.box[0]), height: y(s.box[3] - s.box[1]) });
+      function there(i) { return s.points[i] && s.points[i][2] >= 15; }
+      LIMBS.forEach(function (l) {
+        var a = s.points[l[0]], b = s.points[l[1]];
+        if (there(l[0]) && there(l[1])) put("line", "limb p" + s.posture, { x1: x(a[0]), y1: y(a[1]), x2: x(b[0]), y2: y(b[1]) });
+      });
+      if (there(0)) put("circle", "limb p" + s.posture, { cx: x(s.points[0][0]), cy: y(s.points[0][1]), r: Math.max(3, y(s.box[3] - s.box[1]) / 16) });
+    });
+  }
+  function looks(found) {
+    var cameras = {}, begun = found.events[0].at;
+    found.looks.forEach(function (p) { var c = cameras[p.camera] = cameras[p.camera] || { looks: [], model: p.model }; c.looks = c.looks.concat(p.looks); });
+    var names = Object.keys(cameras).sort();
+    if (!names.length) return null;
+    return section("looks", [el("p", "soft", t("looksnote"))].concat(names.map(function (camera) {
+      var all = cameras[camera].looks, title = name("devices", camera), first = 0;
+      var svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), range = el("input"), line = el("p");
+      svg.setAttribute("class", "sketch"); svg.setAttribute("role", "img");
+      all.forEach(function (l, i) { if (Math.abs(l.at - begun) < Math.abs(all[first].at - begun)) first = i; });
+      range.type = "range"; range.min = 0; range.max = all.length - 1; range.value = first; range.setAttribute("aria-label", t("looksat", { c: title }));
+      function choose() {
+        var look = all[Number(range.value)], text = when(look.at) + " · " + says(look);
+        sketch(svg, look); svg.setAttribute("aria-label", text); range.setAttribute("aria-valuetext", text); line.textContent = text;
+      }
+      range.addEventListener("input", choose);
+      choose();
+      return el("div", "", [el("h3", "", title), el("p", "soft", t("looksmany", { n: all.length, a: when(all[0].at), b: when(all[all.length - 1].at) }) + " · " + cameras[camera].model), svg, range, line]);
+    })));
+  }
   function deeds(found) {
     return found.leaves.length ? section("deeds", table(["time", "who", "what", "proof"], found.leaves.map(function (l) {
       var r = l.record, acts = WORDS[lang].acts, what = r.what || (l.kind === "deletion" ? r.rule : r.kind), says = [acts[l.kind] || l.kind, acts[what] || what, r.reason || r.purpose, r.detail];
@@ -281,7 +340,7 @@
     // What was changed is not shown as if it were evidence.
     if (!result.faults.length) {
       // What one part cannot show must not take the others with it.
-      parts = [summary, function (r) { return whose(r.header); }, timeline, rules, coverage, readings, frames, notices, receipts, deeds,
+      parts = [summary, function (r) { return whose(r.header); }, timeline, rules, coverage, readings, looks, frames, notices, receipts, deeds,
         function (r) { return hashes("originals", Evidence.parsed(r, "original"), "file"); }, function (r) { return hashes("models", Evidence.parsed(r, "model"), "contract"); },
         log].map(function (part) { try { return part(result); } catch (e) { return section("unshown", el("p", "mono", String(e && e.message))); } });
     } else if (result.header && result.header.key) parts = [whose(result.header)];

@@ -45,10 +45,12 @@ pub enum Kind {
     Deletion = 4,
     /// What people did with the system itself, a look at personal data among it, as JSON.
     Access = 5,
+    /// What a camera's looks found around an incident, in its canonical CBOR (`tuoan_protocol::looks`). No picture.
+    Looks = 6,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [Kind::Event, Kind::PictureDeed, Kind::CoverageDay, Kind::Deletion, Kind::Access];
+    pub const ALL: [Kind; 6] = [Kind::Event, Kind::PictureDeed, Kind::CoverageDay, Kind::Deletion, Kind::Access, Kind::Looks];
     pub fn number(self) -> u8 {
         self as u8
     }
@@ -63,6 +65,7 @@ impl Kind {
             Kind::CoverageDay => "coverage",
             Kind::Deletion => "deletion",
             Kind::Access => "access",
+            Kind::Looks => "looks",
         }
     }
     pub fn named(name: &str) -> Option<Kind> {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::ledger::Figure;
+use tuoan_protocol::looks::{Class, Look, Piece, Point, Posture, Seen};
 use tuoan_protocol::{Basis, IncidentEvent, IncidentState, InstitutionType, Place, Severity, SupervisingBody, Transition};
 
 const T: i64 = 1_790_000_000_000;
@@ -57,7 +58,24 @@ fn event(sequence: u64, incident: &str, transition: Transition) -> IncidentEvent
     }
 }
 
-/// A log of 40 events of which four are the incident's, a deed and a day of the ledger among them, witnessed after 30.
+/// What a camera found in three looks from that second on.
+fn looks(second: i64, incident: &str) -> Piece {
+    let mut pose = [None; 17];
+    pose[5] = Some(Point { x: 4000, y: 3000, score: 88 });
+    let lies =
+        Seen { class: Class::Person, score: 93, track: 4, posture: Posture::Lying, bbox: [3000, 2000, 6000, 5000], pose: Some(pose) };
+    let look = |n| Look { at: T + (second + n) * 1000, width: 640, height: 360, at_least: false, seen: vec![lies.clone()] };
+    Piece {
+        site: "xingyuan".parse().unwrap(),
+        log: LOG.parse().unwrap(),
+        incident: incident.parse().unwrap(),
+        camera: "cam-1".parse().unwrap(),
+        model: "person-pose/1 0badcafe".into(),
+        looks: (0..3).map(look).collect(),
+    }
+}
+
+/// A log of 40 events of which four are the incident's, a deed, what looks found and a day of the ledger among them, witnessed after 30.
 struct Log {
     records: Vec<(Kind, Vec<u8>)>,
     leaves: Vec<Hash>,
@@ -77,6 +95,9 @@ fn log(bad: &Bad) -> Log {
     records.insert(20, (Kind::PictureDeed, br#"{"actor":"Li","what":"open","reason":"check"}"#.to_vec()));
     let day = coverage::tests::covered(7, coverage::date(T, 480), if bad.other_day { "01JX0000000000000000000000" } else { LOG }, 1330);
     records.push((Kind::CoverageDay, coverage::record(day.number, day.date, &day.canonical_bytes()).into_bytes()));
+    let other = if bad.other_looks { "01JE0000000000000000000002" } else { INCIDENT };
+    records.push((Kind::Looks, looks(1, INCIDENT).canonical_bytes()));
+    records.push((Kind::Looks, looks(if bad.looks_back { 3 } else { 4 }, other).canonical_bytes()));
     let leaves = records.iter().map(|(k, b)| tree::leaf(k.number(), b)).collect();
     Log { records, leaves }
 }
@@ -89,6 +110,8 @@ struct Bad {
     drop_logged: bool,
     other_event: bool,
     other_day: bool,
+    other_looks: bool,
+    looks_back: bool,
 }
 
 fn build(bad: &Bad) -> Vec<u8> {
@@ -120,7 +143,8 @@ fn build(bad: &Bad) -> Vec<u8> {
         if event.as_ref().is_some_and(|e| e.incident.as_str() != INCIDENT && !(bad.other_event && e.sequence == 6)) {
             continue;
         }
-        let at = event.as_ref().map_or(T, |e| e.at);
+        let first = (*kind == Kind::Looks).then(|| Piece::from_canonical(bytes).unwrap().looks[0].at);
+        let at = event.as_ref().map_or(first.unwrap_or(T), |e| e.at);
         let label = if *kind == Kind::CoverageDay { "day 2026-09-21".to_owned() } else { format!("record {n}") };
         b.add(Section::Leaf, Some(at), &label, &LeafRecord::new(*kind, index, bytes, proof)).unwrap();
     }
@@ -178,9 +202,10 @@ fn a_clean_file_holds_and_says_what_it_proves() {
     }
     let r = verify(&file, &trust()).unwrap();
     assert_eq!((r.events.len(), r.deeds, r.witnessed, r.inputs, r.frames), (4, 1, 3, 1, 1));
-    assert!(r.key_known && r.witness_known && r.head.size == 42);
+    assert!(r.key_known && r.witness_known && r.head.size == 44);
     // The nap room's camera was covered from 22:10 on; the incident is of 22:13.
     assert_eq!((r.days.len(), r.watched()), (1, Some(Figure { watched: 0, degraded: 0, blind: 1 })));
+    assert_eq!(r.looks, [looks(1, INCIDENT), looks(4, INCIDENT)]);
     assert!(!verify(&file, &Trust::default()).unwrap().key_known);
     assert_eq!(file, build(&Bad::default()), "one content, one file");
     let whole = text(&file);
@@ -213,7 +238,7 @@ fn each_kind_of_change_is_told_by_its_name() {
     };
     one(change(&|l| drop(l.remove(5))), "removed", Some((6, "leaf")));
     one(change(&|l| drop(l.remove(0))), "removed", Some((1, "incident")));
-    one(change(&|l| l.swap(11, 12)), "moved", Some((13, "notice")));
+    one(change(&|l| l.swap(13, 14)), "moved", Some((15, "notice")));
     one(
         change(&|l| {
             let r = l.remove(5);
@@ -225,10 +250,14 @@ fn each_kind_of_change_is_told_by_its_name() {
     one(change(&|l| l.insert(3, l[9].clone())), "added", None);
     one(change(&|l| l.insert(3, "{}".into())), "added", None);
     one(change(&|l| l[1] = l[1].replace("4715", "4716")), "altered", Some((2, "rule")));
-    one(change(&|l| l[11] = l[11].replace("1790000006000", "1790000006001")), "time", Some((12, "notice")));
+    one(change(&|l| l[13] = l[13].replace("1790000006000", "1790000006001")), "time", Some((14, "notice")));
     // A blind minute of the ledger that was made a watched one.
     assert!(clean[9].contains("14030701"));
     one(change(&|l| l[9] = l[9].replace("14030701", "14010000")), "altered", Some((10, "leaf")));
+    // Where somebody lay: the left edge of the box, from 3000 to 3001 ten-thousandths.
+    assert!(clean[10].contains("190bb8"));
+    one(change(&|l| l[10] = l[10].replacen("190bb8", "190bb9", 1)), "altered", Some((11, "leaf")));
+    one(change(&|l| drop(l.remove(11))), "removed", Some((12, "leaf")));
     one(change(&|l| l.truncate(l.len() - 3)), "cut", Some((clean.len() - 2, "log")));
     // An event's time, deep in its bytes: 2026 in CBOR is nine bytes behind the key 9.
     let was = format!("091b{:016x}", T + 5000);
@@ -261,6 +290,8 @@ fn what_its_maker_signed_falsely_is_refused_too() {
     assert!(matches!(faults(&build(&Bad { forged_witness: true, ..Bad::default() }))[..], [Fault::Witness(_)]));
     assert!(matches!(faults(&build(&Bad { drop_logged: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
     assert!(matches!(faults(&build(&Bad { other_day: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
+    assert!(matches!(faults(&build(&Bad { other_looks: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
+    assert!(matches!(faults(&build(&Bad { looks_back: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
     assert!(matches!(faults(&build(&Bad { other_event: true, ..Bad::default() }))[..], [Fault::Content { .. }]));
 }
 

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use tuoan_protocol::IncidentEvent;
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::ledger::{Day, Figure};
+use tuoan_protocol::looks::Piece;
 
 /// What the verifier knows from elsewhere. Without the site's key a file proves only that it is whole, not whose it is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +32,7 @@ pub struct LeafRecord {
     pub leaf: u64,
     /// [`Kind::name`].
     pub kind: String,
-    /// The canonical bytes: of an event in hexadecimal digits, of all others the JSON text itself.
+    /// The canonical bytes: of an event and of looks in hexadecimal digits, of all others the JSON text itself.
     pub record: String,
     pub proof: Proof,
 }
@@ -39,7 +40,7 @@ pub struct LeafRecord {
 impl LeafRecord {
     pub fn new(kind: Kind, leaf: u64, bytes: &[u8], proof: Vec<tree::Hash>) -> LeafRecord {
         let record = match kind {
-            Kind::Event => hex::encode(bytes),
+            Kind::Event | Kind::Looks => hex::encode(bytes),
             _ => String::from_utf8_lossy(bytes).into_owned(),
         };
         LeafRecord { leaf, kind: kind.name().to_owned(), record, proof: Proof(proof) }
@@ -77,7 +78,9 @@ pub struct Report {
     pub witnessed: usize,
     /// Days of the coverage ledger, in the order in which they were closed.
     pub days: Vec<Day>,
-    /// Records of the log other than events and days.
+    /// What cameras' looks found, each camera's in order.
+    pub looks: Vec<Piece>,
+    /// Records of the log other than events, days and looks.
     pub deeds: usize,
     pub records: usize,
     pub frames: usize,
@@ -147,6 +150,7 @@ struct Content<'a> {
     events: Vec<(IncidentEvent, u64)>,
     last_leaf: Option<u64>,
     days: Vec<Day>,
+    looks: Vec<Piece>,
     deeds: usize,
     frames: usize,
     inputs: usize,
@@ -167,6 +171,7 @@ fn content(bundle: Bundle<'_>, trust: &Trust) -> Result<Report, Refused> {
         events: Vec::new(),
         last_leaf: None,
         days: Vec::new(),
+        looks: Vec::new(),
         deeds: 0,
         frames: 0,
         inputs: 0,
@@ -290,6 +295,8 @@ impl Content<'_> {
             }
             self.days.push(day);
             leaf.record.into_bytes()
+        } else if kind == Kind::Looks {
+            self.looks(listed, &leaf.record)?
         } else {
             parse::<serde::de::IgnoredAny>(&leaf.record)?;
             self.deeds += 1;
@@ -300,6 +307,25 @@ impl Content<'_> {
             self.faults.push(Fault::NotInLog(named()));
         }
         Ok(())
+    }
+    /// The canonical bytes of what looks found.
+    fn looks(&mut self, listed: &Listed<'_>, digits: &str) -> Result<Vec<u8>, String> {
+        let bytes = hex::decode(digits).map_err(|e| e.to_string())?;
+        let piece = Piece::from_canonical(&bytes).map_err(|e| e.to_string())?;
+        let (site, log, incident) = (piece.site.as_str(), piece.log.as_str(), piece.incident.as_str());
+        if (site, log, incident) != (&*self.header.site, &*self.header.log, &*self.header.incident) {
+            return Err("the looks are of another site, log or incident".to_owned());
+        }
+        let first = piece.looks.first().map(|l| l.at);
+        if listed.at != first {
+            return Err("the list gives another time than the first look".to_owned());
+        }
+        let before = self.looks.iter().rev().find(|p| p.camera == piece.camera).and_then(|p| p.looks.last());
+        if before.map(|l| l.at) >= first && before.is_some() {
+            return Err("the camera's looks are not in their order".to_owned());
+        }
+        self.looks.push(piece);
+        Ok(bytes)
     }
     fn log(&mut self, line: &str) -> Result<(), String> {
         #[derive(Deserialize)]
@@ -343,6 +369,7 @@ impl Content<'_> {
             witness: self.witness,
             events: self.events.into_iter().map(|(e, _)| e).collect(),
             days: self.days,
+            looks: self.looks,
             deeds: self.deeds,
             records,
             frames: self.frames,

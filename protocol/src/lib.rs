@@ -13,6 +13,7 @@
 //! | [`settings`] | how a node measures: set from afar, as a whole |
 //! | [`incident`] | what happened at a place, as an append-only log of events |
 //! | `ledger` | the coverage ledger's days; with the feature `std` |
+//! | `looks` | what cameras' looks found around an incident; with the feature `std` |
 //! | [`decimal`] | exact decimal text <-> fixed point |
 //! | [`topic`] | the MQTT topics `tuoan/v1/<site>/<device>/<kind>` |
 //! | [`codec`] | JSON and CBOR of all of them, versioned |
@@ -28,6 +29,8 @@ pub mod id;
 pub mod incident;
 #[cfg(feature = "std")]
 pub mod ledger;
+#[cfg(feature = "std")]
+pub mod looks;
 pub mod quantity;
 pub mod reading;
 pub mod settings;

@@ -352,6 +352,37 @@ scope-told = Told
 scope-unsure = Clock unsure
 scope-minutes = Drawn by the minute, each with its lowest and highest reading.
 scope-cut = There is too much to be read at once; it ends where the chart does. Choose less time before and after.
+looks-of = { $camera }: what the camera saw
+looks-help = Boxes and key points only, no picture. Choose a moment: touch a mark, or use the left and right arrow keys.
+looks-near = Zoom to these two minutes
+looks-earlier = The look before
+looks-later = The next look
+looks-none-then = No look on record at this moment
+looks-nobody = Nobody seen
+looks-people = { $n ->
+    [one] { $n } person
+   *[other] { $n } people
+}
+looks-at-least = { $n ->
+    [one] at least { $n } person
+   *[other] at least { $n } people
+}
+looks-things = { $what } { $n }
+looks-number = { $n ->
+    [one] { $n } look
+   *[other] { $n } looks
+}
+looks-posture = { $n } { $posture }
+looks-join = { ", " }
+posture-unknown = posture unknown
+posture-standing = standing
+posture-sitting = sitting
+posture-crouching = crouching
+posture-bending = bending
+posture-lying = lying
+class-person = person
+class-bicycle = bicycle
+class-motorcycle = motorcycle
 similar = Similar incidents
 similar-here = In the same place
 similar-elsewhere = Elsewhere

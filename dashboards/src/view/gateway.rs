@@ -4,6 +4,7 @@ use super::search::Found;
 use super::tasks::Export;
 use super::{Incident, Notice, Whole};
 use crate::lang::Text;
+use tuoan_protocol::looks::Look;
 use tuoan_protocol::{Basis, CauseCode, Fixed, IncidentState, Quantity, Rung, Severity, Transition, Via};
 
 /// The home page.
@@ -316,6 +317,8 @@ pub struct IncidentPage {
     pub blind: Vec<Blind>,
     /// When the place was not watched, or in part, by the coverage ledger.
     pub watch: Vec<Watch>,
+    /// What cameras' looks found around it: boxes and key points, no picture.
+    pub looks: Vec<CameraLooks>,
     /// When the clock was not known to be right.
     pub unsure: Vec<(i64, i64)>,
     /// The same hazard here, and elsewhere, newest first.
@@ -348,6 +351,16 @@ impl IncidentPage {
     pub fn mergers(&self) -> Vec<(&str, bool)> {
         self.entries.iter().filter_map(|e| Some((e.act.other.as_deref()?, e.state.closed))).collect()
     }
+}
+
+/// What the looks of one camera found.
+#[derive(Debug, Clone)]
+pub struct CameraLooks {
+    pub camera: String,
+    /// Name of the models that looked.
+    pub model: String,
+    /// Oldest first.
+    pub looks: Vec<Look>,
 }
 
 /// How much of the time before and after an incident is shown.

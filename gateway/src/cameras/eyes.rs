@@ -135,6 +135,7 @@ fn run(parts: &Parts, stop: &AtomicBool) {
     let mut site = site.clone();
     site.cameras = setups.borrow().as_ref().clone();
     let mut watch = Watch::new(site, pictures.clone(), Arc::clone(&handle.metrics), crew, parts.anyway_s, kept.as_deref());
+    pictures.looks.model(&parts.models);
     desk.watch(watch.devices());
     desk.wake(std::thread::current());
     introduce(parts, &watch);

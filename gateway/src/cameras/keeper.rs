@@ -1,15 +1,16 @@
 //! Follows the incident log, and sees to it that pictures of what happened are kept and those whose time is over are not.
 //!
-//! Severity 1 and 2 only: a child's picture is not kept because the air is stale. What must hold: it only reads what is committed and never makes
+//! Severity 1 and 2 only: a child's picture is not kept because the air is stale, nor where it was. What must hold: it only reads what is committed and never makes
 //! anybody wait; a deletion is in the log before it is done.
 use super::Pictures;
 use super::access::{Logged, record};
+use super::looks::Chronicle;
 use super::store::Stills;
 use crate::clock::Clock;
 use crate::engine::input::{PictureAct, PictureDeed};
 use crate::engine::view::View;
 use crate::pipeline::Handle;
-use crate::store::Reader;
+use crate::store::{LookLimits, Reader};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl Keeper {
         let mut done = committed.borrow_and_update().sequence.saturating_sub(EVENTS as u64);
         let mut pace = tokio::time::interval(PACE);
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut turn, mut trouble) = (0u32, None);
+        let (mut turn, mut trouble, mut chronicle) = (0u32, None, Chronicle::default());
         loop {
             let stopping = tokio::select! {
                 () = shutdown.cancelled() => true,
@@ -52,8 +53,9 @@ impl Keeper {
                     changed.is_err()
                 }
             };
-            done = self.follow(done).await;
+            done = self.follow(done, &mut chronicle).await;
             self.collect(&mut trouble).await;
+            self.write_looks(&mut chronicle, stopping);
             if turn.is_multiple_of(CLEAN) && !stopping {
                 self.clean().await;
             }
@@ -65,7 +67,7 @@ impl Keeper {
     }
 
     /// Takes note of what has been opened; up to which event.
-    async fn follow(&self, done: u64) -> u64 {
+    async fn follow(&self, done: u64, chronicle: &mut Chronicle) -> u64 {
         let reader = self.handle.reader.clone();
         let events = match tokio::task::spawn_blocking(move || reader.events_after(done, EVENTS)).await {
             Ok(Ok(events)) => events,
@@ -83,6 +85,7 @@ impl Keeper {
             if wanted(event) && event.at.abs_diff(now) <= super::evidence::AFTER_MS as u64 {
                 self.begin(event, now);
             }
+            self.chronicle(event, now, chronicle).await;
         }
         last
     }
@@ -98,6 +101,35 @@ impl Keeper {
         if let Some(evidence) = &self.pictures.evidence {
             evidence.begin(&event.incident, event.place.zone.as_str(), cameras, event.at, held);
         }
+    }
+
+    /// What the looks find goes on record from here on, or until here.
+    async fn chronicle(&self, event: &IncidentEvent, now: i64, chronicle: &mut Chronicle) {
+        if self.pictures.looks_kept.0 > 0 && self.to_follow(event, now) {
+            let view = self.handle.view.borrow().clone();
+            let setups = self.pictures.live.setups().borrow().clone();
+            let cameras = concerned(&view, &setups, event);
+            let (reader, incident) = (self.handle.reader.clone(), event.incident.clone());
+            let recorded = tokio::task::spawn_blocking(move || reader.looks_recorded(incident.as_str())).await;
+            let recorded = recorded.ok().and_then(Result::ok).unwrap_or_default().into_iter();
+            let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+            let recorded = recorded.filter_map(|(c, to, looks, bytes)| Some((DeviceId::new(&c).ok()?, (to, size(looks), size(bytes)))));
+            chronicle.begin(&event.incident, (&event.site, &event.log), cameras, event.at, recorded.collect());
+        }
+        chronicle.heard(&event.incident, event.state.active, event.at);
+    }
+
+    /// One that began a moment ago, or before a start and still lasts.
+    fn to_follow(&self, event: &IncidentEvent, now: i64) -> bool {
+        let lasts = |id: &IncidentId| self.handle.view.borrow().incidents.iter().any(|i| i.id == *id && i.state.active);
+        wanted(event) && (event.at.abs_diff(now) <= super::looks::AFTER_MS as u64 || lasts(&event.incident))
+    }
+
+    /// What cannot be taken now is tried again with the next call.
+    fn write_looks(&self, chronicle: &mut Chronicle, stopping: bool) {
+        let now = self.clock.utc_ms();
+        chronicle.collect(now, &self.pictures.looks, stopping, |piece| self.handle.ops.looks(piece.clone()).is_ok());
+        self.pictures.looks.expire(now);
     }
 
     /// Seals; a trouble is said once, and again when it is another.
@@ -131,6 +163,11 @@ impl Keeper {
     /// Deletes what is due, each after it stands in the log.
     async fn clean(&self) {
         let (now, trusted) = (self.clock.utc_ms(), self.handle.view.borrow().clock_trusted);
+        let (bytes, keep_ms) = self.pictures.looks_kept;
+        let limits = LookLimits { before: trusted.then(|| now.saturating_sub(keep_ms)), bytes, utc: now };
+        if self.handle.ops.expire_looks(limits).is_err() {
+            tracing::debug!("what looks found is not looked through for what is too old: the store is busy");
+        }
         // What the ring holds may be sealed next.
         let coming = self.pictures.ring.room() as u64;
         if let Some(stills) = self.pictures.stills.clone() {

@@ -12,6 +12,7 @@
 //! | [`live`] | figures of each camera for the pages, and its blurred picture while somebody may watch |
 //! | [`ring`] | the last minute of originals, in memory |
 //! | [`evidence`] | the minute before and after an incident, sealed on disk |
+//! | [`looks`] | what the looks found, as numbers: the last minute, and which of it goes on record around an incident |
 //! | [`seal`] | the sealed files |
 //! | [`store`] | blurred stills, one for each incident and camera |
 //! | [`keeper`] | follows the incident log: what is kept, and what is deleted |
@@ -24,6 +25,7 @@ pub mod fuse;
 pub mod gate;
 pub mod keeper;
 pub mod live;
+pub mod looks;
 pub mod ring;
 pub mod schedule;
 pub mod seal;
@@ -54,13 +56,24 @@ pub struct Settings {
     /// Disk for blurred stills (0: none are kept), and days.
     pub stills_mb: u32,
     pub stills_days: u32,
+    /// Room for what the looks found around incidents, boxes and key points (0: none of it is put on record); kept for `stills_days`, too.
+    pub looks_mb: u32,
     /// False: nobody may watch a camera's picture, blurred as it is.
     pub live: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { ring_mb: 64, evidence_mb: 4096, evidence_days: 90, key_file: None, stills_mb: 256, stills_days: 90, live: true }
+        Settings {
+            ring_mb: 64,
+            evidence_mb: 4096,
+            evidence_days: 90,
+            key_file: None,
+            stills_mb: 256,
+            stills_days: 90,
+            looks_mb: 64,
+            live: true,
+        }
     }
 }
 
@@ -76,6 +89,10 @@ pub struct Pictures {
     /// `None`: its folder or key cannot be used, which the log says.
     pub evidence: Option<Arc<Evidence>>,
     pub stills: Option<Arc<Stills>>,
+    /// What the looks of the last minute found.
+    pub looks: looks::Memory,
+    /// How much of it is kept around incidents: bytes, and milliseconds.
+    pub looks_kept: (u64, i64),
 }
 
 impl Pictures {
@@ -100,6 +117,8 @@ impl Pictures {
             ring: Ring::new(usize::try_from(u64::from(settings.ring_mb) << 20).unwrap_or(usize::MAX)),
             evidence: Evidence::open(evidence, now).inspect_err(|e| said(e, "originals")).ok().map(Arc::new),
             stills: Stills::open(stills).inspect_err(|e| said(e, "stills")).ok().map(Arc::new),
+            looks: looks::Memory::default(),
+            looks_kept: (u64::from(settings.looks_mb) << 20, i64::from(settings.stills_days) * DAY_MS),
         }
     }
 

@@ -8,6 +8,7 @@ use super::attention::{Attention, Circumstances};
 use super::fuse::{self, Fusion};
 use super::gate::Gate;
 use super::live::{Drawn, Overload, Report, Shot};
+use super::looks;
 use super::ring::Original;
 use super::schedule::{Load, Schedule};
 use super::worker::{self, Crew, Over};
@@ -283,6 +284,8 @@ impl Watch {
         camera.gate.looked(sign || followed > sight.people.len());
         camera.attention.looked(sight.people.len());
         self.fusion.see(&camera.device, looked.steady_ms, camera.seen.clone());
+        let people = camera.scene.as_ref().map(Scene::people).unwrap_or_default();
+        self.pictures.looks.put(&camera.device, looks::look(looked.received_at_ms, &sight, &people));
         let lag_ms = lag(now, looked.steady_ms);
         let report = camera.report(looked.received_at_ms, lag_ms, true, now);
         self.pictures.live.report(&camera.device, report);

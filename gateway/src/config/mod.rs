@@ -513,6 +513,7 @@ fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (camer
         evidence_days: number("evidence_days", own.evidence_days, LEAST_PICTURE_DAYS, 3650),
         stills_mb: number("stills_mb", own.stills_mb, 0, 1 << 16),
         stills_days: number("stills_days", own.stills_days, LEAST_PICTURE_DAYS, 3650),
+        looks_mb: number("looks_mb", own.looks_mb, 0, 1 << 12),
         key_file: f.take::<PathBuf>("key_file").map(|p| base.join(p)),
         live: f.take("live").unwrap_or(own.live),
     };

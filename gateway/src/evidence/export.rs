@@ -2,7 +2,7 @@
 use super::{names, pictures};
 use crate::replay::segment::{Segment, Stretch, segment};
 use crate::replay::{ReplayError, Source};
-use crate::store::{Reader, StoreError, StoredEvent};
+use crate::store::{LookRow, Reader, StoreError, StoredEvent};
 use crate::web::story;
 use miette::Diagnostic;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tuoan_dashboards::view::gateway::Around;
 use tuoan_evidence::bundle::BuildError;
 use tuoan_evidence::head::Countersignature;
 use tuoan_evidence::{Builder, Header, Kind, LeafRecord, Proof, Section, SignedHead, SigningKey, WitnessRecord, coverage, tree};
+use tuoan_protocol::looks::Piece;
 use tuoan_protocol::{DeviceId, Fixed, IncidentEvent, Quantity, RuleId};
 use tuoan_vision::models::store::Part;
 
@@ -28,7 +29,7 @@ const INPUTS: usize = 32 << 20;
 pub struct Request {
     pub by: String,
     pub purpose: String,
-    /// Blurred stills go with it.
+    /// Blurred stills go with it, and what the looks found.
     pub pictures: bool,
     /// UTC milliseconds.
     pub now: i64,
@@ -101,7 +102,10 @@ pub fn export(data: &Path, key: &SigningKey, incident: &str, request: &Request) 
     let series = series(&reader, incident, first, &source, &devices, request.now)?;
     put(&mut about, "replay", replay(segment.as_ref()));
     put(&mut about, "quantities", names::quantities(series.keys().map(|(_, quantity)| quantity)));
-    let leaves = leaves(&reader, incident, &stored)?;
+    let mut leaves = leaves(&reader, incident, &stored)?;
+    if request.pictures {
+        leaves.extend(looks(&reader, incident)?);
+    }
     let (days, wanted) = days(&reader, configuration.site.utc_offset_minutes, first, last, request.now, &mut remarks)?;
     put(&mut about, "coverage", wanted);
     b.add(Section::Incident, Some(first.at), first.hazard.as_str(), &about)?;
@@ -202,6 +206,16 @@ fn leaves(reader: &Reader, incident: &str, stored: &[StoredEvent]) -> Result<Vec
         leaves.push((r.leaf, at, r.kind.name().to_owned(), r.kind, r.record));
     }
     Ok(leaves)
+}
+
+/// What cameras' looks found.
+fn looks(reader: &Reader, incident: &str) -> Result<Vec<LeafOf>, ExportError> {
+    let piece = |row: LookRow| {
+        let piece = Piece::from_canonical(&row.bytes).ok()?;
+        let label = format!("{} looks of {}", piece.looks.len(), piece.camera);
+        Some((row.leaf, piece.looks.first().map(|l| l.at), label, Kind::Looks, row.bytes))
+    };
+    Ok(reader.looks_of(incident)?.into_iter().filter_map(piece).collect())
 }
 
 /// The days of the coverage ledger on which it lasted, from [`BEFORE`] it on; and from which date to which they were asked for.

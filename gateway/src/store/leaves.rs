@@ -42,8 +42,8 @@ fn size(db: &Connection) -> rusqlite::Result<u64> {
 /// finds it again: an incident's id, or a day. To be called in the transaction that writes the record.
 pub fn append(tx: &Transaction<'_>, kind: Kind, reference: i64, about: Option<&str>, record: &[u8]) -> rusqlite::Result<u64> {
     let n = size(tx)?;
-    // Events have a table of their own.
-    let kept = (kind != Kind::Event).then_some(record);
+    // These have a table of their own.
+    let kept = (!matches!(kind, Kind::Event | Kind::Looks)).then_some(record);
     tx.prepare_cached("INSERT INTO leaf VALUES(?1, ?2, ?3, ?4, ?5)")?.execute(params![int(n), kind.number(), reference, about, kept])?;
     for (level, at, hash) in tree::append(&Kept(tx), n, tree::leaf(kind.number(), record))? {
         tx.prepare_cached("INSERT INTO tree VALUES(?1, ?2, ?3)")?.execute(params![level, int(at), hash])?;

@@ -22,6 +22,7 @@
 //! | `rows.rs` | what the queries answer |
 //! | `search.rs` | incidents found by room, hazard, severity, time, person, lateness |
 //! | `notices.rs` | whom to tell of which event, and what the channels made of it |
+//! | `looks.rs` | what cameras' looks found around incidents |
 //! | `deeds.rs` | what people did with the system itself: the audit page, set-up and its proofs |
 //! | `retained.rs` | the embedded broker's retained messages |
 //! | `ledger.rs` | the closed days of the coverage ledger |
@@ -47,6 +48,7 @@ mod files;
 pub mod history;
 pub mod leaves;
 pub mod ledger;
+mod looks;
 mod mailbox;
 pub mod notices;
 pub mod ops;
@@ -71,6 +73,7 @@ pub use done::Done;
 pub use error::StoreError;
 pub use files::{LOG_FILE, in_use};
 pub use history::{Cut, History};
+pub use looks::{Limits as LookLimits, LookRow};
 pub use mailbox::NotTaken;
 pub use notices::{NoticeRow, TellingRow, Told, ToldState};
 pub use ops::{Ops, OpsError};

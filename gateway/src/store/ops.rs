@@ -1,9 +1,10 @@
 //! Small changes that ride along with the next commit: cursors, receipts, outbox attempts, retained messages, what was learned.
 use super::mailbox::Mailbox;
-use super::{Deed, Done, Lane, Receipt, Retained, SetAside, Told};
+use super::{Deed, Done, Lane, LookLimits, Receipt, Retained, SetAside, Told};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tuoan_protocol::looks::Piece;
 
 /// Changes and bytes that may wait for the disk.
 const MAX_CHANGES: usize = 16_384;
@@ -91,6 +92,26 @@ impl Ops {
             Ok(())
         })
     }
+    /// What looks found around an incident goes on record.
+    pub fn looks(&self, piece: Piece) -> Result<(), OpsError> {
+        let weight = piece.looks.iter().map(|l| 64 + 200 * l.seen.len()).sum();
+        self.0.add(|p| {
+            p.room(1, weight)?;
+            p.changes += 1;
+            p.bytes += weight;
+            p.looks.push(piece);
+            Ok(())
+        })
+    }
+    /// What of it is too old or too much goes.
+    pub fn expire_looks(&self, limits: LookLimits) -> Result<(), OpsError> {
+        self.0.add(|p| {
+            p.room(1, 0)?;
+            p.changes += 1;
+            p.look_limits = Some(limits);
+            Ok(())
+        })
+    }
     /// Refused silently beyond [`super::MAX_RETAINED`] topics: the newest is not kept.
     pub fn retain(&self, message: Retained) -> Result<(), OpsError> {
         self.0.add(|p| {
@@ -153,6 +174,8 @@ pub struct Pending {
     pub told: Vec<Told>,
     pub seen: Vec<(u64, i64)>,
     pub deeds: Vec<Deed>,
+    pub looks: Vec<Piece>,
+    pub look_limits: Option<LookLimits>,
     /// By topic; `None` forgets it.
     pub retained: BTreeMap<String, Option<Retained>>,
     pub released: Vec<u64>,
@@ -196,6 +219,8 @@ impl Pending {
         self.told.extend(later.told);
         self.seen.extend(later.seen);
         self.deeds.extend(later.deeds);
+        self.looks.extend(later.looks);
+        self.look_limits = later.look_limits.or(self.look_limits);
         self.retained.extend(later.retained);
         self.released.extend(later.released);
         self.kept.extend(later.kept);

@@ -22,10 +22,14 @@ pub enum Rule {
     RollupAge,
     /// The oldest readings by the minute, for want of room.
     RollupBudget,
+    /// What cameras' looks found around an incident, longer than `stills_days` ago.
+    LookAge,
+    /// The oldest of these, for want of room.
+    LookBudget,
 }
 
 impl Rule {
-    /// As it stands in the table, and in `[store]` of the configuration.
+    /// As it stands in the table, and in `[store]` or `[pictures]` of the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Rule::Age => "keep_days",
@@ -33,6 +37,8 @@ impl Rule {
             Rule::EventAge => "keep_events_days",
             Rule::RollupAge => "keep_rollups_days",
             Rule::RollupBudget => "budget_mb.rollups",
+            Rule::LookAge => "stills_days",
+            Rule::LookBudget => "looks_mb",
         }
     }
 }
@@ -44,7 +50,8 @@ pub struct Removal {
     pub at: i64,
     /// [`Rule::name`].
     pub rule: String,
-    /// Positions of log entries, of roll-ups those that they were made of; of an incident the sequences of its first and last event.
+    /// Positions of log entries, of roll-ups those that they were made of; of an incident the sequences of its first and last event, of looks
+    /// their first and last number.
     pub first: u64,
     pub last: u64,
     /// How many entries, minutes (of all series) or events went.
@@ -55,6 +62,7 @@ pub struct Removal {
 const ENTRIES: i64 = 0;
 const INCIDENT: i64 = 1;
 const ROLLUPS: i64 = 2;
+const LOOKS: i64 = 3;
 
 /// Notes that the entries from the first that is kept up to the one before `below` go, unless that is on record already: what a crash or a hold has stopped half-way goes on
 /// under the record that was there before it.
@@ -100,6 +108,15 @@ pub(super) fn incident(tx: &Transaction<'_>, utc: i64, rule: Rule, id: &str) -> 
     let sql = "INSERT INTO removal(utc, rule, what, first, last, records, incident) \
                SELECT ?1, ?2, ?3, min(sequence), max(sequence), count(*), ?4 FROM event WHERE incident = ?4 HAVING count(*) > 0";
     tx.prepare_cached(sql)?.execute(params![utc, rule.name(), INCIDENT, id])?;
+    seal(tx)
+}
+
+/// Notes that what looks found around an incident goes. To be called before it is removed.
+pub(super) fn looks(tx: &Transaction<'_>, utc: i64, rule: Rule, incident: &str) -> rusqlite::Result<()> {
+    seal(tx)?;
+    let sql = "INSERT INTO removal(utc, rule, what, first, last, records, incident) \
+               SELECT ?1, ?2, ?3, min(number), max(number), count(*), ?4 FROM look WHERE incident = ?4 HAVING count(*) > 0";
+    tx.prepare_cached(sql)?.execute(params![utc, rule.name(), LOOKS, incident])?;
     seal(tx)
 }
 

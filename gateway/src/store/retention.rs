@@ -14,7 +14,7 @@ use super::reader::{first_at, first_position};
 use super::removal::{self, Rule};
 use super::rollup::MINUTE_MS;
 use super::transaction::int;
-use super::{Disk, Lane};
+use super::{Disk, Lane, looks};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::BTreeSet;
 
@@ -197,7 +197,8 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
         };
         rooms.push(LaneRoom { sink: sink.clone(), lane: *lane, hours_left });
     }
-    let fills = |rate: f64| allowed.saturating_sub(used) as f64 / (rate * look.entry_bytes as f64 + rollups_an_hour);
+    let looks = looks::bytes_an_hour(db, look.now.saturating_add(look.utc_offset))?;
+    let fills = |rate: f64| allowed.saturating_sub(used) as f64 / (rate * look.entry_bytes as f64 + rollups_an_hour + looks);
     let days_left = per_hour.map(|rate| fills(rate).min(MOST_HOURS) / 24.0);
     Ok((Room { used, allowed, short, entries, log_bytes, rollup_bytes, lanes: rooms, days_left }, plan))
 }

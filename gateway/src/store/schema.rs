@@ -70,7 +70,7 @@ CREATE INDEX ledger_day_date ON ledger_day(date);
 CREATE TABLE removal(
     id INTEGER PRIMARY KEY, utc INTEGER NOT NULL, rule TEXT NOT NULL, what INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     records INTEGER NOT NULL, incident TEXT);
-", super::search::TABLES, super::deeds::TABLES, super::rolled::TABLES];
+", super::search::TABLES, super::deeds::TABLES, super::rolled::TABLES, super::looks::TABLES];
 
 /// The newest schema that this version knows.
 pub fn known() -> i64 {

@@ -5,7 +5,7 @@ use super::pack::Packed;
 use super::retention::{Lanes, Plan, Removed};
 use super::rolled::Roller;
 use super::{Batch, Entry, Quarantined, Retained};
-use super::{deeds, leaves, ledger, notices};
+use super::{deeds, leaves, ledger, looks, notices};
 use crate::engine::input::{Action, PictureDeed};
 use crate::engine::{Body, Command};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -396,6 +396,12 @@ fn operations(tx: &Transaction<'_>, ops: &Pending, next: &mut Progress) -> rusql
     }
     for deed in &ops.deeds {
         deeds::insert(tx, deed)?;
+    }
+    for piece in &ops.looks {
+        looks::insert(tx, piece)?;
+    }
+    if let Some(limits) = ops.look_limits {
+        looks::expire(tx, limits)?;
     }
     for (id, (times, at)) in &ops.attempts {
         tx.prepare_cached("UPDATE outbox SET attempts = attempts + ?2, attempted = ?3 WHERE id = ?1")?.execute(params![

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tuoan_dashboards::door::Visitor;
 use tuoan_dashboards::view::Notice;
-use tuoan_dashboards::view::gateway::{Around, Home, IncidentPage, Quarantine, Quarantined};
+use tuoan_dashboards::view::gateway::{Around, CameraLooks, Home, IncidentPage, Quarantine, Quarantined};
 use tuoan_dashboards::{Ui, page, timeline};
 use tuoan_protocol::IncidentId;
 
@@ -129,6 +129,13 @@ pub async fn home_fragment(State(web): State<Shared>, visitor: Visitor) -> Respo
     Html(page::home_fragment(&ui, &home_view(&web, &ui).await)).into_response()
 }
 
+/// What cameras' looks found around it, for the page's boxes and stick figures.
+async fn looks(web: &Shared, id: &str) -> Result<Vec<CameraLooks>, QueryError> {
+    let Ok(id) = IncidentId::new(id) else { return Ok(Vec::new()) };
+    let rows = web.query(move |reader| reader.looks_of(id.as_str())).await?;
+    Ok(story::looks(&rows, &web.deps.handle.view.borrow()))
+}
+
 async fn incident_view(web: &Shared, id: &str, around: Around) -> Result<Option<IncidentPage>, QueryError> {
     let Ok(id) = IncidentId::new(id) else { return Ok(None) };
     let view: Arc<View> = web.deps.handle.view.borrow().clone();
@@ -196,6 +203,7 @@ pub async fn incident(
         Ok(Some(mut v)) => {
             v.stills_open = super::cameras::may_see_stills(&web, &visitor, &id);
             v.notice = done.notice(&ui);
+            v.looks = looks(&web, &id).await.unwrap_or_default();
             Html(page::incident(&ui, &v)).into_response()
         }
         Ok(None) => missing(&ui),
@@ -206,10 +214,17 @@ pub async fn incident(
 /// The timeline for the script that draws it: thinned, with gaps, in the person's language.
 pub async fn timeline_json(State(web): State<Shared>, visitor: Visitor, Path(id): Path<String>, Query(wide): Query<Wide>) -> Response {
     let ui = ui(&web, &visitor);
+    let busy = || (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"error": "busy; ask again"}))).into_response();
     match incident_view(&web, &id, Around::parse(&wide.around)).await {
-        Ok(Some(v)) => Json(timeline::json(&ui, &v)).into_response(),
+        Ok(Some(mut v)) => match looks(&web, &id).await {
+            Ok(found) => {
+                v.looks = found;
+                Json(timeline::json(&ui, &v)).into_response()
+            }
+            Err(_) => busy(),
+        },
         Ok(None) => (StatusCode::NOT_FOUND, Json(serde_json::json!({"error": "there is no such incident"}))).into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"error": "busy; ask again"}))).into_response(),
+        Err(_) => busy(),
     }
 }
 

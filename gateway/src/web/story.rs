@@ -8,12 +8,13 @@ use crate::engine::input::Item;
 use crate::engine::rules::{self, Catalogue};
 use crate::engine::view::View;
 use crate::store::search::{Found, Search};
-use crate::store::{Lane, NoticeRow, Reader, StoreError, StoredEvent, Told};
+use crate::store::{Lane, LookRow, NoticeRow, Reader, StoreError, StoredEvent, Told};
 use std::collections::BTreeMap;
 use tuoan_dashboards::lang::Text;
 use tuoan_dashboards::view::Incident;
 use tuoan_dashboards::view::alarm::{Life, Receipts, Until};
-use tuoan_dashboards::view::gateway::{Around, Blind, Deed, Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
+use tuoan_dashboards::view::gateway::{Around, Blind, CameraLooks, Deed, Delivery, DeliveryState, Entry, IncidentPage, Rule, Series};
+use tuoan_protocol::looks::Piece;
 use tuoan_protocol::{DeviceId, Exercise, Fixed, IncidentEvent, Quantity, ZoneId};
 
 /// Longest stretch of an incident itself that is shown, in milliseconds.
@@ -200,6 +201,18 @@ fn collect(
     Ok(false)
 }
 
+/// What is on record of the looks around an incident, by camera, each in order. A record that does not read is left out: the evidence's check names it.
+pub fn looks(rows: &[LookRow], view: &View) -> Vec<CameraLooks> {
+    let mut cameras: BTreeMap<DeviceId, CameraLooks> = BTreeMap::new();
+    for piece in rows.iter().filter_map(|r| Piece::from_canonical(&r.bytes).ok()) {
+        let named = || CameraLooks { camera: views::device_name(&piece.camera, view), model: String::new(), looks: Vec::new() };
+        let camera = cameras.entry(piece.camera.clone()).or_insert_with(named);
+        camera.model.clone_from(&piece.model);
+        camera.looks.extend(piece.looks);
+    }
+    cameras.into_values().collect()
+}
+
 /// From when to when it was not right.
 fn unsure(clock: &[(i64, bool)], to: i64) -> Vec<(i64, i64)> {
     let ends = clock.iter().skip(1).map(|c| c.0).chain([to]);
@@ -345,6 +358,7 @@ pub fn page(
         by_minute: story.by_minute,
         blind,
         watch: Vec::new(),
+        looks: Vec::new(),
         unsure: story.unsure,
         similar: story.similar.map(|list| list.iter().map(|f| search::line(f, view, catalogue, &search::late_after(now))).collect()),
         series,

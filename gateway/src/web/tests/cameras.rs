@@ -237,3 +237,50 @@ async fn what_a_serious_incident_shows_is_kept_and_deleted_after_its_time_by_the
     first.await.unwrap();
     second.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_looks_found_around_an_incident_stands_on_its_timeline_and_in_its_evidence() {
+    use tuoan_protocol::looks::{Class, Look, Piece, Posture, Seen};
+    let it = with_camera().await;
+    it.seen(|v| !v.cameras.is_empty()).await;
+    let now = it.clock.utc_ms();
+    let lies = Seen { class: Class::Person, score: 90, track: 7, posture: Posture::Lying, bbox: [1000, 2000, 3000, 4000], pose: None };
+    let look = |at| Look { at, width: 64, height: 36, at_least: false, seen: vec![lies.clone()] };
+    it.pictures.looks.model("person-pose/1 0badcafe");
+    // The oldest came before the minute that counts.
+    for second in [-70, -50, -1, 0] {
+        it.pictures.looks.put(&device(), look(now + second * 1000));
+    }
+    let stop = CancellationToken::new();
+    let (pictures, handle, clock) = (it.pictures.clone(), it.pipeline.handle.clone(), it.clock.clone());
+    let keeper = tokio::spawn(crate::cameras::keeper::Keeper { pictures, handle, clock }.run(stop.clone()));
+    it.hear(1, 45.0).await;
+    let incident = it.incident();
+    let reader = it.pipeline.handle.reader.clone();
+    let recorded = async {
+        while reader.looks_of(&incident).unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), recorded).await.expect("the keeper does not");
+    let piece = Piece::from_canonical(&reader.looks_of(&incident).unwrap()[0].bytes).unwrap();
+    assert_eq!((piece.incident.as_str(), piece.camera.as_str(), piece.model.as_str()), (&*incident, "cam-1", "person-pose/1 0badcafe"));
+    assert_eq!(piece.looks, [look(now - 50_000), look(now - 1000), look(now)]);
+
+    let timeline: serde_json::Value = serde_json::from_str(&it.get(&format!("/api/v1/incidents/{incident}/timeline")).await.2).unwrap();
+    let drawn = &timeline["looks"][0];
+    assert_eq!((drawn["camera"].as_str(), drawn["looks"].as_array().unwrap().len()), (Some("<b>摄像头"), 3));
+    assert_eq!(drawn["looks"][0]["says"].as_str(), Some("1 人，1 人躺卧"));
+    let page = it.get(&format!("/incidents/{incident}")).await.2;
+    assert!(page.contains("1 人，1 人躺卧") && !page.contains("<b>摄像头"), "for who has no script");
+
+    let path = format!("/incidents/{incident}/evidence");
+    let (status, _, file) = it.post(&path, "name=a&purpose=bb&pictures=yes").await;
+    assert_eq!(status, StatusCode::OK);
+    let report = tuoan_evidence::verify(file.as_bytes(), &tuoan_evidence::Trust::default()).unwrap();
+    assert_eq!(report.looks, [piece]);
+    let (_, _, file) = it.post(&path, "name=a&purpose=bb").await;
+    assert!(tuoan_evidence::verify(file.as_bytes(), &tuoan_evidence::Trust::default()).unwrap().looks.is_empty(), "without pictures");
+    stop.cancel();
+    keeper.await.unwrap();
+}
