@@ -153,7 +153,8 @@ def stored(receiver, since):
     """Temperatures that the gateway stored and sent on, from the line numbered `since`."""
     values = set()
     for line in receiver.lines[since:]:
-        if DEVICE in line and (found := re.search(r"[ ,]temperature=([0-9.]+)", line)):
+        # The SCD4x has a temperature too, on a channel of its own.
+        if DEVICE in line and ",channel=" not in line and (found := re.search(r"[ ,]temperature=([0-9.]+)", line)):
             values.add(float(found.group(1)))
     return sorted(values)
 

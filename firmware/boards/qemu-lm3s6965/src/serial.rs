@@ -31,8 +31,9 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// How long the host may take.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the host may take: longer than any pause of a busy machine, since a look that is given up is a measurement lost; shorter than the sampler waits for
+/// a sensor that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The bus: `address, bytes to write, bytes to read` and what is written; the answer is 0 and what is read, or 1 for no acknowledgement. Each operation is
 /// one exchange.
