@@ -49,12 +49,16 @@ class Sht4x:
         return self.answer[:length].ljust(length, b"\xff")
 
 
+# The SCD4x's command that sets it, in metres.
+ALTITUDE = 0x2427
+
+
 class Scd4x:
     def __init__(self, clock=time.monotonic):
         self.clock = clock
         self.fault = None
         self.co2 = 800
-        self.kept = {0x2427: 0, 0x2416: 1}
+        self.kept = {ALTITUDE: 0, 0x2416: 1}
         self.measuring = False
         self.ready_at = 0.0
         self.answer = b""
@@ -70,7 +74,7 @@ class Scd4x:
         elif command == 0x3682:
             self.answer = words(1, 2, 3)
         elif command == 0x2322:
-            self.answer = words(self.kept[0x2427])
+            self.answer = words(self.kept[ALTITUDE])
         elif command == 0x2313:
             self.answer = words(self.kept[0x2416])
         elif command == 0xE4B8:

@@ -46,7 +46,8 @@ def restarts(board, before):
     return before + 1
 
 
-def settings(board, gateway, bus, boot):
+def settings(board, gateway, boot):
+    """A node that is 120 m above the sea, and not 9000; the number of the start that makes it so."""
     file = os.path.join(gateway.folder, "settings.json")
 
     def put(**wanted):
@@ -58,15 +59,14 @@ def settings(board, gateway, bus, boot):
     check("altitude_m" in said and starts(board)[-1] == boot, said)
     said = put(altitude_m=120)
     check(f"{DEVICE}\tmeasures by it" in said, said)
-    boot = restarts(board, boot)
-    return boot, lambda: bus.scd4x.kept[0x2427] == 120
+    return restarts(board, boot)
 
 
 def offers(gateway, key):
     """Images that the node must refuse, each with its reason; and one that it takes. The gateway passes them on as they are: judging is the node's."""
     image = os.path.join(gateway.folder, "image.bin")
     with open(image, "wb") as to:
-        to.write(bytes(i * 7 & 0xFF for i in range(1000)))
+        to.write(bytes(i * 7 & 0xFF for i in range(500)))
 
     def signed(name, version="0.2.0", board=BOARD, hardware="1", change=lambda file: file):
         path = os.path.join(gateway.folder, f"{name}.tfw")

@@ -1,10 +1,10 @@
-//! What outlives a restart: the last 4 KiB of the RAM, which a reset does not clear, as a NOR flash with its rules. The chip's own flash cannot be written in
+//! What outlives a restart: the last 3.5 KiB of the RAM, which a reset does not clear, as a NOR flash with its rules. The chip's own flash cannot be written in
 //! the emulator. With the power it is gone: then the node is nobody, and is enrolled anew.
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
 /// Where the linker's part of the RAM ends (memory.x), and how much lies behind it.
-const START: u32 = 0x2000_f000;
-const SIZE: u32 = 0x1000;
+const START: u32 = 0x2000_f200;
+const SIZE: u32 = 0xe00;
 
 /// From where, and how long.
 pub type Place = (u32, u32);
@@ -13,9 +13,9 @@ pub const KEEP: Place = (0, 2048);
 /// Where an update stands.
 pub const STATE: Place = (2048, 512);
 /// What an update brings: a page with its header, and a small image.
-pub const NEW: Place = (2560, 1280);
+pub const NEW: Place = (2560, 768);
 /// What a start leaves for the next one (src/last.rs).
-pub const LAST: Place = (3840, 256);
+pub const LAST: Place = (3328, 256);
 const _: () = assert!(LAST.0 + LAST.1 == SIZE);
 
 pub fn get(at: u32) -> u8 {
