@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The firmware on QEMU's lm3s6965evb against the real gateway: is enrolled, publishes, raises incidents, reports faults, loses nothing, refuses updates. From
-# anywhere; a few minutes. TUOAN_BIN: a gateway that is built already. HOURS: of the board's own time, beside that, as fast as QEMU computes; 0 for none.
+# anywhere; a few minutes. TUOAN_BIN: a gateway that is built already. HOURS: of the board's own time beside that, as fast as QEMU computes; by default none.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../../.." && pwd)"
@@ -31,6 +31,6 @@ TUOAN_NODE_KEYS="$("$gateway" firmware key "$key")"
 export TUOAN_NODE_KEYS
 firmware="$(bash "$here/build.sh")"
 python3 "$here/host/check.py" "$firmware" "$gateway" "$key"
-if [[ "${HOURS:-1}" != 0 ]]; then
-    python3 "$here/host/day.py" "$firmware" "$gateway" "${HOURS:-1}"
+if [[ "${HOURS:-0}" != 0 ]]; then
+    python3 "$here/host/day.py" "$firmware" "$gateway" "$HOURS"
 fi
