@@ -86,6 +86,9 @@ fi
 step "The nodes' real board: its programs and boot loaders build within their sizes"
 firmware/boards/rp2040-w5500/check.sh
 
+step "The node's firmware on an emulated board, against the gateway"
+bash firmware/boards/qemu-lm3s6965/test.sh
+
 step "Lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 

@@ -7,7 +7,8 @@ use crate::post::Post;
 use crate::sampler::{self, SelfTest, Sensors, Watch};
 use crate::watchdog::{FEED_MS, Pulse, Watchdog};
 use core::cell::RefCell;
-use core::pin::pin;
+use core::hint::black_box;
+use core::pin::{Pin, pin};
 use embassy_futures::join::join4;
 use tuoan_protocol::DeviceAction;
 
@@ -55,8 +56,14 @@ where
     let sensors = pin!(sampler::run(clock, sensors, watches, post, &tests, &pulse));
     let feeding = pin!(feed(clock, watchdog, &pulse));
     // The inputs come first: they are looked at before anything else that is due at the same time.
-    let (never, ..) = join4(inputs, link, sensors, feeding).await;
+    let (never, ..) = join4(apart(inputs), link, apart(sensors), feeding).await;
     never
+}
+
+/// Through a pointer: what a future needs of the stack it needs only while it is polled itself, and not whenever something beside it is. Without this the
+/// compiler makes one frame for all of them.
+pub(crate) fn apart<'f, T>(future: Pin<&'f mut (dyn Future<Output = T> + 'f)>) -> Pin<&'f mut (dyn Future<Output = T> + 'f)> {
+    black_box(future)
 }
 
 async fn feed<C: Clock, W: Watchdog>(clock: &C, watchdog: &mut W, pulse: &Pulse) -> ! {

@@ -2,8 +2,10 @@
 use crate::flash::keep::Keep;
 use crate::flash::words;
 use crate::link::Actions;
+use crate::node::apart;
 use crate::settings;
 use crate::update::Updater;
+use core::pin::pin;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -50,28 +52,19 @@ impl<'a, N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Service<'a, N, S, K,
         }
         let _ = self.answers.push_back(answer);
     }
-}
-
-impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, N, S, K, R> {
-    fn order(&mut self, _: &DeviceAction) -> bool {
-        false
+    async fn offered(&mut self, payload: &[u8]) -> Option<Answer> {
+        let offer = UpdateOffer::from_cbor(payload).ok()?;
+        self.updater.offer(&offer, self.now_ms).await.map(Answer::Progress)
     }
-    fn topics(&self) -> &'static [&'static str] {
-        const TOPICS: [&str; 3] = [TopicKind::Update.as_str(), TopicKind::Chunk.as_str(), TopicKind::Settings.as_str()];
-        &TOPICS
-    }
-    async fn message(&mut self, kind: &str, payload: &[u8]) {
-        let now = self.now_ms;
-        let answer = if kind == TopicKind::Update.as_str() {
-            let Ok(offer) = UpdateOffer::from_cbor(payload) else { return };
-            self.updater.offer(&offer, now).await.map(Answer::Progress)
-        } else if kind == TopicKind::Chunk.as_str() {
-            let Ok(chunk) = UpdateChunk::from_cbor(payload) else { return };
-            self.updater.chunk(&chunk, now).await.map(Answer::Progress)
+    /// What is answered to a message of any other kind.
+    async fn take(&mut self, kind: &str, payload: &[u8]) -> Option<Answer> {
+        if kind == TopicKind::Chunk.as_str() {
+            let chunk = UpdateChunk::from_cbor(payload).ok()?;
+            self.updater.chunk(&chunk, self.now_ms).await.map(Answer::Progress)
         } else if kind == TopicKind::Settings.as_str() {
-            let Ok(wanted) = DeviceSettings::from_cbor(payload) else { return };
+            let wanted = DeviceSettings::from_cbor(payload).ok()?;
             if wanted.site != self.site || wanted.device != self.device {
-                return;
+                return None;
             }
             let refused = match settings::take(&mut *self.keep.lock().await, &wanted).await {
                 Ok(changed) => {
@@ -83,6 +76,23 @@ impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, 
             Some(Answer::Applied(SettingsAnswer { site: wanted.site, device: wanted.device, id: wanted.id, refused }))
         } else {
             None
+        }
+    }
+}
+
+impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, N, S, K, R> {
+    fn order(&mut self, _: &DeviceAction) -> bool {
+        false
+    }
+    fn topics(&self) -> &'static [&'static str] {
+        const TOPICS: [&str; 3] = [TopicKind::Update.as_str(), TopicKind::Chunk.as_str(), TopicKind::Settings.as_str()];
+        &TOPICS
+    }
+    async fn message(&mut self, kind: &str, payload: &[u8]) {
+        let answer = if kind == TopicKind::Update.as_str() {
+            apart(pin!(self.offered(payload))).await
+        } else {
+            apart(pin!(self.take(kind, payload))).await
         };
         self.say(answer);
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The firmware on QEMU's lm3s6965evb against the real gateway: boots, publishes, raises incidents, reports faults, loses nothing. From anywhere; a few
-# minutes. TUOAN_BIN: a gateway that is built already.
+# The firmware on QEMU's lm3s6965evb against the real gateway: is enrolled, publishes, raises incidents, reports faults, loses nothing, refuses updates. From
+# anywhere; a few minutes. TUOAN_BIN: a gateway that is built already. HOURS: of the board's own time beside that, as fast as QEMU computes; by default none.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../../.." && pwd)"
@@ -23,5 +23,14 @@ gateway="${TUOAN_BIN:-$root/target/release/tuoan}"
 if [[ ! -x "$gateway" ]]; then
     (cd "$root" && cargo build --release --locked -p tuoan)
 fi
+
+# Who signs this board's updates: for the test only, and kept, so that the firmware is built once.
+key="${BOARD_TARGET_DIR:-$here/target}/test.key"
+mkdir -p "$(dirname "$key")"
+TUOAN_NODE_KEYS="$("$gateway" firmware key "$key")"
+export TUOAN_NODE_KEYS
 firmware="$(bash "$here/build.sh")"
-exec python3 "$here/host/check.py" "$firmware" "$gateway"
+python3 "$here/host/check.py" "$firmware" "$gateway" "$key"
+if [[ "${HOURS:-0}" != 0 ]]; then
+    python3 "$here/host/day.py" "$firmware" "$gateway" "$HOURS"
+fi

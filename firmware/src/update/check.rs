@@ -63,6 +63,8 @@ impl Refusal {
 ///
 /// # Errors
 /// Why it is not taken.
+// A signature takes much of a short stack: only while it is checked.
+#[inline(never)]
 pub fn genuine(bytes: &[u8], board: &Board<'_>) -> Result<ImageHeader, Refusal> {
     let (header, signature) = ImageHeader::parse(bytes).map_err(|e| match e {
         HeaderError::Length => Refusal::TooLong,

@@ -30,6 +30,8 @@ class Sht4x:
         self.fault = None
         self.count = 0
         self.answer = b""
+        # Called with each measurement's number, before the board has its answer.
+        self.measured = lambda count: None
 
     def temperature(self):
         return 10 + self.count / 100
@@ -37,6 +39,7 @@ class Sht4x:
     def write(self, data):
         if data[:1] == b"\xfd":
             self.count += 1
+            self.measured(self.count)
             raw = round((self.temperature() + 45) * 65535 / 175)
             self.answer = words(raw, round((50 + 6) * 65535 / 125))
         elif data[:1] == b"\x89":
@@ -46,11 +49,16 @@ class Sht4x:
         return self.answer[:length].ljust(length, b"\xff")
 
 
+# The SCD4x's command that sets it, in metres.
+ALTITUDE = 0x2427
+
+
 class Scd4x:
-    def __init__(self):
+    def __init__(self, clock=time.monotonic):
+        self.clock = clock
         self.fault = None
         self.co2 = 800
-        self.kept = {0x2427: 0, 0x2416: 1}
+        self.kept = {ALTITUDE: 0, 0x2416: 1}
         self.measuring = False
         self.ready_at = 0.0
         self.answer = b""
@@ -60,19 +68,19 @@ class Scd4x:
         if len(data) == 5:
             self.kept[command] = int.from_bytes(data[2:4], "big")
         elif command == 0x21B1:
-            self.measuring, self.ready_at = True, time.monotonic() + 5
+            self.measuring, self.ready_at = True, self.clock() + 5
         elif command == 0x3F86:
             self.measuring = False
         elif command == 0x3682:
             self.answer = words(1, 2, 3)
         elif command == 0x2322:
-            self.answer = words(self.kept[0x2427])
+            self.answer = words(self.kept[ALTITUDE])
         elif command == 0x2313:
             self.answer = words(self.kept[0x2416])
         elif command == 0xE4B8:
-            self.answer = words(0x8006 if self.measuring and time.monotonic() >= self.ready_at else 0x8000)
+            self.answer = words(0x8006 if self.measuring and self.clock() >= self.ready_at else 0x8000)
         elif command == 0xEC05:
-            self.ready_at = time.monotonic() + 5
+            self.ready_at = self.clock() + 5
             self.answer = words(self.co2, round((22 + 45) * 65535 / 175), round(45 * 65535 / 100))
 
     def read(self, length):

@@ -3,6 +3,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -37,6 +38,23 @@ name = "each opening"
 zone = "exit"
 steps = ["22:00 open 1", "22:00 expect opened 2", "22:01 open 0", "22:01 expect returned"]
 """
+
+
+SINKS = """[platform]
+url = "{url}"
+token = "t"
+receipts = false
+[influx]
+url = "{url}"
+org = "o"
+bucket = "b"
+token = "t"
+"""
+
+
+def clean():
+    """The environment without TUOAN_..., which the gateway would take for settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TUOAN_")}
 
 
 def free_port():
@@ -76,7 +94,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def wait_incident(self, what, wanted, since, seconds=30):
+    def wait_incident(self, what, wanted, since, seconds=120):
         end = time.monotonic() + seconds
         with self.news:
             while True:
@@ -88,10 +106,15 @@ class Receiver:
 
 
 class Gateway:
-    def __init__(self, folder, binary):
-        self.folder, self.binary = folder, binary
+    """`sinks`: whether it sends on what it stores."""
+
+    def __init__(self, folder, binary, sinks=True):
+        self.folder, self.binary, self.data = folder, binary, os.path.join(folder, "data")
         self.mqtt, self.web = free_port(), free_port()
-        self.password, self.watching = secrets.token_hex(16), secrets.token_hex(16)
+        self.watching = secrets.token_hex(16)
+        # The credential as a user gets it: the password, and its entry for the configuration.
+        entry = self.tuoan("device", "add", DEVICE)
+        self.password = re.search(r"shown only now: (\w+)", entry).group(1)
         self.receiver = Receiver()
         digest = lambda password: hashlib.sha256(password.encode()).hexdigest()
         # It is night at this site, whenever the test runs: an exit that opens is an incident at once.
@@ -107,24 +130,12 @@ listen = "127.0.0.1:{self.web}"
 trust = "always"
 [broker]
 listen = "127.0.0.1:{self.mqtt}"
-[[broker.user]]
-name = "{DEVICE}"
-password_sha256 = "{digest(self.password)}"
-devices = ["{DEVICE}"]
+{entry}
 [[broker.user]]
 name = "watcher"
 password_sha256 = "{digest(self.watching)}"
 subscribe = ["tuoan/v1/{SITE}/#"]
-[platform]
-url = "{self.receiver.url}"
-token = "t"
-receipts = false
-[influx]
-url = "{self.receiver.url}"
-org = "o"
-bucket = "b"
-token = "t"
-""")
+{SINKS.format(url=self.receiver.url) if sinks else ""}""")
         with open(os.path.join(folder, "rules.toml"), "w") as file:
             file.write(RULES)
         with open(os.path.join(folder, "site.toml"), "w") as file:
@@ -152,12 +163,17 @@ role = "door"
 """)
         self.start()
 
+    def tuoan(self, *arguments, may_fail=False):
+        """What the gateway's program says when it is called so."""
+        done = subprocess.run([self.binary, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=clean(), timeout=180)
+        if done.returncode and not may_fail:
+            raise AssertionError(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
     def start(self):
         self.log = open(os.path.join(self.folder, "tuoan.log"), "ab")
         command = [self.binary, "run", "--config", os.path.join(self.folder, "tuoan.toml")]
-        # Its file alone: it would take TUOAN_... of this environment for settings.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("TUOAN_")}
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=clean)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=clean())
         end = time.monotonic() + 60
         while True:
             try:

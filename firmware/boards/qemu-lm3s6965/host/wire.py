@@ -61,10 +61,11 @@ class Message:
 
 
 class Watcher:
-    """Hears all topics of a site for as long as the broker lasts."""
+    """Hears all topics of a site for as long as the broker lasts. `take` gets each message; without it they are kept."""
 
-    def __init__(self, port, user, password, topic):
+    def __init__(self, port, user, password, topic, take=None):
         self.messages = []
+        self.take = take or self.messages.append
         self.news = threading.Condition()
         self.line = socket.create_connection(("127.0.0.1", port))
         text = lambda s: struct.pack(">H", len(s)) + s.encode()
@@ -101,12 +102,12 @@ class Watcher:
                     # A node's own words are CBOR maps; what the gateway says of itself and of incidents is not.
                     if payload and payload[0] >> 5 == 5 and topic.rsplit("/", 1)[-1] in ("telemetry", "event", "status"):
                         with self.news:
-                            self.messages.append(Message(topic, payload))
+                            self.take(Message(topic, payload))
                             self.news.notify_all()
         except (OSError, IndexError):
             pass
 
-    def wait(self, what, wanted, since=0, seconds=30):
+    def wait(self, what, wanted, since=0, seconds=120):
         """The first message from number `since` on that is `wanted`, and the number behind it."""
         end = time.monotonic() + seconds
         with self.news:

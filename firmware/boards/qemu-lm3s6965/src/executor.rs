@@ -1,10 +1,10 @@
-//! Polls the one future that this firmware is, and sleeps (WFI) until an interrupt when it waits. QEMU takes WFE for a yield, so it is not used.
+//! Polls one future until it is ready, and sleeps (WFI) until an interrupt when it waits. QEMU takes WFE for a yield, so it is not used.
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-static WOKEN: AtomicBool = AtomicBool::new(true);
+static WOKEN: AtomicBool = AtomicBool::new(false);
 static TABLE: RawWakerVTable = RawWakerVTable::new(|_| RAW, |_| wake(), |_| wake(), |_| {});
 const RAW: RawWaker = RawWaker::new(core::ptr::null(), &TABLE);
 
@@ -17,6 +17,8 @@ pub fn block_on<T>(mut future: Pin<&mut impl Future<Output = T>>) -> T {
     // SAFETY: the table's functions ignore the pointer and touch one atomic, so they may be called from everywhere.
     let waker = unsafe { Waker::from_raw(RAW) };
     let mut context = Context::from_waker(&waker);
+    // A future is polled once before it can ask to be woken.
+    wake();
     loop {
         while WOKEN.swap(false, Ordering::AcqRel) {
             if let Poll::Ready(value) = future.as_mut().poll(&mut context) {

@@ -19,6 +19,14 @@ pub fn write(base: u32, offset: u32, value: u32) {
     unsafe { core::ptr::with_exposed_provenance_mut::<u32>((base + offset) as usize).write_volatile(value) }
 }
 
+/// The address that the maker gave to the board's Ethernet, from the registers where it lies. It also tells one board from another.
+pub fn mac() -> [u8; 6] {
+    const USER0: u32 = 0x1e0;
+    const USER1: u32 = 0x1e4;
+    let ([a, b, c, _], [d, e, f, _]) = (read(SYSCTL, USER0).to_le_bytes(), read(SYSCTL, USER1).to_le_bytes());
+    [a, b, c, d, e, f]
+}
+
 /// Clocks for what is used, and the pins of the UARTs and of the key: without effect in the emulator, needed on silicon.
 pub fn power_up() {
     const RCGC1: u32 = 0x104;

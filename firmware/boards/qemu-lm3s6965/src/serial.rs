@@ -1,6 +1,9 @@
 //! The two UARTs (PL011): the first is the console, over the second an I²C bus is played by the host, since the emulator has none of our sensors.
 use crate::regs::{UART0, UART1, read, write};
 use core::fmt;
+use core::future::poll_fn;
+use core::task::Poll;
+use embassy_sync::waitqueue::AtomicWaker;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal_async::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 
@@ -14,7 +17,25 @@ fn send(uart: u32, byte: u8) {
     write(uart, DATA, byte.into());
 }
 
+static TYPED: AtomicWaker = AtomicWaker::new();
+
+/// Wakes whoever waits for the console: with every tick, in which no more bytes come than the chip holds.
+pub fn tick() {
+    if read(UART0, FLAGS) & RECEIVE_EMPTY == 0 {
+        TYPED.wake();
+    }
+}
+
 pub struct Console;
+impl Console {
+    pub async fn read() -> u8 {
+        poll_fn(|context| {
+            TYPED.register(context.waker());
+            if read(UART0, FLAGS) & RECEIVE_EMPTY != 0 { Poll::Pending } else { Poll::Ready(read(UART0, DATA) as u8) }
+        })
+        .await
+    }
+}
 impl fmt::Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         text.bytes().for_each(|b| send(UART0, b));
@@ -31,8 +52,9 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// How long the host may take.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the host may take: longer than any pause of a busy machine, since a look that is given up is a measurement lost; shorter than the sampler waits for
+/// a sensor that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The bus: `address, bytes to write, bytes to read` and what is written; the answer is 0 and what is read, or 1 for no acknowledgement. Each operation is
 /// one exchange.

@@ -42,11 +42,14 @@ impl embassy_time_driver::Driver for Driver {
 
 impl Driver {
     fn now_ms(&self, cs: CriticalSection<'_>) -> u64 {
+        self.now_cycles(cs) / u64::from(CYCLES_PER_MS)
+    }
+    fn now_cycles(&self, cs: CriticalSection<'_>) -> u64 {
         let count = SYST::get_current();
         let passed = self.last.borrow(cs).replace(count).wrapping_sub(count) & COUNT;
         let cycles = self.cycles.borrow(cs);
         cycles.set(cycles.get() + u64::from(passed));
-        cycles.get() / u64::from(CYCLES_PER_MS)
+        cycles.get()
     }
     fn expire(&self, cs: CriticalSection<'_>) {
         let now = self.now_ms(cs);
@@ -78,6 +81,7 @@ unsafe fn DefaultHandler(_: i16) {
     write(TIMER0, INTERRUPT_CLEAR, 1);
     critical_section::with(|cs| DRIVER.expire(cs));
     crate::ethernet::tick();
+    crate::serial::tick();
 }
 
 pub fn start(systick: &mut SYST) {
@@ -93,6 +97,11 @@ pub fn start(systick: &mut SYST) {
     write(TIMER0, CONTROL, 1);
     // SAFETY: no critical section is made by masking single interrupts.
     unsafe { NVIC::unmask(Timer0) };
+}
+
+/// Cycles since the start.
+pub fn cycles() -> u64 {
+    critical_section::with(|cs| DRIVER.now_cycles(cs))
 }
 
 /// The node's clock.
