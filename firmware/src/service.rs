@@ -208,10 +208,12 @@ mod tests {
     #[test]
     fn an_image_on_trial_that_runs_but_finds_no_gateway_gives_way() {
         let (chip, starts) = (Chip::new(12 * PAGE), Rc::default());
-        let trial = |stage| run(async {
-            let mut state = Keep::open(chip.part(0, 2 * PAGE)).await.unwrap();
-            Record { stage, outcome: Outcome::None, image: 7 }.write(&mut state).await.unwrap();
-        });
+        let trial = |stage| {
+            run(async {
+                let mut state = Keep::open(chip.part(0, 2 * PAGE)).await.unwrap();
+                Record { stage, outcome: Outcome::None, image: 7 }.write(&mut state).await.unwrap();
+            })
+        };
         run(service(&chip, &starts).alone(TRIAL_MS));
         assert_eq!(starts.get(), 0, "nothing is on trial");
         trial(Stage::Trial(1));

@@ -78,7 +78,8 @@ impl Board {
         let of_kind = |file: &&Vec<u8>| ImageHeader::parse(file).is_ok_and(|(header, _)| header.board() == kind);
         let file = firmware.factory.iter().find(of_kind)?;
         let (head, image) = file.split_first_chunk::<HEADER>()?;
-        let board = Board { name: kind.into(), keys: firmware.keys.as_slice().into(), trial_ms: firmware.trial_ms, flash: Flash::new(PAGES) };
+        let board =
+            Board { name: kind.into(), keys: firmware.keys.as_slice().into(), trial_ms: firmware.trial_ms, flash: Flash::new(PAGES) };
         let mut active = Slot::new(board.flash.part(0, SLOT)).ok()?;
         active.put(0, image).await.ok()?;
         active.seal(head).await.ok()?;

@@ -1,6 +1,6 @@
 //! Many nodes, each with a connection of its own.
-use crate::cable::Dial;
 use crate::board::{Board, Firmware};
+use crate::cable::Dial;
 use crate::node::{Built, Identity, cable, live};
 use crate::report::{Latency, NodeReport, Report, StartReport, process};
 use crate::scene::Scene;

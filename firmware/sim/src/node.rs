@@ -207,6 +207,9 @@ async fn run_node<D: Dial, E: Actions>(node: &Built<D>, start: &Start, stats: &S
 /// Tells the node UTC, wrong where the script says so.
 async fn tell_time<O: tuoan_node::outbox::Outbox>(post: &Post<O>, clock: Uptime, scene: &Scene, time: Timeline) {
     loop {
+        while let Some(end) = scene.until(What::Untold, time.now()) {
+            sleep_until(time.instant(end)).await;
+        }
         let (now, t) = (Instant::now(), time.now());
         post.wall.set(time.utc_ms(now).saturating_add(scene.clock_error_ms(t)), clock.now_ms());
         match scene.until(What::Clock, t).or_else(|| scene.next(What::Clock, t)) {
