@@ -30,6 +30,19 @@
     setTimeout(follow, 1000);
   }
 
+  // A firmware file is sent as it is; what the gateway says of it stands beside the field.
+  const firmware = document.querySelector("[data-firmware]"), wrong = document.querySelector("[data-firmware-error]");
+  if (firmware && wrong) firmware.addEventListener("change", async () => {
+    if (!firmware.files[0]) return;
+    let text = firmware.dataset.failed;
+    try {
+      const answer = await fetch("/setup/firmware/file", { method: "POST", credentials: "same-origin", headers: { "x-csrf-token": firmware.dataset.firmware, "content-type": "application/octet-stream" }, body: firmware.files[0] });
+      if (answer.ok) { location.reload(); return; }
+      if (answer.status === 422) text = await answer.text();
+    } catch { /* said below */ }
+    wrong.textContent = text; wrong.hidden = false; firmware.value = "";
+  });
+
   // Dragging is a short cut for the two lists in each device's form.
   let dragged = null;
   for (const chip of document.querySelectorAll("[data-device]")) {

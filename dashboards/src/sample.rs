@@ -65,6 +65,9 @@ fn device(id: &str, name: &str, heard_s: i64, battery: Option<i64>) -> Device {
         lost: false,
         upkeep: Upkeep {
             firmware: Some("3000-0001".into()),
+            hardware: Some("rp2040-w5500/e66138528361b32a".into()),
+            started: Some(("watchdog".into(), NOW - 3_600_000)),
+            resets: vec![("watchdog", 2)],
             quantities: vec![Quantity::Open, Quantity::Battery],
             period: Some((3_000_000, "learned")),
             clock: Some((240_000, 1_500)),

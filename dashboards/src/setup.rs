@@ -2,7 +2,9 @@
 use crate::icon;
 use crate::lang::Ui;
 use crate::page::finish;
-use crate::view::setup::{Checklist, Devices, Duty, First, Gap, Labels, Overview, ProofState, Proofs, ROLES, Ready, Report, SiteText};
+use crate::view::setup::{
+    Checklist, Devices, Duty, Firmware, First, Gap, Labels, Overview, ProofState, Proofs, ROLES, Ready, Report, SelfTest, SiteText,
+};
 use askama::Template;
 
 macro_rules! pages {
@@ -32,6 +34,9 @@ pages! {
     /// What proves each device.
     proofs(Proofs) = ProofsPage "setup_proofs.html";
     proofs_fragment(Proofs) = ProofsLive "setup_proofs_live.html";
+    /// Firmware of nodes.
+    firmware(Firmware) = FirmwarePage "setup_firmware.html";
+    firmware_fragment(Firmware) = FirmwareLive "setup_firmware_live.html";
     /// What a person confirms with a date.
     checklist(Checklist) = ChecklistPage "setup_checklist.html";
     /// What the site lacks.

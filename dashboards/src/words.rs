@@ -507,10 +507,44 @@ impl Ui {
                 say(self.n(key, n), false);
             }
         }
+        if let Some(hardware) = &u.hardware {
+            say(self.t1("upkeep-hardware", "board", hardware.as_str()), false);
+        }
+        if let Some(started) = &u.started {
+            say(self.started(started), false);
+        }
+        for (reason, n) in &u.resets {
+            say(self.t2("upkeep-resets", ("reason", self.reset(reason).into()), ("n", (*n).into())), true);
+        }
         if let Some(via) = &u.via {
             say(self.t1("upkeep-via", "device", via.as_str()), false);
         }
         out
+    }
+    /// How far a push of firmware is with a node: `about` is the per cent that it has, or why it refuses.
+    pub fn push(&self, stage: &str, about: &str) -> String {
+        match stage {
+            "refused" => self.t1("push-refused", "why", self.word("image", about)),
+            "sending" => self.t1("push-sending", "n", about),
+            stage => self.word("push", stage),
+        }
+    }
+    /// Who sent firmware last, and when.
+    pub fn sent_by(&self, (name, at): &(String, i64)) -> String {
+        self.t2("firmware-by", ("name", name.as_str().into()), ("time", self.date_time(*at).into()))
+    }
+    /// Why and when a device last started.
+    pub fn started(&self, (reason, at): &(String, i64)) -> String {
+        self.t2("upkeep-started", ("reason", self.reset(reason).into()), ("time", self.date_time(*at).into()))
+    }
+    /// Why a device started: its own word where it is one of ours (`reset-...`), with what it says beside it; anything else as it came.
+    pub fn reset(&self, reason: &str) -> String {
+        let (word, rest) = reason.split_once(' ').unwrap_or((reason, ""));
+        const KNOWN: [&str; 7] = ["power_on", "brown_out", "reset_pin", "watchdog", "restart", "unknown", "panic"];
+        match KNOWN.contains(&word) {
+            true => format!("{} {rest}", self.word("reset", word)).trim_end().to_owned(),
+            false => reason.to_owned(),
+        }
     }
     /// The same message with its variables left as `{s}`, `{m}` ..., for the script.
     pub fn pattern(&self, key: &str) -> String {

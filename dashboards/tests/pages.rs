@@ -58,9 +58,39 @@ fn evil_first() -> view::First {
 }
 
 fn evil_placed() -> Vec<(String, view::Placed)> {
-    let placed = |proof| view::Placed { id: EVIL.into(), name: EVIL.into(), role: "door".into(), heard: None, proof, waiting: true };
+    let placed = |proof| view::Placed {
+        id: EVIL.into(),
+        name: EVIL.into(),
+        role: "door".into(),
+        heard: None,
+        unit: Some(view::Unit { is: vec![EVIL.into()], started: Some((EVIL.into(), sample::NOW)), resets: 1 }),
+        proof,
+        test: Some(view::SelfTest::Done(sample::NOW, vec![(EVIL.into(), EVIL.into())])),
+        waiting: true,
+    };
     let states = [view::ProofState::None, view::ProofState::Waiting, view::ProofState::Done(sample::NOW, "opened".into())];
     states.into_iter().map(|s| (EVIL.to_owned(), placed(s))).collect()
+}
+
+fn evil_firmware() -> view::Firmware {
+    let e = || EVIL.to_owned();
+    let node = |stage| view::FirmwareNode {
+        device: e(),
+        room: e(),
+        board: e(),
+        version: e(),
+        heard: Some(sample::NOW),
+        stage: Some((stage, e())),
+    };
+    view::Firmware {
+        nodes: ["waiting", "sending", "refused", "rolled_back"].map(node).into(),
+        files: vec![view::FirmwareFile { image: e(), board: e(), hardware: e(), version: e(), bytes: 4096 }],
+        rooms: vec![(e(), e())],
+        by: Some((e(), sample::NOW)),
+        busy: true,
+        notice: Some(e()),
+        problems: vec![e()],
+    }
 }
 
 fn evil_devices() -> view::Devices {
@@ -395,6 +425,7 @@ fn all(lang: Lang) -> Vec<(&'static str, String)> {
         ("setup checklist", setup::checklist(&ui, &view::Checklist { items: evil_items(), wrong: Some(EVIL.into()), done: None })),
         ("setup duty", setup::duty(&ui, &evil_duty())),
         ("setup report", setup::report(&ui, &evil_commissioning())),
+        ("setup firmware", setup::firmware(&ui, &evil_firmware())),
         ("setup labels", setup::labels(&ui, &view::Labels { labels: vec![(EVIL.into(), EVIL.into(), String::new())] })),
         ("setup site", setup::site_text(&ui, &view::SiteText { text: EVIL.into(), problems: vec![EVIL.into()], done: None })),
         ("name", page::ask_name(&ui, &name)),

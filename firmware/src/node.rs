@@ -114,6 +114,9 @@ impl<B: Outputs, E: Actions> Actions for Ordered<'_, B, E> {
     async fn connected(&mut self) {
         self.more.connected().await;
     }
+    async fn alone(&mut self, now_ms: u64) {
+        self.more.alone(now_ms).await;
+    }
     async fn answer(&mut self, now_ms: u64, buf: &mut [u8]) -> Option<(&'static str, usize)> {
         self.more.answer(now_ms, buf).await
     }

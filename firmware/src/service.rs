@@ -15,6 +15,8 @@ use tuoan_protocol::{DeviceAction, DeviceId, DeviceSettings, SettingsAnswer, Sit
 
 /// Milliseconds between the last answer and the restart that it tells of: it must be on the wire.
 const LINGER_MS: u64 = 1_000;
+/// Milliseconds that an image on trial has in each of its starts: one that runs well and finds no gateway would otherwise stay for ever, out of reach.
+pub const TRIAL_MS: u64 = 120_000;
 
 /// Starts the chip anew.
 pub trait Restart {
@@ -38,11 +40,25 @@ pub struct Service<'a, N: NorFlash, S: NorFlash, K: NorFlash, R> {
     /// The settings that were taken hold from the next start.
     changed: bool,
     restart_at: Option<u64>,
+    trial_ms: u64,
+    /// The gateway has had this start's birth.
+    proved: bool,
 }
 
 impl<'a, N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Service<'a, N, S, K, R> {
     pub fn new(site: SiteId, device: DeviceId, updater: Updater<'a, N, S>, keep: &'a Mutex<NoopRawMutex, Keep<K>>, chip: R) -> Self {
-        Self { site, device, updater, keep, chip, answers: Deque::new(), now_ms: 0, changed: false, restart_at: None }
+        let (answers, trial_ms) = (Deque::new(), TRIAL_MS);
+        Self { site, device, updater, keep, chip, answers, now_ms: 0, changed: false, restart_at: None, trial_ms, proved: false }
+    }
+    /// The same with another time for an image on trial, milliseconds of each start.
+    pub fn with_trial(self, trial_ms: u64) -> Self {
+        Self { trial_ms, ..self }
+    }
+    /// An image on trial that has had its time makes room for the next start, and after the last one for the image before it.
+    async fn judge(&mut self, now_ms: u64) {
+        if !self.proved && now_ms >= self.trial_ms && self.updater.on_trial().await {
+            self.chip.restart();
+        }
     }
     fn say(&mut self, answer: Option<Answer>) {
         let Some(answer) = answer else { return };
@@ -97,13 +113,19 @@ impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, 
         self.say(answer);
     }
     async fn connected(&mut self) {
+        self.proved = true;
         // The birth had them. What the flash does not let go of is told again after the next start.
         let _ = words::told(&mut *self.keep.lock().await).await;
         let said = self.updater.connected().await.ok().flatten();
         self.say(said.map(Answer::Progress));
     }
+    async fn alone(&mut self, now_ms: u64) {
+        self.judge(now_ms).await;
+    }
     async fn answer(&mut self, now_ms: u64, buf: &mut [u8]) -> Option<(&'static str, usize)> {
         self.now_ms = now_ms;
+        // A session without an acknowledged birth is none.
+        self.judge(now_ms).await;
         let again = self.updater.tick(now_ms);
         self.say(again.map(Answer::Progress));
         while let Some(answer) = self.answers.pop_front() {
@@ -129,6 +151,7 @@ impl<N: NorFlash, S: NorFlash, K: NorFlash, R: Restart> Actions for Service<'_, 
 mod tests {
     use super::*;
     use crate::flash::sim::{Chip, PAGE, Part, run};
+    use crate::update::boot::{Outcome, Record, Stage};
     use crate::update::testing::{board, header_of, image, key, signed};
     use crate::update::{Slot, Updater};
     use heapless::Vec as Bounded;
@@ -190,6 +213,31 @@ mod tests {
             (None, None, 1),
             "what holds already needs no restart"
         );
+    }
+
+    #[test]
+    fn an_image_on_trial_that_runs_but_finds_no_gateway_gives_way() {
+        let (chip, starts) = (Chip::new(12 * PAGE), Rc::default());
+        let trial = |stage| {
+            run(async {
+                let mut state = Keep::open(chip.part(0, 2 * PAGE)).await.unwrap();
+                Record { stage, outcome: Outcome::None, image: 7 }.write(&mut state).await.unwrap();
+            })
+        };
+        run(service(&chip, &starts).alone(TRIAL_MS));
+        assert_eq!(starts.get(), 0, "nothing is on trial");
+        trial(Stage::Trial(1));
+        let mut on_trial = service(&chip, &starts);
+        run(on_trial.alone(TRIAL_MS - 1));
+        assert_eq!(starts.get(), 0);
+        run(on_trial.alone(TRIAL_MS));
+        assert_eq!(starts.get(), 1);
+        assert_eq!((said(&mut on_trial, TRIAL_MS), starts.get()), (None, 2), "a session in which the birth was never acknowledged is none");
+        // Confirmed, and alone for days after: it stays.
+        let mut found = service(&chip, &starts);
+        run(found.connected());
+        run(found.alone(90 * TRIAL_MS));
+        assert_eq!(starts.get(), 2);
     }
 
     #[test]

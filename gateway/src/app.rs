@@ -217,7 +217,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
     let voice = own_voice(&config, mqtt, own_password);
     let rollout =
         Rollout::new(handle.clone(), clock.clone(), config.site.id.clone(), config.data.clone(), voice.link.0.clone(), shutdown.clone());
-    let desk = control::Desk { handle: handle.clone(), voice: voice.clone(), clock: clock.clone(), rollout };
+    let desk = control::Desk { handle: handle.clone(), voice: voice.clone(), clock: clock.clone(), rollout: rollout.clone() };
     let (data, closing) = (config.data.clone(), shutdown.clone());
     tasks.spawn(async move {
         if let Err(e) = control::serve(data, desk, closing).await {
@@ -300,6 +300,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         clock,
         door: door.clone(),
         setup,
+        nodes: Some(rollout),
         shutdown: CancellationToken::new(),
     };
     let listen = config.web.listen;
@@ -584,7 +585,7 @@ async fn start_broker(
         devices: own.collect(),
         publish: TopicKind::ALL
             .iter()
-            .filter(|k| k.is_to_device() && **k != TopicKind::Command)
+            .filter(|k| k.is_to_device())
             .map(|k| format!("tuoan/v1/{}/+/{}", config.site.id, k.as_str()))
             .collect(),
         subscribe: [TopicKind::Progress, TopicKind::Applied]

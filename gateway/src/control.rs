@@ -188,12 +188,21 @@ impl Desk {
             Staged::Gas => Quantity::Gas,
             Staged::Co => Quantity::CoAlarm,
             Staged::Panic => {
-                let event = DeviceEvent { site, device: device.clone(), boot, seq: 1, time, kind: EventKind::PanicPressed, command: None };
+                let event = DeviceEvent {
+                    site,
+                    device: device.clone(),
+                    boot,
+                    seq: 1,
+                    time,
+                    kind: EventKind::PanicPressed,
+                    command: None,
+                    age: None,
+                };
                 return self.voice.say(device, TopicKind::Event, &event.to_json()).await.map_err(|e| e.to_string());
             }
         };
         let readings = [Reading { quantity, channel: 0, value: Fixed(1) }].into_iter().collect();
-        let telemetry = Telemetry { site, device: device.clone(), boot, seq: 1, time, readings };
+        let telemetry = Telemetry { site, device: device.clone(), boot, seq: 1, time, readings, age: None };
         self.voice.say(device, TopicKind::Telemetry, &telemetry.to_json()).await.map_err(|e| e.to_string())
     }
 

@@ -30,6 +30,11 @@ pub struct StageLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    pub reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CameraLabel {
     pub camera: String,
     pub quantile: &'static str,
@@ -113,6 +118,8 @@ pub struct Metrics {
     pub hours_left: Family<LaneLabel, Gauge<f64, AtomicU64>>,
     /// Records that had to make room before a sink had taken them.
     pub lost: Family<LaneLabel, Counter>,
+    /// Starts of devices that nobody wanted, since the log began; written when they are asked for.
+    pub node_resets: Family<ReasonLabel, Counter>,
     /// 1 while rooms are estimated, else 0.
     pub estimating: Gauge,
     /// Incidents not yet closed.
@@ -215,6 +222,12 @@ impl Metrics {
         r.register("estimating", "1 while the model looks at the rooms, else 0", estimating.clone());
         let evidence_bytes = Gauge::default();
         r.register_with_unit("evidence", "Original pictures on disk, sealed", Unit::Bytes, evidence_bytes.clone());
+        let node_resets = Family::default();
+        r.register(
+            "node_resets",
+            "Starts of devices that nobody wanted, since the log began, by their own word",
+            Family::clone(&node_resets),
+        );
         let incidents = Family::default();
         r.register("incidents_open", "Incidents not yet closed, by severity (1 is the most urgent)", Family::clone(&incidents));
         let backlog = Family::default();
@@ -278,6 +291,7 @@ impl Metrics {
             hours_left,
             lost,
             estimating,
+            node_resets,
             incidents,
             backlog,
             delivered,
@@ -313,6 +327,13 @@ impl Metrics {
         let connected = self.sources.get_or_create(&label).get() == 1;
         let (frames, replaced) = (self.bridge_frames.get_or_create(&label).get(), self.bridge_replaced.get_or_create(&label).get());
         format!("{source}: {}, {frames} frames, {replaced} overtaken", if connected { "online" } else { "offline" })
+    }
+
+    /// Takes over how often devices of all kinds have started for that reason.
+    pub fn resets(&self, reason: &'static str, all: u64) {
+        let counter = self.node_resets.get_or_create(&ReasonLabel { reason });
+        // A device that was forgotten takes its starts along: a counter never falls.
+        counter.inc_by(all.saturating_sub(counter.get()));
     }
 
     /// Takes over what delivery counts; its figures since the start only ever grow.

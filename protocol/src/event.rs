@@ -28,4 +28,6 @@ pub struct DeviceEvent {
     pub kind: EventKind,
     /// For [`EventKind::CommandDone`]: the command's number in the gateway's outbox.
     pub command: Option<u64>,
+    /// Beside an uptime: milliseconds from the event to the sending of this message. `None`: it is told at once.
+    pub age: Option<u64>,
 }

@@ -34,4 +34,7 @@ pub struct Telemetry {
     pub seq: u64,
     pub time: DeviceTime,
     pub readings: Vec<Reading, MAX_READINGS>,
+    /// Beside an uptime: milliseconds from the sample to the sending of this message, so that what waited long does not look new. `None`: it says what it
+    /// measures at once.
+    pub age: Option<u64>,
 }

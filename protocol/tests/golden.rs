@@ -30,6 +30,7 @@ macro_rules! golden {
 
 golden! {
     telemetry = samples::telemetry();
+    backlog = samples::backlog();
     event = samples::event();
     status = samples::status();
     birth = samples::birth();

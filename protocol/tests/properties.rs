@@ -28,7 +28,7 @@ fn time() -> impl Strategy<Value = DeviceTime> {
 
 prop_compose! {
     fn telemetry()(
-        device in "[^\\pC\\s/+#\"\\\\$]{1,16}", boot: u64, seq: u64, time in time(), list in prop::collection::vec(reading(), 0..=24),
+        device in "[^\\pC\\s/+#\"\\\\$]{1,16}", boot: u64, seq: u64, time in time(), list in prop::collection::vec(reading(), 0..=24), age: Option<u64>,
     ) -> Telemetry {
         let mut readings = heapless::Vec::new();
         for r in list {
@@ -36,7 +36,7 @@ prop_compose! {
                 readings.push(r).unwrap();
             }
         }
-        Telemetry { site: SiteId::new("s").unwrap(), device: DeviceId::new(&device).unwrap(), boot, seq, time, readings }
+        Telemetry { site: SiteId::new("s").unwrap(), device: DeviceId::new(&device).unwrap(), boot, seq, time, readings, age }
     }
 }
 
@@ -135,6 +135,7 @@ fn unknown_fields_are_ignored_and_newer_versions_refused() {
 #[test]
 fn every_sample_goes_round() {
     round_trip(&samples::telemetry());
+    round_trip(&samples::backlog());
     round_trip(&samples::event());
     round_trip(&samples::status());
     round_trip(&samples::birth());

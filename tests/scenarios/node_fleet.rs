@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tuoan::engine::Body;
 use tuoan::engine::input::{Item, Message};
 use tuoan::store::Reader;
+use tuoan_node_sim::board::Firmware;
 use tuoan_node_sim::fleet::{Accounts, Options, run_tcp};
 use tuoan_node_sim::report::NodeReport;
 use tuoan_node_sim::script::Script;
@@ -237,6 +238,7 @@ fn fifty_nodes_through_faults_and_a_killed_gateway_lose_nothing() {
         ramp: Duration::from_secs(1),
         poll_ms: 5,
         utc_ms,
+        firmware: Firmware::default(),
     };
     let (_stop, stopped) = watch::channel(false);
     let broker = ([127, 0, 0, 1], gateway.mqtt).into();

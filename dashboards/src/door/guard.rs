@@ -20,6 +20,9 @@ pub const UPLOAD_PATH: &str = "/evidence/verify";
 /// The picture of a floor plan, and how long it may be.
 pub const PICTURE: usize = 8 << 20;
 pub const PICTURE_PATH: &str = "/setup/plan/picture";
+/// A signed firmware file for nodes, and how long it may be: an image of 4 MiB and its header.
+pub const FIRMWARE: usize = (4 << 20) + 4096;
+pub const FIRMWARE_PATH: &str = "/setup/firmware/file";
 /// The same where nobody has logged in.
 const OPEN_FORM: usize = 4 * 1024;
 
@@ -84,6 +87,7 @@ async fn screen(State(door): State<Door>, request: Request, next: Next) -> Respo
         let most = match parts.uri.path() {
             UPLOAD_PATH if uploads => UPLOAD,
             PICTURE_PATH if uploads => PICTURE,
+            FIRMWARE_PATH if uploads => FIRMWARE,
             _ => FORM,
         };
         match to_bytes(body, most).await {

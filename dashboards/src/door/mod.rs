@@ -30,7 +30,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use attempts::Attempts;
 pub use code::{PASS_HOURS, PassRow};
 pub use grant::{Grant, Grants, GrantsAsked, draw_grant};
-pub use guard::{PICTURE, PICTURE_PATH, UPLOAD, UPLOAD_PATH};
+pub use guard::{FIRMWARE, FIRMWARE_PATH, PICTURE, PICTURE_PATH, UPLOAD, UPLOAD_PATH};
 pub use role::{Role, Roles, Row};
 use sha2::{Digest, Sha256};
 use std::io;

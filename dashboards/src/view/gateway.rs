@@ -212,6 +212,12 @@ pub struct Device {
 #[derive(Debug, Clone, Default)]
 pub struct Upkeep {
     pub firmware: Option<String>,
+    /// Board, revision and number of its chip.
+    pub hardware: Option<String>,
+    /// Why it last started, in its own word, and UTC milliseconds since when.
+    pub started: Option<(String, i64)>,
+    /// Starts that nobody wanted: `watchdog`, `brown_out`, `panic`, and how many.
+    pub resets: Vec<(&'static str, u64)>,
     /// What it reports or has announced.
     pub quantities: Vec<Quantity>,
     /// Milliseconds between its messages, and who says so: `site`, `device` or `learned`.

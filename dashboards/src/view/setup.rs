@@ -131,9 +131,24 @@ pub struct Placed {
     pub role: String,
     /// UTC milliseconds of its last word; `None`: never heard.
     pub heard: Option<i64>,
+    /// What it is and how it does, where it has told.
+    pub unit: Option<Unit>,
     pub proof: ProofState,
+    /// Its own look at its sensors; `None`: it takes no such order.
+    pub test: Option<SelfTest>,
     /// It does not yet hang there for the engine.
     pub waiting: bool,
+}
+
+/// A device as a thing: what it says of itself at its birth.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// Model, version of its firmware, board: those that are known.
+    pub is: Vec<String>,
+    /// Why it last started, and UTC milliseconds since when.
+    pub started: Option<(String, i64)>,
+    /// Starts that nobody wanted, all kinds together.
+    pub resets: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -146,7 +161,73 @@ pub enum ProofState {
     Done(i64, String),
 }
 
+/// A node's own look at its sensors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SelfTest {
+    Never,
+    /// Asked for; it has not answered yet.
+    Waiting,
+    /// UTC milliseconds, and each sensor with its word: `ok`, or the fault.
+    Done(i64, Vec<(String, String)>),
+    /// It did not answer in time.
+    Silent(i64),
+}
+
+impl SelfTest {
+    /// Sensors that did not answer as they should.
+    pub fn failed(&self) -> Vec<&(String, String)> {
+        match self {
+            SelfTest::Done(_, found) => found.iter().filter(|f| f.1 != "ok").collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Firmware of nodes: what runs where, and what may be sent.
+#[derive(Debug, Clone, Default)]
+pub struct Firmware {
+    pub nodes: Vec<FirmwareNode>,
+    pub files: Vec<FirmwareFile>,
+    pub rooms: Vec<(String, String)>,
+    /// Who asked for the last push, and when.
+    pub by: Option<(String, i64)>,
+    /// A push is under way.
+    pub busy: bool,
+    pub notice: Option<String>,
+    pub problems: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct FirmwareNode {
+    pub device: String,
+    pub room: String,
+    pub board: String,
+    pub version: String,
+    pub heard: Option<i64>,
+    /// How far the last push is with it: a word of the messages (`push-...`), and what the word is about: per cent, or the reason.
+    pub stage: Option<(&'static str, String)>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct FirmwareFile {
+    /// Its name in the data folder.
+    pub image: String,
+    pub board: String,
+    /// Hardware revisions, as `1` or `1–2`.
+    pub hardware: String,
+    pub version: String,
+    pub bytes: u64,
+}
+
 impl Placed {
+    /// Whether something is awaited of it: the page fetches what has come.
+    pub fn test_state(&self) -> &'static str {
+        match self.test {
+            Some(SelfTest::Waiting) => "testing",
+            Some(SelfTest::Done(..) | SelfTest::Silent(_)) => "tested",
+            _ => "",
+        }
+    }
     /// In a word: of the class, and of the button's message (`proofs-...`).
     pub fn state(&self) -> &'static str {
         match self.proof {

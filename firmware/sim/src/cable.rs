@@ -41,12 +41,14 @@ pub struct Cable<D: Dial> {
     pub time: Timeline,
     /// A line whose end the broker does not know of.
     pub stranded: Rc<RefCell<Option<D::Line>>>,
+    /// The program does not find the network, whatever is plugged in.
+    pub mute: bool,
 }
 
 impl<D: Dial> Clone for Cable<D> {
     fn clone(&self) -> Cable<D> {
-        let Cable { dial, scene, time, stranded } = self;
-        Cable { dial: dial.clone(), scene: scene.clone(), time: *time, stranded: stranded.clone() }
+        let Cable { dial, scene, time, stranded, mute } = self;
+        Cable { dial: dial.clone(), scene: scene.clone(), time: *time, stranded: stranded.clone(), mute: *mute }
     }
 }
 
@@ -70,7 +72,7 @@ impl<D: Dial> Connect for Cable<D> {
     where
         Self: 'a;
     async fn connect(&mut self) -> Option<Line<D>> {
-        if self.is_out() {
+        if self.is_out() || self.mute {
             return None;
         }
         let line = self.dial.dial().await.ok()?;

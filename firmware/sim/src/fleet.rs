@@ -1,6 +1,7 @@
 //! Many nodes, each with a connection of its own.
-use crate::cable::{Cable, Dial};
-use crate::node::{Identity, Life, cable, live};
+use crate::board::{Board, Firmware};
+use crate::cable::Dial;
+use crate::node::{Built, Identity, cable, live};
 use crate::report::{Latency, NodeReport, Report, StartReport, process};
 use crate::scene::Scene;
 use crate::script::Script;
@@ -72,6 +73,8 @@ pub struct Options {
     pub poll_ms: u32,
     /// Milliseconds since 1970, now: the nodes' UTC, and the number of their first start.
     pub utc_ms: i64,
+    /// By which they are updated.
+    pub firmware: Firmware,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -106,13 +109,6 @@ pub fn allow_files(nodes: usize) -> Result<(), FleetError> {
     setrlimit(Resource::Nofile, raised).map_err(refused)
 }
 
-struct One<D: Dial> {
-    identity: Identity,
-    cable: Cable<D>,
-    tally: Rc<RefCell<Tally>>,
-    life: Rc<Life>,
-}
-
 /// Runs the fleet until its time is over or `stop` says so. On the calling thread's runtime, which must be single-threaded.
 ///
 /// # Errors
@@ -129,7 +125,7 @@ pub async fn run<D: Dial + 'static>(
     let steady_from = began + options.ramp + SETTLE.min(options.work / 4);
     let latencies = Rc::new(RefCell::new(Latencies::new(steady_from)));
     let time = Timeline::new(began, options.script.start.0, options.speed, options.utc_ms);
-    let nodes = nodes(options, dial, time, &latencies)?;
+    let nodes = nodes(options, dial, time, &latencies).await?;
     let cpu = process().0;
 
     let local = LocalSet::new();
@@ -137,12 +133,11 @@ pub async fn run<D: Dial + 'static>(
         .iter()
         .zip(0u32..)
         .map(|(one, i)| {
-            let (identity, cable, tally, life) = (one.identity.clone(), one.cable.clone(), one.tally.clone(), one.life.clone());
+            let one = Rc::clone(one);
             let starts = began + options.ramp * i / u32::try_from(nodes.len()).unwrap_or(u32::MAX).max(1);
-            let poll_ms = options.poll_ms;
             local.spawn_local(async move {
                 sleep_until(starts).await;
-                live(&identity, cable, tally, &life, poll_ms).await;
+                live(&one).await;
             })
         })
         .collect();
@@ -187,24 +182,29 @@ pub async fn run<D: Dial + 'static>(
     Ok((report, each))
 }
 
-fn nodes<D: Dial>(options: &Options, dial: D, time: Timeline, latencies: &Rc<RefCell<Latencies>>) -> Result<Vec<One<D>>, FleetError> {
+async fn nodes<D: Dial>(
+    options: &Options,
+    dial: D,
+    time: Timeline,
+    latencies: &Rc<RefCell<Latencies>>,
+) -> Result<Vec<Rc<Built<D>>>, FleetError> {
     let boot = u64::try_from(options.utc_ms).unwrap_or(1).max(1);
-    let names = options.script.names(options.nodes);
-    names
-        .into_iter()
-        .map(|(name, kind)| {
-            let (user, password) = options.accounts.of(&name).ok_or_else(|| FleetError::NoAccount(name.clone()))?;
-            let device = DeviceId::new(&name).map_err(|e| FleetError::Id(name.clone(), e.to_string()))?;
-            let scene = Scene::new(&options.script, &name, kind, options.seed);
-            let tally = Rc::new(RefCell::new(Tally::new(latencies.clone())));
-            let identity = Identity { site: options.site.clone(), device, user, password, pin: options.pin.clone(), boot };
-            Ok(One { identity, cable: cable(dial.clone(), scene, time), tally, life: Rc::default() })
-        })
-        .collect()
+    let mut nodes = Vec::with_capacity(options.nodes);
+    for (name, kind) in options.script.names(options.nodes) {
+        let (user, password) = options.accounts.of(&name).ok_or_else(|| FleetError::NoAccount(name.clone()))?;
+        let device = DeviceId::new(&name).map_err(|e| FleetError::Id(name.clone(), e.to_string()))?;
+        let board = Board::new(&options.firmware, &kind.name).await;
+        let scene = Scene::new(&options.script, &name, kind, options.seed);
+        let tally = Rc::new(RefCell::new(Tally::new(latencies.clone())));
+        let identity = Identity { site: options.site.clone(), device, user, password, pin: options.pin.clone(), boot };
+        let cable = cable(dial.clone(), scene, time);
+        nodes.push(Rc::new(Built { identity, cable, tally, life: Rc::default(), poll_ms: options.poll_ms, board }));
+    }
+    Ok(nodes)
 }
 
 /// Adds one node's figures to the fleet's.
-fn add<D: Dial>(report: &mut Report, one: &One<D>) -> NodeReport {
+fn add<D: Dial>(report: &mut Report, one: &Built<D>) -> NodeReport {
     let (tally, life) = (one.tally.borrow(), &one.life);
     let starts: Vec<StartReport> = tally.starts.iter().map(StartReport::from).collect();
     let node = NodeReport {

@@ -8,6 +8,7 @@
 //! | [`time`] | the script's time, the node's uptime |
 //! | [`bus`] | an I²C bus with an SHT4x or an SCD4x, as their data sheets say |
 //! | [`wire`] | contacts at supervised loops |
+//! | [`flash`], [`board`] | what an updated node stands on: its flash, the boot loader, the programs |
 //! | [`kept`] | the outbox, kept through a power cut |
 //! | [`cable`] | the network cable |
 //! | [`counted`] | connections, read where they leave the node |
@@ -15,9 +16,11 @@
 //! | [`node`] | one node, from one start to the next |
 //! | [`fleet`] | many of them |
 //! | [`report`] | the figures |
+pub mod board;
 pub mod bus;
 pub mod cable;
 pub mod counted;
+pub mod flash;
 pub mod fleet;
 pub mod kept;
 pub mod node;

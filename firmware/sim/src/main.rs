@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tokio::sync::watch;
 use tokio::time::Duration;
 use tuoan_node::link::pin::Pin;
+use tuoan_node_sim::board::Firmware;
 use tuoan_node_sim::fleet::{Accounts, Options, run_tcp};
 use tuoan_node_sim::script::Script;
 use tuoan_protocol::SiteId;
@@ -53,9 +54,25 @@ struct Cli {
     /// Milliseconds between two looks at an input. A board does every 5 ms; that is much for thousands on one processor.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     poll_ms: u32,
+    /// Signed image that nodes leave the factory with: those of the kind that its header names as the board. For each kind that is to be updated.
+    #[arg(long, requires = "firmware_key")]
+    firmware: Vec<PathBuf>,
+    /// Public key of `tuoan firmware key` that they are built with, 64 hexadecimal digits.
+    #[arg(long, value_parser = public_key)]
+    firmware_key: Vec<[u8; 32]>,
+    /// Seconds that an image on trial has in each start to find the gateway.
+    #[arg(long, default_value_t = 120)]
+    trial_s: u64,
     /// Also write what each node sent, as JSON.
     #[arg(long)]
     nodes_file: Option<PathBuf>,
+}
+
+fn public_key(text: &str) -> Result<[u8; 32], String> {
+    let digit = |at: usize| text.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..64).step_by(2).map(digit).collect();
+    let key = bytes.filter(|_| text.len() == 64).and_then(|b| b.try_into().ok());
+    key.ok_or_else(|| "a public key has 64 hexadecimal digits".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -83,6 +100,8 @@ fn run(cli: &Cli) -> Result<bool, String> {
     };
     let wrong = "--pin: the gateway's key is `p256.` and 66 hexadecimal digits, the last word of what the set-up page shows";
     let pin = cli.pin.as_deref().map(|text| Pin::parse(text).ok_or_else(|| wrong.to_owned()));
+    let file = |path: &PathBuf| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    let factory = cli.firmware.iter().map(file).collect::<Result<_, _>>()?;
     let options = Options {
         site: SiteId::new(&cli.site).map_err(|e| format!("--site: {e}"))?,
         nodes: cli.nodes,
@@ -96,6 +115,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         ramp: Duration::from_secs(cli.ramp_s.unwrap_or(cli.nodes as u64 / 200)),
         poll_ms: cli.poll_ms,
         utc_ms: now(),
+        firmware: Firmware { factory, keys: cli.firmware_key.clone(), trial_ms: cli.trial_s.saturating_mul(1000) },
     };
     let (stop, stopped) = watch::channel(false);
     stop_on_signal(stop);

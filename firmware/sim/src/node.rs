@@ -1,4 +1,6 @@
-//! One simulated node: the library's node over simulated chips, started again after each power cut with the next boot number.
+//! One simulated node: the library's node over simulated chips, started again after each power cut, and each time that it starts itself anew, with the
+//! next boot number.
+use crate::board::{Board, Fault, Kept as Store, Program};
 use crate::bus::Chip;
 use crate::cable::{Cable, Dial};
 use crate::counted::Counted;
@@ -10,21 +12,26 @@ use crate::time::{Timeline, Uptime};
 use crate::wire;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant, sleep, sleep_until};
 use tuoan_node::alarm::{Output, Outputs, Watching, Wired};
 use tuoan_node::clock::Clock;
+use tuoan_node::flash::words::Reset;
 use tuoan_node::link::message::{About, Address};
 use tuoan_node::link::packet::Version;
 use tuoan_node::link::pin::Pin;
 use tuoan_node::link::tls::{Room, Secure};
-use tuoan_node::link::{Account, Buffers, Link, MIN_RX, MIN_TX, Stats};
+use tuoan_node::link::{Account, Actions, Buffers, Link, MIN_RX, MIN_TX, Stats};
 use tuoan_node::node::{NoMore, Node, run};
 use tuoan_node::post::Post;
 use tuoan_node::random::Random;
 use tuoan_node::sampler::{Plan, Rule, watches};
 use tuoan_node::sensor::Input;
+use tuoan_node::service::Restart;
+use tuoan_node::settings;
 use tuoan_node::watchdog::Watchdog;
-use tuoan_protocol::{DeviceId, Quantity, SiteId};
+use tuoan_protocol::firmware::MAX_CHUNK;
+use tuoan_protocol::{DeviceId, DeviceSettings, Quantity, SiteId};
 
 /// Where nothing is wired nobody need look often; the watchdog wants to hear of it within two seconds.
 const IDLE_POLL_MS: u32 = 1_000;
@@ -58,26 +65,64 @@ pub struct Life {
     pub last_end: RefCell<Option<String>>,
 }
 
-/// Lives for ever. `poll_ms`: how often its inputs are looked at; a board does every 5 ms.
-pub async fn live<D: Dial>(identity: &Identity, cable: Cable<D>, tally: Rc<RefCell<Tally>>, life: &Life, poll_ms: u32) {
+/// What a node is built of, for all of its starts.
+pub struct Built<D: Dial> {
+    pub identity: Identity,
+    pub cable: Cable<D>,
+    pub tally: Rc<RefCell<Tally>>,
+    pub life: Rc<Life>,
+    /// How often its inputs are looked at; a board does every 5 ms.
+    pub poll_ms: u32,
+    /// `None`: it cannot be updated, and its settings are the script's.
+    pub board: Option<Board>,
+}
+
+/// One start.
+struct Start {
+    boot: u64,
+    reset: Reset,
+    program: Program,
+}
+
+/// Lives for ever.
+pub async fn live<D: Dial>(node: &Built<D>) {
+    let Built { identity, cable, life, board, .. } = node;
     let (scene, time) = (cable.scene.clone(), cable.time);
-    let mut boot = identity.boot;
+    let (mut boot, mut reset) = (identity.boot, Reset::PowerOn);
     loop {
         while let Some(end) = scene.until(What::Power, time.now()) {
             sleep_until(time.instant(end)).await;
         }
-        let cut = scene.next(What::Power, time.now()).map(|t| time.instant(t));
-        let stats = Stats::default();
-        let start = async {
-            tokio::join!(once(identity, boot, (cable.clone(), tally.clone()), life, &stats, poll_ms), watch(life, &stats));
+        let program = match board {
+            Some(board) => board.start().await,
+            None => Some(Program::built_in()),
         };
-        match cut {
-            Some(cut) => tokio::select! {
-                () = start => {}
-                () = sleep_until(cut) => {}
-            },
-            None => start.await,
-        }
+        // A board with nothing to start waits for somebody with a debugger.
+        let Some(program) = program else { return std::future::pending().await };
+        let cut = scene.next(What::Power, time.now()).map(|t| time.instant(t));
+        let (stats, anew) = (Stats::default(), Notify::new());
+        let start = Start { boot, reset, program };
+        let runs = async {
+            tokio::join!(once(node, &start, &stats, &anew), watch(life, &stats));
+        };
+        let power = async {
+            match cut {
+                Some(cut) => sleep_until(cut).await,
+                None => std::future::pending().await,
+            }
+        };
+        let hangs = async {
+            match start.program.fault {
+                Fault::Hangs => sleep(Duration::from_millis(WATCHDOG_MS)).await,
+                _ => std::future::pending().await,
+            }
+        };
+        reset = tokio::select! {
+            () = runs => Reset::Unknown,
+            () = power => Reset::PowerOn,
+            () = anew.notified() => Reset::Software,
+            () = hangs => Reset::Watchdog,
+        };
         life.given_up.set(life.given_up.get() + u64::from(stats.given_up.get()));
         life.connected.set(false);
         boot += 1;
@@ -93,22 +138,43 @@ async fn watch(life: &Life, stats: &Stats) {
     }
 }
 
-async fn once<D: Dial>(
-    identity: &Identity,
-    boot: u64,
-    (cable, tally): (Cable<D>, Rc<RefCell<Tally>>),
-    life: &Life,
-    stats: &Stats,
-    poll_ms: u32,
-) {
-    life.starts.set(life.starts.get() + 1);
+/// The program of one start.
+async fn once<D: Dial>(node: &Built<D>, start: &Start, stats: &Stats, anew: &Notify) {
+    node.life.starts.set(node.life.starts.get() + 1);
+    if start.program.fault == Fault::Hangs {
+        return std::future::pending().await;
+    }
+    let Some(board) = &node.board else { return run_node(node, start, stats, None, &mut NoMore).await };
+    let who = (node.identity.site.clone(), node.identity.device.clone());
+    let Ok(mut keep) = board.keep().await else { return };
+    let told = settings::load(&mut keep).await.ok().flatten();
+    let keep = Store::new(keep);
+    if let Ok(mut service) = board.service(who, &start.program, &keep, Anew(anew)).await {
+        run_node(node, start, stats, told.as_ref(), &mut service).await;
+    }
+}
+
+/// A board's way to start itself anew.
+struct Anew<'a>(&'a Notify);
+impl Restart for Anew<'_> {
+    fn restart(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+async fn run_node<D: Dial, E: Actions>(node: &Built<D>, start: &Start, stats: &Stats, told: Option<&DeviceSettings>, more: &mut E) {
+    let Built { identity, cable, life, poll_ms, .. } = node;
+    let cable = Cable { mute: start.program.fault == Fault::Mute, ..cable.clone() };
     let (scene, time) = (cable.scene.clone(), cable.time);
     let clock = Uptime(Instant::now());
-    let post = Post::new(life.outbox.clone(), boot);
+    let post = Post::new(life.outbox.clone(), start.boot);
     let mut chips: Vec<Chip> = Chip::new(&scene, time).into_iter().collect();
-    let mut watching = watches(&chips[..], &[plan(&scene)]);
+    let plan = told.map_or_else(|| plan(&scene), |told| settings::plan(told, &plan(&scene)));
+    // In seconds, as the birth promises it.
+    let period_s = if chips.is_empty() { scene.kind().period_s } else { plan.report_ms / 1000 };
+    let mut watching = watches(&chips[..], &[plan]);
     let mut inputs: Vec<Box<dyn Input>> = (0..scene.kind().contact.len()).filter_map(|i| wire::input(&scene, time, i)).collect();
-    let poll_ms = if inputs.is_empty() { IDLE_POLL_MS } else { poll_ms };
+    let poll_ms = if inputs.is_empty() { IDLE_POLL_MS } else { *poll_ms };
     let first_fault = u8::try_from(chips.len()).unwrap_or(u8::MAX);
     let channels = (0..inputs.len()).map(|place| wire::channel(scene.kind(), place));
     let mut wired: Vec<Wired<'_>> =
@@ -119,16 +185,16 @@ async fn once<D: Dial>(
     let about = About {
         make: "Tuoan",
         model: &scene.kind().name,
-        firmware: env!("CARGO_PKG_VERSION"),
+        firmware: &start.program.version,
         hardware: "simulated",
-        reset: "power",
-        period_s: scene.kind().period_s,
+        reset: start.reset.as_str(),
+        period_s,
     };
-    let mut link = Link::new(address, account, about, Version::V5, boot);
-    let (mut rx, mut tx) = ([0; MIN_RX], [0; MIN_TX]);
+    let mut link = Link::new(address, account, about, Version::V5, start.boot);
+    let (mut rx, mut tx) = ([0; MIN_RX + MAX_CHUNK], [0; MIN_TX]);
     let mut room = identity.pin.as_ref().map(|_| Box::new(Room::new()));
     let tls = identity.pin.clone().zip(room.as_deref_mut());
-    let mut network = Counted { network: Secure::new(cable, Drawn, tls), tally };
+    let mut network = Counted { network: Secure::new(cable, Drawn, tls), tally: node.tally.clone() };
     let mut dog = Dog { clock, fed_ms: 0, starved: &life.starved };
     let node = Node {
         clock: &clock,
@@ -136,13 +202,13 @@ async fn once<D: Dial>(
         sensors: &mut chips[..],
         watches: &mut watching,
         inputs: &mut wired,
-        watching: Watching { poll_ms, report_ms: scene.kind().period_s.saturating_mul(1000), first_fault },
+        watching: Watching { poll_ms, report_ms: period_s.saturating_mul(1000), first_fault },
         outputs: &outputs,
         network: &mut network,
         link: &mut link,
         buffers: Buffers { rx: &mut rx, tx: &mut tx },
         watchdog: &mut dog,
-        more: &mut NoMore,
+        more,
         stats,
     };
     // Told before the first sample is taken.
@@ -152,6 +218,9 @@ async fn once<D: Dial>(
 /// Tells the node UTC, wrong where the script says so.
 async fn tell_time<O: tuoan_node::outbox::Outbox>(post: &Post<O>, clock: Uptime, scene: &Scene, time: Timeline) {
     loop {
+        while let Some(end) = scene.until(What::Untold, time.now()) {
+            sleep_until(time.instant(end)).await;
+        }
         let (now, t) = (Instant::now(), time.now());
         post.wall.set(time.utc_ms(now).saturating_add(scene.clock_error_ms(t)), clock.now_ms());
         match scene.until(What::Clock, t).or_else(|| scene.next(What::Clock, t)) {
@@ -214,5 +283,5 @@ impl Random for Drawn {
 
 /// The cable of a node in a scene.
 pub fn cable<D: Dial>(dial: D, scene: Scene, time: Timeline) -> Cable<D> {
-    Cable { dial, scene: Rc::new(scene), time, stranded: Rc::new(RefCell::new(None)) }
+    Cable { dial, scene: Rc::new(scene), time, stranded: Rc::new(RefCell::new(None)), mute: false }
 }

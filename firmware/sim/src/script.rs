@@ -167,6 +167,8 @@ pub enum What {
     Power,
     /// The node's UTC is wrong.
     Clock,
+    /// Nobody tells the node the time; what it knew of it holds until its next start.
+    Untold,
 }
 
 /// What is wrong with a script.

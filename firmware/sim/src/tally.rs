@@ -194,7 +194,8 @@ mod tests {
     fn event(boot: u64, seq: u64) -> Vec<u8> {
         let (site, device) = (SiteId::new("s").unwrap(), DeviceId::new("d").unwrap());
         let mut payload = [0; 200];
-        let e = DeviceEvent { site, device, boot, seq, time: DeviceTime::Uptime(1), kind: EventKind::PanicPressed, command: None };
+        let e =
+            DeviceEvent { site, device, boot, seq, time: DeviceTime::Uptime(1), kind: EventKind::PanicPressed, command: None, age: None };
         let n = e.to_cbor(&mut payload).unwrap();
         let mut buf = [0; 400];
         let p = packet::Publish { topic: "tuoan/v1/s/d/event", payload: &payload[..n], id: 100 + seq as u16, dup: false, retain: false };

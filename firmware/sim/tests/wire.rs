@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::time::Duration;
 use tuoan_node::link::packet::{self, Incoming, Version};
+use tuoan_node_sim::board::Firmware;
 use tuoan_node_sim::cable::Dial;
 use tuoan_node_sim::fleet::{Accounts, Options, run};
 use tuoan_node_sim::report::{NodeReport, Report};
@@ -73,6 +74,7 @@ async fn play(script: &str, nodes: usize, speed: f64, work_s: u64, poll_ms: u32)
         ramp: Duration::from_secs(2),
         poll_ms,
         utc_ms: UTC,
+        firmware: Firmware::default(),
     };
     let broker = Broker::default();
     let (_stop, stopped) = watch::channel(false);

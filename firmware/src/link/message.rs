@@ -92,7 +92,8 @@ pub enum Unsendable {
     Codec(CodecError),
 }
 
-/// Writes a record as its message into `buf`: the last level of its topic, and how many bytes.
+/// Writes a record as its message into `buf`: the last level of its topic, and how many bytes. `now_ms` is the uptime at which it is sent: while nobody has
+/// told the time, the message says how old it is.
 ///
 /// # Errors
 /// When it can never be sent.
@@ -101,23 +102,27 @@ pub fn encode(
     boot: u64,
     seq: u64,
     wall: &Wall,
+    now_ms: u64,
     record: Record,
     buf: &mut [u8],
 ) -> Result<(&'static str, usize), Unsendable> {
-    let time = match record.stamp {
-        Stamp::Unix(ms) => DeviceTime::Unix(ms),
-        Stamp::Uptime { boot: then, ms } if then == boot => wall.unix_ms(ms).map_or(DeviceTime::Uptime(ms), DeviceTime::Unix),
+    let (time, age) = match record.stamp {
+        Stamp::Unix(ms) => (DeviceTime::Unix(ms), None),
+        Stamp::Uptime { boot: then, ms } if then == boot => match wall.unix_ms(ms) {
+            Some(unix) => (DeviceTime::Unix(unix), None),
+            None => (DeviceTime::Uptime(ms), Some(now_ms.saturating_sub(ms))),
+        },
         Stamp::Uptime { .. } => return Err(Unsendable::NoTime),
     };
     let (site, device) = (address.site.clone(), address.device.clone());
     match record.body {
         Body::Readings(sample) => {
             let readings = sample.into_iter().collect();
-            let n = Telemetry { site, device, boot, seq, time, readings }.to_cbor(buf).map_err(Unsendable::Codec)?;
+            let n = Telemetry { site, device, boot, seq, time, readings, age }.to_cbor(buf).map_err(Unsendable::Codec)?;
             Ok((TopicKind::Telemetry.as_str(), n))
         }
         Body::Event(kind, command) => {
-            let n = DeviceEvent { site, device, boot, seq, time, kind, command }.to_cbor(buf).map_err(Unsendable::Codec)?;
+            let n = DeviceEvent { site, device, boot, seq, time, kind, command, age }.to_cbor(buf).map_err(Unsendable::Codec)?;
             Ok((TopicKind::Event.as_str(), n))
         }
     }
@@ -150,12 +155,18 @@ mod tests {
         let mut buf = [0; 256];
         let stamp = Stamp::Uptime { boot: 3, ms: 5000 };
         let record = Record { stamp, body: Body::Event(EventKind::PanicPressed, None) };
-        let (kind, n) = encode(&address(), 3, 9, &wall, record.clone(), &mut buf).unwrap();
-        assert_eq!((kind, DeviceEvent::from_cbor(&buf[..n]).unwrap().time), ("event", DeviceTime::Uptime(5000)));
+        let (kind, n) = encode(&address(), 3, 9, &wall, 9_000, record.clone(), &mut buf).unwrap();
+        let told = DeviceEvent::from_cbor(&buf[..n]).unwrap();
+        assert_eq!(
+            (kind, told.time, told.age),
+            ("event", DeviceTime::Uptime(5000), Some(4000)),
+            "how old it is, as long as nobody knows when it was"
+        );
         wall.set(1_790_000_010_000, 10_000);
-        let (_, n) = encode(&address(), 3, 9, &wall, record.clone(), &mut buf).unwrap();
-        assert_eq!(DeviceEvent::from_cbor(&buf[..n]).unwrap().time, DeviceTime::Unix(1_790_000_005_000));
-        assert_eq!(encode(&address(), 4, 9, &wall, record, &mut buf), Err(Unsendable::NoTime), "of another start");
+        let (_, n) = encode(&address(), 3, 9, &wall, 11_000, record.clone(), &mut buf).unwrap();
+        let told = DeviceEvent::from_cbor(&buf[..n]).unwrap();
+        assert_eq!((told.time, told.age), (DeviceTime::Unix(1_790_000_005_000), None));
+        assert_eq!(encode(&address(), 4, 9, &wall, 11_000, record, &mut buf), Err(Unsendable::NoTime), "of another start");
     }
 
     #[test]
@@ -171,7 +182,7 @@ mod tests {
             .collect();
         let record = Record { stamp: Stamp::Unix(i64::MAX), body: Body::Readings(readings) };
         let mut buf = [0; super::super::MIN_TX - MAX_TOPIC - 16];
-        assert!(encode(&long, u64::MAX, u64::MAX, &Wall::new(), record, &mut buf).is_ok());
+        assert!(encode(&long, u64::MAX, u64::MAX, &Wall::new(), u64::MAX, record, &mut buf).is_ok());
     }
 
     #[test]

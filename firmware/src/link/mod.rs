@@ -76,6 +76,10 @@ pub trait Actions {
     }
     /// The broker has the node's birth.
     async fn connected(&mut self) {}
+    /// A connection has ended, or none was to be had: asked before each new attempt, so once a minute at least.
+    async fn alone(&mut self, now_ms: u64) {
+        let _ = now_ms;
+    }
     /// Something to say on a topic of its own: its last level, and how many bytes of `buf` it is. Asked whenever the link wakes, until there is nothing. It is
     /// sent once, and is lost with the connection: what must arrive is said again.
     async fn answer(&mut self, now_ms: u64, buf: &mut [u8]) -> Option<(&'static str, usize)> {
@@ -198,6 +202,7 @@ impl<'a> Link<'a> {
             }
             let now = shared.clock.now_ms();
             shared.pulse.link(now);
+            actions.alone(now).await;
             let wait = now.saturating_add(u64::from(self.backoff.next_ms()));
             if let Either::Second(()) = select(until(shared.clock, wait), shared.post.urgent.wait()).await {
                 until(shared.clock, began.saturating_add(ATTEMPT_MS)).await;

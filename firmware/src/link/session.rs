@@ -197,9 +197,10 @@ impl<C: Clock, O: Outbox, S: Read + Write> Session<'_, '_, '_, C, O, S> {
             let (id, seq, before) = (flight.id, flight.seq, flight.before);
             let read = outbox.read(flight.lane, flight.number, &mut record).await;
             drop(outbox);
+            let now = self.shared.clock.now_ms();
             let record = read.and_then(|n| Record::decode(record.get(..n)?));
             let message = record.ok_or(Unsendable::NoTime).and_then(|record| {
-                message::encode(&self.link.address, self.shared.post.boot, seq, &self.shared.post.wall, record, &mut payload)
+                message::encode(&self.link.address, self.shared.post.boot, seq, &self.shared.post.wall, now, record, &mut payload)
             });
             let Ok((kind, n)) = message else {
                 // Fallen out, unreadable, or of a time that nobody knows.

@@ -46,6 +46,10 @@ impl<'a, N: NorFlash, S: NorFlash> Updater<'a, N, S> {
     pub fn restarts(&self) -> bool {
         self.restart
     }
+    /// Whether what runs has not yet proved itself. A state that cannot be read says no: nothing is gained by a start that would find the same.
+    pub async fn on_trial(&mut self) -> bool {
+        Record::read(&mut self.state).await.is_ok_and(|record| matches!(record.stage, Stage::Trial(_)))
+    }
     /// The gateway has the node's birth. An image on trial is confirmed by that; how the last update ended, if there was one.
     ///
     /// # Errors

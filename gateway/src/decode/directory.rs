@@ -36,6 +36,8 @@ pub struct Directory {
     described: BTreeSet<DeviceId>,
     /// Topics below which a decoder has just learned that all is its.
     roots: Vec<String>,
+    /// UTC milliseconds at which what is being decoded was received; `None` where nobody says (a capture that is read from a file).
+    pub(super) received: Option<i64>,
     /// Topics that carry pictures: where messages come in they are told from the others.
     pub(super) pictures: Pictures,
     /// How devices are switched, for those who give orders.

@@ -155,6 +155,10 @@ impl Decoders {
         // Home Assistant's devices have their ids of their identifiers, whenever those are announced again.
         self.esphome.learn(inventory, &mut self.directory);
     }
+    /// What is decoded from now on was received at this time, UTC milliseconds: a device without a clock says how long ago it was.
+    pub fn received_at(&mut self, utc: i64) {
+        self.directory.received = Some(utc);
+    }
     /// The first decoder that takes it and what it says; `Err` with a reason when none does or it is malformed.
     pub fn decode(&mut self, raw: Raw<'_>) -> Result<(&'static str, Vec<Body>), Rejected> {
         let mut decoded = self.decode_one(raw);

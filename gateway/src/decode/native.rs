@@ -1,6 +1,6 @@
 //! The product's own topics, `tuoan/v1/<site>/<device>/<kind>`, JSON or CBOR told apart by the first byte.
 use super::{Decoded, Decoder, Directory, Owner, Raw};
-use crate::engine::input::{Body, DeviceInfo, Item, Message};
+use crate::engine::input::{Body, DeviceInfo, Item, Message, Start};
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SettingsAnswer, SiteId, Status, Telemetry, UpdateProgress, Wire};
 
@@ -21,7 +21,7 @@ impl Decoder for Native {
     fn owner(&self, topic: &str) -> Owner {
         if is_own(topic) { Owner::Mine(Topic::parse(topic).map(|t| t.device)) } else { Owner::NotMine }
     }
-    fn decode(&mut self, raw: Raw<'_>, _: &mut Directory) -> Decoded {
+    fn decode(&mut self, raw: Raw<'_>, directory: &mut Directory) -> Decoded {
         if !is_own(raw.topic) {
             return Decoded::NotMine;
         }
@@ -35,8 +35,8 @@ impl Decoder for Native {
             return Decoded::Inputs(Vec::new());
         }
         let bodies = match topic.kind {
-            TopicKind::Telemetry => telemetry(&topic, raw),
-            TopicKind::Event => event(&topic, raw),
+            TopicKind::Telemetry => telemetry(&topic, raw, directory.received),
+            TopicKind::Event => event(&topic, raw, directory.received),
             TopicKind::Status => status(&topic, raw),
             // Our own words, heard again.
             TopicKind::Command | TopicKind::Update | TopicKind::Chunk | TopicKind::Settings => Ok(Vec::new()),
@@ -62,38 +62,44 @@ fn read<T: Wire>(topic: &Topic, raw: Raw<'_>, named: impl Fn(&T) -> (&SiteId, &D
     Ok(message)
 }
 
-fn unix(time: DeviceTime) -> Option<i64> {
+/// When it was sampled. A node that nobody has told the time says how old its word was when it was sent: what waited for the gateway keeps its place in
+/// time. Without an age it was told at once.
+fn sampled(time: DeviceTime, age: Option<u64>, received: Option<i64>) -> Option<i64> {
     match time {
         DeviceTime::Unix(ms) => Some(ms),
-        DeviceTime::Uptime(_) => None,
+        DeviceTime::Uptime(_) => Some(received?.saturating_sub_unsigned(age?)),
     }
 }
 
-fn telemetry(topic: &Topic, raw: Raw<'_>) -> Result<Vec<Body>, String> {
+fn telemetry(topic: &Topic, raw: Raw<'_>, received: Option<i64>) -> Result<Vec<Body>, String> {
     let t: Telemetry = read(topic, raw, |t: &Telemetry| (&t.site, &t.device))?;
     let items = t.readings.into_iter().map(|r| Item::Reading { quantity: r.quantity, channel: r.channel, value: r.value }).collect();
-    let (boot, seq) = (Some(t.boot), Some(t.seq));
-    Ok(vec![Body::Message(Message { device: t.device, boot, seq, sampled_at: unix(t.time), retained: raw.retained, items })])
+    let (boot, seq, sampled_at) = (Some(t.boot), Some(t.seq), sampled(t.time, t.age, received));
+    Ok(vec![Body::Message(Message { device: t.device, boot, seq, sampled_at, retained: raw.retained, items })])
 }
 
-fn event(topic: &Topic, raw: Raw<'_>) -> Result<Vec<Body>, String> {
+fn event(topic: &Topic, raw: Raw<'_>, received: Option<i64>) -> Result<Vec<Body>, String> {
     let e: DeviceEvent = read(topic, raw, |e: &DeviceEvent| (&e.site, &e.device))?;
     let items = vec![Item::Event { kind: e.kind, command: e.command }];
-    let (boot, seq) = (Some(e.boot), Some(e.seq));
-    Ok(vec![Body::Message(Message { device: e.device, boot, seq, sampled_at: unix(e.time), retained: raw.retained, items })])
+    let (boot, seq, sampled_at) = (Some(e.boot), Some(e.seq), sampled(e.time, e.age, received));
+    Ok(vec![Body::Message(Message { device: e.device, boot, seq, sampled_at, retained: raw.retained, items })])
 }
 
 fn status(topic: &Topic, raw: Raw<'_>) -> Result<Vec<Body>, String> {
     let s: Status = read(topic, raw, |s: &Status| (&s.site, &s.device))?;
     let mut bodies = Vec::with_capacity(2);
     // A will says nothing of the device, and must not erase what its birth said.
-    if s.make.is_some() || s.model.is_some() || s.firmware.is_some() || s.period_s.is_some() {
+    if s.make.is_some() || s.model.is_some() || s.firmware.is_some() || s.period_s.is_some() || s.hardware.is_some() {
+        // A birth of somebody else's make may know no numbers, and then tells of no start.
+        let start = s.boot.filter(|_| s.reset.is_some()).map(|boot| Start { boot, reason: s.reset.map(|t| t.as_str().to_owned()) });
         bodies.push(Body::Inventory(vec![DeviceInfo {
             device: Some(s.device.clone()),
             name: None,
             make: s.make.map(|t| t.as_str().to_owned()),
             model: s.model.map(|t| t.as_str().to_owned()),
             firmware: s.firmware.map(|t| t.as_str().to_owned()),
+            hardware: s.hardware.map(|t| t.as_str().to_owned()),
+            start,
             period_s: s.period_s,
             quantities: Vec::new(),
             via: None,
@@ -176,6 +182,27 @@ mod tests {
         assert_eq!(bodies.len(), 1);
         assert_eq!(message(Decoded::Inputs(bodies)).items, [Item::Presence(Presence::Offline)]);
         assert_eq!(decode(topic, b""), Decoded::Inputs(vec![]));
+    }
+
+    #[test]
+    fn what_waited_on_a_node_without_a_clock_is_as_old_as_it_says() {
+        let decode = |json: &str, received: Option<i64>| {
+            let mut decoders = super::super::Decoders::standard(Vec::new());
+            received.into_iter().for_each(|utc| decoders.received_at(utc));
+            let raw = Raw { topic: "tuoan/v1/s/d/telemetry", payload: json.as_bytes(), retained: false };
+            message(Decoded::Inputs(decoders.decode(raw).unwrap().1)).sampled_at
+        };
+        let of = |time: &str| format!(r#"{{"v":1,"site":"s","device":"d","boot":1,"seq":1,{time},"readings":{{"co2":900}}}}"#);
+        let now = Some(1_790_000_000_000);
+        assert_eq!(decode(&of(r#""uptime":60000,"age":1200000"#), now), Some(1_789_998_800_000));
+        assert_eq!(decode(&of(r#""uptime":60000,"age":0"#), now), now);
+        assert_eq!(decode(&of(r#""uptime":60000"#), now), None, "it is told at once");
+        assert_eq!(decode(&of(r#""time":5,"age":1200000"#), now), Some(5), "a clock knows better");
+        assert!(
+            decode(&of(&format!(r#""uptime":1,"age":{}"#, u64::MAX)), now).is_some_and(|t| t < 0),
+            "older than anything, and no overflow"
+        );
+        assert_eq!(decode(&of(r#""uptime":60000,"age":5"#), None), None, "nobody knows when it was received");
     }
 
     #[test]

@@ -147,8 +147,16 @@ impl Chain {
         let took = || i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         let before = self.handle.committed.borrow().sequence;
         let time = DeviceTime::Unix(self.clock.utc_ms().max(0));
-        let call =
-            DeviceEvent { site: self.voice.site.clone(), device: device.clone(), boot, seq, time, kind: EventKind::Test, command: None };
+        let call = DeviceEvent {
+            site: self.voice.site.clone(),
+            device: device.clone(),
+            boot,
+            seq,
+            time,
+            kind: EventKind::Test,
+            command: None,
+            age: None,
+        };
         self.voice.say(&device, TopicKind::Event, &call.to_json()).await.map_err(|e| format!("broker: {e}"))?;
         let mut stages = vec![("store".to_owned(), took())];
         let sequence = self.landed(before).await.ok_or("engine")?;

@@ -25,7 +25,16 @@ pub fn packet(site: &SiteId, d: &Device, due: &Due, now: i64, uptime_ms: u64) ->
         Wire::Cbor => DeviceTime::Uptime(uptime_ms),
         _ => DeviceTime::Unix(now),
     };
-    let event = |kind, command| DeviceEvent { site: site.clone(), device: d.id.clone(), boot: d.boot, seq: due.seq, time, kind, command };
+    let event = |kind, command| DeviceEvent {
+        site: site.clone(),
+        device: d.id.clone(),
+        boot: d.boot,
+        seq: due.seq,
+        time,
+        kind,
+        command,
+        age: None,
+    };
     let (kind, payload) = match (&due.what, d.wire) {
         (What::Telemetry(readings), Wire::Zigbee2mqtt) => {
             let payload = zigbee(readings).to_string().into_bytes();
@@ -33,7 +42,7 @@ pub fn packet(site: &SiteId, d: &Device, due: &Due, now: i64, uptime_ms: u64) ->
         }
         (What::Telemetry(readings), wire) => {
             let (site, device) = (site.clone(), d.id.clone());
-            let mut telemetry = Telemetry { site, device, boot: d.boot, seq: due.seq, time, readings: Default::default() };
+            let mut telemetry = Telemetry { site, device, boot: d.boot, seq: due.seq, time, readings: Default::default(), age: None };
             for (quantity, value) in readings {
                 let reading = Reading { quantity: quantity.clone(), channel: 0, value: *value };
                 telemetry.readings.push(reading).map_err(|_| what(&"more readings than one message takes"))?;

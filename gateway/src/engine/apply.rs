@@ -5,7 +5,7 @@ use super::derive::{self, Derived};
 use super::detect::{Change, Hold, Tracker, judge};
 use super::device::{Device, EVICT, Info, MAX_ANNOUNCED, MAX_JUDGED, MAX_TEXT, MAX_UNPLACED, MAX_VALUES, Value};
 use super::incident::Cause;
-use super::input::{DeviceInfo, Item, Message};
+use super::input::{DeviceInfo, Item, Message, Start};
 use super::judge::{carry, drive, guard};
 use super::occupancy::{proves_absence, sign_of_person};
 use super::quality::{count, limits};
@@ -520,6 +520,15 @@ impl Run<'_> {
         text(&info.make, &mut d.info.make);
         text(&info.model, &mut d.info.model);
         text(&info.firmware, &mut d.info.firmware);
+        text(&info.hardware, &mut d.info.hardware);
+        // A birth comes with every connection; it is a new start when its number is another.
+        if let Some(start) = info.start.as_ref().filter(|s| d.info.start.as_ref().is_none_or(|old| old.boot != s.boot)) {
+            let mut reason = None;
+            text(&start.reason, &mut reason);
+            d.resets.note(reason.as_deref().unwrap_or_default());
+            d.started = Some(self.at);
+            d.info.start = Some(Start { boot: start.boot, reason });
+        }
         d.info.period_s = info.period_s.or(d.info.period_s);
         if !info.quantities.is_empty() {
             d.info.quantities = info.quantities.iter().take(MAX_ANNOUNCED).cloned().collect();

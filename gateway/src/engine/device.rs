@@ -3,11 +3,11 @@ use super::cadence::Cadence;
 use super::dedupe::Boots;
 use super::derive::Derived;
 use super::detect::Tracker;
-use super::input::EngineMs;
+use super::input::{EngineMs, Start};
 use super::occupancy::sign_of_person;
-use super::quality::Counts;
 use super::quality::clock::DeviceClock;
 use super::quality::series::Series;
+use super::quality::{Counts, count};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tuoan_protocol::{DeviceId, Fixed, Quantity};
@@ -64,6 +64,11 @@ pub struct Device {
     pub tracks: BTreeMap<(u16, u8), Tracker>,
     pub cadence: Cadence,
     pub info: Info,
+    /// Engine time at which it told of its last start, and how often it started for a bad reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<EngineMs>,
+    #[serde(skip_serializing_if = "Resets::is_none")]
+    pub resets: Resets,
     /// Engine time of its first and its last live message.
     pub first_heard: Option<EngineMs>,
     pub last_heard: Option<EngineMs>,
@@ -131,6 +136,37 @@ impl Lag {
     }
 }
 
+/// Starts that nobody wanted, since the log began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Resets {
+    /// It hung.
+    pub watchdog: u32,
+    /// Its supply dropped.
+    pub brown_out: u32,
+    /// Its program found itself in the wrong.
+    pub panic: u32,
+}
+
+impl Resets {
+    fn is_none(&self) -> bool {
+        *self == Resets::default()
+    }
+    /// All kinds, with their names in figures and message files.
+    pub fn each(&self) -> [(&'static str, u32); 3] {
+        [("watchdog", self.watchdog), ("brown_out", self.brown_out), ("panic", self.panic)]
+    }
+    /// Counts a start for that reason, if it is a bad one.
+    pub fn note(&mut self, reason: &str) {
+        match reason.split(' ').next() {
+            Some("watchdog") => count(&mut self.watchdog),
+            Some("brown_out") => count(&mut self.brown_out),
+            Some("panic") => count(&mut self.panic),
+            _ => {}
+        }
+    }
+}
+
 /// What a bridge or a birth message says of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -139,6 +175,10 @@ pub struct Info {
     pub make: Option<String>,
     pub model: Option<String>,
     pub firmware: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     pub period_s: Option<u32>,
     pub quantities: Vec<Quantity>,
     pub via: Option<DeviceId>,

@@ -144,6 +144,12 @@ pub struct DeviceInfo {
     pub make: Option<String>,
     pub model: Option<String>,
     pub firmware: Option<String>,
+    /// Board and revision, and the number of its chip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
+    /// The start that its birth tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Promised period between messages, in seconds.
     pub period_s: Option<u32>,
     /// What it can report, where its convention announces that before it speaks.
@@ -154,6 +160,15 @@ pub struct DeviceInfo {
     pub via: Option<DeviceId>,
     /// Announced as removed.
     pub removed: bool,
+}
+
+/// A device's start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Start {
+    /// Its number: the same while it runs, whatever becomes of its connections.
+    pub boot: u64,
+    /// Why, in the device's words: `power_on`, `restart`, `watchdog`, `panic session.rs:120`.
+    pub reason: Option<String>,
 }
 
 /// What a person (or an authorised program) asks.

@@ -184,6 +184,8 @@ impl State {
             make: d.info.make.clone(),
             model: d.info.model.clone(),
             firmware: d.info.firmware.clone(),
+            hardware: d.info.hardware.clone(),
+            start: d.info.start.clone(),
             period_s: d.info.period_s,
             quantities: d.info.quantities.clone(),
             via: d.info.via.clone(),

@@ -1,4 +1,5 @@
 //! What a page shows of the engine's state at one moment. Built at most four times a second, after the commit.
+use super::device::Resets;
 use super::quality::Counts;
 use super::quality::battery::Forecast;
 use super::quality::clock::Offset;
@@ -227,6 +228,12 @@ pub struct DeviceView {
     /// Who says how often it speaks.
     pub period_by: Option<PeriodBy>,
     pub firmware: Option<String>,
+    /// Board, revision and number of its chip.
+    pub hardware: Option<String>,
+    /// Why it last started, in the device's words, and UTC milliseconds when it told so first.
+    pub started: Option<(String, i64)>,
+    /// How often it started for a bad reason.
+    pub resets: Resets,
     /// What it can report, as its convention announces; else what it has reported.
     pub quantities: Vec<Quantity>,
     /// Through which other device it is heard.

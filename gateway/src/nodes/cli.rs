@@ -1,10 +1,9 @@
 //! `tuoan firmware`: keys, signed files, and which node runs what.
 use super::push::Stage;
-use super::rollout::{FOLDER, Known, Progress, To, file};
-use super::sign::{self, SignError};
+use super::rollout::{self, Known, Progress, To};
+use super::sign;
 use crate::control::{self, Answer, Request};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -103,7 +102,7 @@ pub async fn run(command: Firmware) -> Result<ExitCode> {
                 (None, Some(room)) => To::Room(room),
                 (None, None) => To::All,
             };
-            let image = put(&file, &data).into_diagnostic()?;
+            let image = sign::read_file(&file).and_then(|bytes| rollout::put(&data, &bytes)).into_diagnostic()?;
             match ask(&data, &Request::Firmware { image, to, by }).await? {
                 Answer::Done { .. } => follow(&data).await,
                 _ => Err(miette!("the gateway gave another answer than was asked for; are both of one version?")),
@@ -129,24 +128,6 @@ pub async fn run(command: Firmware) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// The file into the data folder, whole or not at all; the image's name there.
-fn put(path: &Path, data: &Path) -> Result<String, SignError> {
-    let bytes = sign::read_file(path)?;
-    let image = format!("{:016x}", sign::opened(&bytes)?.0.id());
-    let failed = |source| SignError::Io { path: data.join(FOLDER).display().to_string(), source };
-    std::fs::create_dir_all(data.join(FOLDER)).map_err(failed)?;
-    let to = file(data, &image).ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
-    let draft = to.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&draft)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, &to)
-    };
-    write().map_err(failed)?;
-    Ok(image)
 }
 
 async fn ask(data: &Path, request: &Request) -> Result<Answer> {

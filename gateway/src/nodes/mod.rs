@@ -7,12 +7,14 @@
 //! | `carry` | the connection that a push speaks over |
 //! | `rollout` | which nodes, on whose word; one push at a time |
 //! | `configure` | settings onto one node |
+//! | `order` | one order from a page: the self-test |
 //! | `cli` | `tuoan firmware` |
 //! | `key` | the key by which nodes know their gateway |
 pub mod carry;
 pub mod cli;
 pub mod configure;
 pub mod key;
+pub mod order;
 pub mod push;
 pub mod rollout;
 pub mod sign;

@@ -10,8 +10,8 @@ use tuoan_protocol::{DeviceId, SiteId};
 const OFFER_MS: i64 = 10_000;
 /// A node that says nothing for so long while it downloads is away.
 const SILENT_MS: i64 = 90_000;
-/// A node that restarts has so long to come back: its trial, and the way back.
-const RESTART_MS: i64 = 600_000;
+/// A node that restarts has so long to come back: three starts on trial of two to four minutes each, and the way back.
+const RESTART_MS: i64 = 900_000;
 /// Nodes of one round.
 pub const MAX_NODES: usize = 256;
 

@@ -3,21 +3,25 @@
 use super::carry::{self, Shared};
 use super::configure;
 use super::push::{MAX_NODES, Node, Push};
-use super::sign::{opened, read_file};
+use super::sign::{SignError, opened, read_file};
 use crate::clock::Clock;
 use crate::engine::view::DeviceView;
 use crate::ingest::client::ClientConfig;
 use crate::pipeline::Handle;
 use crate::store::Deed;
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
+use tuoan_protocol::firmware::{HEADER, ImageHeader, Version};
 use tuoan_protocol::{DeviceId, SiteId, ZoneId};
 
 /// Folder in the data folder where images for nodes lie.
 pub const FOLDER: &str = "firmware";
+/// Signed files that are kept.
+pub const KEPT: usize = 16;
 const ON_RECORD: Duration = Duration::from_secs(10);
 
 /// Who gets it.
@@ -40,6 +44,22 @@ pub struct Known {
     pub firmware: String,
     /// UTC milliseconds it was last heard.
     pub heard: Option<i64>,
+    /// It has told its board and why it started: a node of this project.
+    #[serde(default)]
+    pub is_node: bool,
+}
+
+/// A signed file that lies in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Its name there.
+    pub image: String,
+    pub board: String,
+    /// First and last hardware revision.
+    pub hardware: (u16, u16),
+    pub version: Version,
+    /// Bytes of the image.
+    pub length: u32,
 }
 
 /// How far the last push is.
@@ -76,7 +96,8 @@ impl Rollout {
         let placed = view.zones.iter().flat_map(|z| z.devices.iter().map(move |d| (z.id.to_string(), d)));
         let all = placed.chain(view.unplaced.iter().map(|d| (String::new(), d)));
         let known = |(zone, d): (String, &DeviceView)| {
-            Some(Known { device: d.id.clone(), zone, board: d.model.clone()?, firmware: d.firmware.clone()?, heard: d.last_heard })
+            let is_node = d.hardware.is_some() && d.started.is_some();
+            Some(Known { device: d.id.clone(), zone, board: d.model.clone()?, firmware: d.firmware.clone()?, heard: d.last_heard, is_node })
         };
         all.filter_map(known).collect()
     }
@@ -167,6 +188,74 @@ impl Rollout {
 pub fn file(data: &Path, image: &str) -> Option<PathBuf> {
     let good = image.len() == 16 && image.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     good.then(|| data.join(FOLDER).join(format!("{image}.tfw")))
+}
+
+/// A signed file into the data folder, whole or not at all; the image's name there. The oldest beyond [`KEPT`] make room.
+///
+/// # Errors
+/// It is none, or damaged; it cannot be written.
+pub fn put(data: &Path, bytes: &[u8]) -> Result<String, SignError> {
+    let image = format!("{:016x}", opened(bytes)?.0.id());
+    let failed = |source| SignError::Io { path: data.join(FOLDER).display().to_string(), source };
+    std::fs::create_dir_all(data.join(FOLDER)).map_err(failed)?;
+    let to = file(data, &image).ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
+    let draft = to.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&draft, &to)
+    };
+    write().map_err(failed)?;
+    let mut there = signed_files(data);
+    there.sort();
+    for (_, path) in there.iter().rev().skip(KEPT) {
+        // One that stays is removed by the next.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(image)
+}
+
+/// The signed files of the data folder with their times of change.
+fn signed_files(data: &Path) -> Vec<(SystemTime, PathBuf)> {
+    let entries = std::fs::read_dir(data.join(FOLDER)).into_iter().flatten().flatten();
+    let named = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "tfw"));
+    named.take(4 * KEPT).filter_map(|p| Some((std::fs::metadata(&p).ok()?.modified().ok()?, p))).collect()
+}
+
+/// What may be sent, the newest version first. Judged by the header alone; the whole file is when it is sent.
+pub fn offered(data: &Path) -> Vec<Offered> {
+    let read = |path: PathBuf| {
+        let image = path.file_stem()?.to_str()?.to_owned();
+        let path = file(data, &image)?;
+        let mut head = [0; HEADER];
+        std::io::Read::read_exact(&mut std::fs::File::open(path).ok()?, &mut head).ok()?;
+        let (header, _) = ImageHeader::parse(&head).ok()?;
+        let (hardware, version, length) = (header.hardware(), header.version, header.length());
+        Some(Offered { image, board: header.board().to_owned(), hardware, version, length })
+    };
+    let mut list: Vec<Offered> = signed_files(data).into_iter().filter_map(|(_, path)| read(path)).collect();
+    list.sort_by(|a, b| (&a.board, b.version, &a.image).cmp(&(&b.board, a.version, &b.image)));
+    list
+}
+
+#[test]
+fn what_is_put_is_offered_and_the_oldest_makes_room() {
+    use super::sign::{make_key, read_key, signed};
+    let dir = tempfile::tempdir().unwrap();
+    make_key(&dir.path().join("k")).unwrap();
+    let key = read_key(&dir.path().join("k")).unwrap();
+    let of = |patch: usize| signed(&key, "room", (1, 2), format!("1.0.{patch}").parse().unwrap(), &[patch as u8; 50]).unwrap();
+    let names: Vec<String> = (0..KEPT + 3).map(|n| put(dir.path(), &of(n)).unwrap()).collect();
+    let list = offered(dir.path());
+    assert_eq!((list.len(), list[0].version.to_string(), &list[0].image), (KEPT, format!("1.0.{}", KEPT + 2), &names[KEPT + 2]));
+    assert_eq!((list[0].board.as_str(), list[0].hardware, list[0].length), ("room", (1, 2), 50));
+    let mut bad = of(1);
+    bad.truncate(bad.len() - 1);
+    assert!(matches!(put(dir.path(), &bad), Err(SignError::Cut { .. })));
+    std::fs::write(dir.path().join(FOLDER).join("0011223344556677.tfw"), b"noise").unwrap();
+    assert_eq!(offered(dir.path()).len(), KEPT, "what is no firmware is not offered");
+    assert_eq!(offered(&dir.path().join("nowhere")), []);
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl Round {
     }
     /// Decodes one message; `number` is its index among the messages of this round.
     pub fn message(&mut self, decoders: &mut Decoders, message: &Inbound, number: usize) {
+        decoders.received_at(self.utc);
         match decoders.decode(Raw { topic: &message.topic, payload: &message.payload, retained: message.retained }) {
             Ok((_, bodies)) => {
                 for body in bodies {

@@ -74,6 +74,7 @@ fn telemetry(device: &str, boot: u64, seq: u64, quantity: Quantity, value: f64) 
         device: device.parse().unwrap(),
         boot,
         seq,
+        age: None,
         time: DeviceTime::Uptime(seq * 1000),
         readings,
     };

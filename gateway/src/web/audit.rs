@@ -13,7 +13,7 @@ use tuoan_dashboards::{Ui, page};
 const ROWS: usize = 200;
 
 /// All kinds that are offered as a filter.
-pub const KINDS: [&str; 37] = [
+pub const KINDS: [&str; 40] = [
     "claimed",
     "signed_in",
     "signed_out",
@@ -45,6 +45,9 @@ pub const KINDS: [&str; 37] = [
     "firmware",
     "settings",
     "proved",
+    "self_test",
+    "self_tested",
+    "firmware_taken",
     "checklist",
     "imported",
     "exported",

@@ -74,6 +74,7 @@ use crate::deliver::Deliveries;
 use crate::deliver::chain::ChainView;
 use crate::engine::rules::Catalogue;
 use crate::engine::rules::parse::parse;
+use crate::nodes::rollout::Rollout;
 use crate::notify::link::LinkKey;
 use crate::notify::post::Channels;
 use crate::pipeline::Handle;
@@ -88,7 +89,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tuoan_dashboards::door::{Door, PICTURE};
+use tuoan_dashboards::door::{Door, FIRMWARE, PICTURE};
 use tuoan_dashboards::listen::{Limits as Connections, limited};
 use tuoan_protocol::{Fixed, Quantity, RuleId};
 
@@ -166,6 +167,8 @@ pub struct WebDeps {
     pub door: Door,
     /// What installation may change.
     pub setup: setup::SetUp,
+    /// Firmware and orders to the project's own nodes; `None` where there are none (a demo).
+    pub nodes: Option<Rollout>,
     /// Ends event streams and the server.
     pub shutdown: CancellationToken,
 }
@@ -191,6 +194,7 @@ pub(crate) struct Web {
     strangers: report::Strangers,
     looks: deeds::Looks,
     proofs: setup::prove::Asked,
+    tests: setup::selftest::Asked,
     /// Held while a floor plan's picture is drawn anew.
     drawing: tokio::sync::Mutex<()>,
     /// A credential was given that the broker does not know yet.
@@ -213,6 +217,7 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         strangers: report::Strangers::default(),
         looks: deeds::Looks::default(),
         proofs: setup::prove::Asked::default(),
+        tests: setup::selftest::Asked::default(),
         drawing: tokio::sync::Mutex::default(),
         enrolled: std::sync::atomic::AtomicBool::new(false),
     });
@@ -294,6 +299,11 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/setup/proofs", get(setup::prove::list))
         .route("/setup/proofs/live", get(setup::prove::live))
         .route("/setup/proofs/ask", post(setup::prove::ask))
+        .route("/setup/proofs/test", post(setup::selftest::ask))
+        .route("/setup/firmware", get(setup::firmware::list))
+        .route("/setup/firmware/live", get(setup::firmware::live))
+        .route("/setup/firmware/file", post(setup::firmware::upload).layer(DefaultBodyLimit::max(FIRMWARE)))
+        .route("/setup/firmware/send", post(setup::firmware::send))
         .route("/plan", get(setup::plan::show))
         .route("/fragment/plan", get(setup::plan::fragment))
         .route("/plan/{floor}/picture", get(setup::plan::picture))

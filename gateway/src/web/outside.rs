@@ -41,6 +41,12 @@ pub async fn metrics(State(web): State<Shared>, request: Request) -> Response {
         metrics.witness_records.set(state.seen.map_or(0, |s| i64::try_from(s.0).unwrap_or(i64::MAX)));
         metrics.witness_refused.set(i64::from(state.refused.is_some()));
     }
+    let view = web.deps.handle.view.borrow().clone();
+    let mut resets = std::collections::BTreeMap::<&'static str, u64>::new();
+    for (reason, n) in view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced).flat_map(|d| d.resets.each()) {
+        *resets.entry(reason).or_default() += u64::from(n);
+    }
+    resets.into_iter().for_each(|(reason, n)| metrics.resets(reason, n));
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response()
 }
 

@@ -201,6 +201,23 @@ async fn gateway_at(site: &str) -> Box_ {
             node_tls: Some(crate::nodes::key::NodeTls { port: 8883, pin: "p256.02ab".into() }),
             reload: Arc::default(),
         },
+        nodes: Some(crate::nodes::rollout::Rollout::new(
+            pipeline.handle.clone(),
+            clock.clone(),
+            "xingyuan".parse().unwrap(),
+            dir.path().join("data"),
+            crate::ingest::client::ClientConfig {
+                // Nobody listens there.
+                url: "mqtt://127.0.0.1:9".into(),
+                client_id: "tuoan".into(),
+                username: None,
+                password: None,
+                topics: Vec::new(),
+                max_packet_bytes: 1 << 20,
+                ca: None,
+            },
+            shutdown.clone(),
+        )),
         shutdown: shutdown.clone(),
     };
     let config = WebConfig {

@@ -292,6 +292,9 @@ fn device(d: &DeviceView) -> page::Device {
         lost: d.lost,
         upkeep: page::Upkeep {
             firmware: d.firmware.clone(),
+            hardware: d.hardware.clone(),
+            started: d.started.clone(),
+            resets: d.resets.each().into_iter().filter(|(_, n)| *n > 0).map(|(reason, n)| (reason, n.into())).collect(),
             quantities: d.quantities.clone(),
             period: d.period_ms.zip(d.period_by.map(period_by)),
             clock: d.clock.map(|c| (c.ms, c.band_ms)),
@@ -411,7 +414,10 @@ fn standing_json(s: &StandingView) -> Value {
 pub fn json(view: &View) -> Value {
     let device = |d: &DeviceView| {
         json!({"id": d.id, "name": d.name, "make": d.make, "model": d.model, "battery": d.battery.map(|b| b.0),
-            "firmware": d.firmware, "last_heard": d.last_heard, "lost": d.lost, "quantities": d.quantities, "via": d.via,
+            "firmware": d.firmware, "hardware": d.hardware,
+            "started": d.started.as_ref().map(|(reason, at)| json!({"reason": reason, "at": at})),
+            "resets": d.resets.each().into_iter().map(|(reason, n)| (reason.to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
+            "last_heard": d.last_heard, "lost": d.lost, "quantities": d.quantities, "via": d.via,
             "period_ms": d.period_ms, "period_by": d.period_by.map(period_by),
             "clock": d.clock.map(|c| json!({"offset_ms": c.ms, "band_ms": c.band_ms})),
             "battery_days": d.forecast.map(|f| json!({"days": f.days, "at_least": f.at_least, "at_most": f.at_most})),

@@ -195,8 +195,8 @@ macro_rules! message {
     };
 }
 
-message!(crate::Telemetry { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 readings });
-message!(crate::DeviceEvent { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 kind 8 command });
+message!(crate::Telemetry { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 readings 8 age });
+message!(crate::DeviceEvent { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 kind 8 command 9 age });
 message!(crate::Status { 1 site 2 device 3 boot 4 presence 5 make 6 model 7 firmware 8 period_s 9 reason 10 hardware 11 reset } {});
 message!(crate::DeviceCommand { 1 site 2 device 3 id 4 action 5 expires } {});
 message!(crate::FrameHeader { 1 site 2 device 3 boot 4 seq } time 5 6 { 7 width 8 height 9 size });

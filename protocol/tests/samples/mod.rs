@@ -22,7 +22,13 @@ pub fn telemetry() -> Telemetry {
         ]
         .into_iter()
         .collect(),
+        age: None,
     }
+}
+
+/// What waited for twenty minutes on a node that nobody has told the time.
+pub fn backlog() -> Telemetry {
+    Telemetry { time: DeviceTime::Uptime(60_000), age: Some(1_200_000), ..telemetry() }
 }
 
 pub fn event() -> DeviceEvent {
@@ -34,6 +40,7 @@ pub fn event() -> DeviceEvent {
         time: DeviceTime::Uptime(60_000),
         kind: EventKind::CommandDone,
         command: Some(42),
+        age: None,
     }
 }
 

@@ -289,7 +289,7 @@ impl Registry {
             period_s: entities().filter_map(|e| e.entity.expire_after).min().map(|s| s.div_ceil(3)),
             quantities: quantities.into_iter().collect(),
             via: entities().find_map(|e| e.described.via.as_deref().and_then(via)).filter(|v| v != id).or_else(|| self.bridge(id)),
-            removed: false,
+            ..DeviceInfo::default()
         })
     }
 

@@ -354,7 +354,7 @@ impl Bridge {
                 period_s: None,
                 quantities,
                 via: self.id.clone(),
-                removed: false,
+                ..DeviceInfo::default()
             });
             devices.insert(d.friendly_name, Known { id, attributes });
         }

@@ -1,5 +1,5 @@
 //! Redelivered, late, retained and strange messages.
-use crate::engine::input::{Body, DeviceInfo, Input, Item, Message};
+use crate::engine::input::{Body, DeviceInfo, Input, Item, Message, Start};
 use crate::engine::testing::{Gateway, reading, site, supervised, t};
 use crate::engine::view::Freshness;
 use crate::engine::{Verdict, step};
@@ -136,6 +136,42 @@ fn a_bridge_names_devices() {
     let v = g.state.view(t("10:00"));
     assert_eq!(v.unplaced[0].name.as_deref(), Some("走廊传感器"));
     assert_eq!(v.unplaced[0].model.as_ref().unwrap().len(), 64);
+}
+
+#[test]
+fn a_start_that_nobody_wanted_is_counted_once_however_often_the_node_connects() {
+    let mut g = Gateway::new(site());
+    let mut birth = |time: &str, boot, reason: &str| {
+        let start = Some(Start { boot, reason: Some(reason.to_owned()) });
+        let hardware = Some("rp2040-w5500/00aa".to_owned());
+        g.at(time, Body::Inventory(vec![DeviceInfo { device: Some("smoke".parse().unwrap()), hardware, start, ..DeviceInfo::default() }]));
+        let v = g.state.view(t(time));
+        let d = v.zones.iter().flat_map(|z| &z.devices).find(|d| d.id.as_str() == "smoke").unwrap().clone();
+        (d.started.unwrap(), d.resets.each().map(|(_, n)| n))
+    };
+    assert_eq!(birth("10:00", 7, "power_on"), (("power_on".to_owned(), t("10:00")), [0, 0, 0]));
+    assert_eq!(birth("10:05", 8, "watchdog"), (("watchdog".to_owned(), t("10:05")), [1, 0, 0]));
+    assert_eq!(birth("10:09", 8, "watchdog"), (("watchdog".to_owned(), t("10:05")), [1, 0, 0]), "it has only connected again");
+    assert_eq!(birth("10:10", 9, "panic session.rs:120: \u{7}index").1, [1, 0, 1]);
+    assert_eq!(birth("10:11", 10, "restart").1, [1, 0, 1]);
+    // It outlives the state's way through the disk.
+    let again = crate::engine::State::decode(&g.state.encode()).unwrap().view(t("10:12"));
+    let d = again.zones.iter().flat_map(|z| &z.devices).find(|d| d.id.as_str() == "smoke").unwrap();
+    assert_eq!((d.resets.watchdog, d.hardware.as_deref()), (1, Some("rp2040-w5500/00aa")));
+}
+
+#[test]
+fn a_backlog_of_a_node_without_a_clock_is_the_past() {
+    // As the decoder gives it: the receipt less the age that the node says.
+    let mut g = Gateway::new(site());
+    let told = |seq, at: &str, ppm| Message { sampled_at: Some(t(at)), ..numbered("air", Quantity::Co2, ppm, seq) };
+    g.message("10:40", told(1, "10:10", 2400.0));
+    g.message("10:40", told(2, "10:20", 2500.0));
+    g.message("10:40", told(3, "10:40", 700.0));
+    let v = g.state.view(t("10:40"));
+    let shown = v.zones.iter().flat_map(|z| &z.sensors).find(|s| s.quantity == Quantity::Co2).unwrap();
+    assert_eq!((shown.value.0, shown.at), (700, t("10:40")));
+    assert!(g.of("air.co2").is_empty(), "half an hour old");
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn a_room_that_is_used_after_closing_is_noticed_and_the_log_replays_without_the_
             device: "air".parse().unwrap(),
             boot: 1,
             seq,
+            age: None,
             time: DeviceTime::Uptime(seq),
             readings,
         };

@@ -14,7 +14,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use tuoan_dashboards::door::{Visitor, tidy};
 use tuoan_dashboards::setup as page;
-use tuoan_dashboards::view::setup::{Credential, Devices, Found, Placed, ProofState, RoomPlan};
+use tuoan_dashboards::view::setup::{Credential, Devices, Found, Placed, ProofState, RoomPlan, Unit};
 use tuoan_protocol::{DeviceId, Quantity, ZoneId};
 
 /// Longest name of a device, in bytes.
@@ -75,20 +75,27 @@ pub(crate) fn found(web: &Shared, site: &Site) -> Vec<Found> {
     list.collect()
 }
 
+/// What the device says of itself; `None` where that is nothing.
+fn unit(d: &DeviceView) -> Option<Unit> {
+    let is: Vec<String> = [&d.model, &d.firmware, &d.hardware].into_iter().flatten().cloned().collect();
+    let resets = d.resets.each().into_iter().map(|(_, n)| u64::from(n)).sum();
+    (!is.is_empty() || d.started.is_some()).then(|| Unit { is, started: d.started.clone(), resets })
+}
+
 pub(crate) fn placed(web: &Shared, d: &Placement, proofs: &BTreeMap<String, ProofState>) -> Placed {
     let view = web.deps.handle.view.borrow().clone();
     let all = || view.zones.iter().flat_map(|z| &z.devices).chain(&view.unplaced);
-    let heard = all()
-        .find(|v| v.id == d.id)
-        .and_then(|v| v.last_heard)
-        .or_else(|| view.cameras.iter().find(|c| c.device == d.id).and_then(|c| c.last_heard));
+    let known = all().find(|v| v.id == d.id);
+    let heard = known.and_then(|v| v.last_heard).or_else(|| view.cameras.iter().find(|c| c.device == d.id).and_then(|c| c.last_heard));
     let in_force = web.deps.setup.site.devices.iter().any(|p| p == d);
     Placed {
         id: d.id.to_string(),
         name: d.name.clone().unwrap_or_else(|| d.id.to_string()),
         role: role_name(d.role),
         heard,
+        unit: known.and_then(unit),
         proof: proofs.get(d.id.as_str()).cloned().unwrap_or_default(),
+        test: None,
         waiting: !in_force,
     }
 }

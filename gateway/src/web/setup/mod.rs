@@ -5,6 +5,8 @@
 //! | `devices` | devices onto rooms, credentials |
 //! | [`commission`] | while devices are proved |
 //! | [`prove`] | what is asked for as a proof, and what has come |
+//! | [`selftest`] | nodes look at their sensors |
+//! | [`firmware`] | signed files onto nodes |
 //! | `plan` | the floor plan: shown and drawn |
 //! | `checklist` | what a person confirms with a date |
 //! | `paper` | what is missing, the commissioning report, labels |
@@ -15,9 +17,11 @@
 pub mod checklist;
 pub mod commission;
 pub mod devices;
+pub mod firmware;
 pub mod paper;
 pub mod plan;
 pub mod prove;
+pub mod selftest;
 pub mod site;
 
 use super::deeds::{Doing, record};
@@ -57,7 +61,7 @@ pub struct Done {
 }
 
 /// Only known words: a link must not put text into the page.
-const DONE: [&str; 9] = ["drawn", "placed", "removed", "replaced", "applied", "imported", "checked", "begun", "over"];
+const DONE: [&str; 10] = ["sent", "drawn", "placed", "removed", "replaced", "applied", "imported", "checked", "begun", "over"];
 
 impl Done {
     pub(super) fn notice(&self, ui: &Ui) -> Option<String> {

@@ -2,7 +2,7 @@
 use super::super::deeds::{Doing, record};
 use super::super::pages::ui;
 use super::super::{QueryError, Shared};
-use super::{Done, commission, devices, present};
+use super::{Done, commission, devices, present, selftest};
 use crate::engine::Body;
 use crate::engine::input::Action;
 use crate::engine::site::{Placement, Role};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tuoan_dashboards::door::Visitor;
 use tuoan_dashboards::setup as page;
-use tuoan_dashboards::view::setup::{ProofState, Proofs};
+use tuoan_dashboards::view::setup::{Placed, ProofState, Proofs};
 use tuoan_protocol::DeviceId;
 
 /// A proof that has not come after this long has to be asked for again.
@@ -107,10 +107,16 @@ async fn view(web: &Shared, visitor: &Visitor) -> Result<Proofs, Response> {
         }
     }
     let (site, _) = present(web).await.unwrap_or_else(|_| ((*web.deps.setup.site).clone(), false));
-    let proofs = states(web).await;
+    if let Err(e) = selftest::look(web, visitor).await {
+        return Err(super::sorry(&ui, &e));
+    }
+    let (proofs, tests) = (states(web).await, selftest::states(web).await);
     let zone = |d: &Placement| site.zones.iter().find(|z| z.id == d.zone).map_or_else(|| d.zone.to_string(), |z| z.name.clone());
     let list = site.devices.iter().filter(|d| d.role != Role::Estimate && d.role != Role::Gateway);
-    Ok(Proofs { devices: list.map(|d| (zone(d), devices::placed(web, d, &proofs))).collect(), notice: None })
+    Ok(Proofs {
+        devices: list.map(|d| (zone(d), Placed { test: tests.get(d.id.as_str()).cloned(), ..devices::placed(web, d, &proofs) })).collect(),
+        notice: None,
+    })
 }
 
 pub(crate) async fn list(State(web): State<Shared>, visitor: Visitor, Query(done): Query<Done>) -> Response {

@@ -197,3 +197,60 @@ async fn a_label_leads_to_that_very_device() {
     let (status, headers, _) = it.send(request).await;
     assert_eq!((status, headers[header::LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, "/login?then=/d/smoke-7"));
 }
+
+impl Box_ {
+    /// A file as the page's script sends it.
+    async fn hand_in(&self, csrf: Option<&str>, file: Vec<u8>) -> (StatusCode, String) {
+        let page = self.get("/").await.2;
+        let own = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let request = Request::post("/setup/firmware/file").header(header::COOKIE, &self.session);
+        let request = request.header("x-csrf-token", csrf.unwrap_or(own)).body(Body::from(file)).unwrap();
+        let (status, _, text) = self.send(request).await;
+        (status, text)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_are_shown_as_they_are_and_signed_files_are_taken_from_who_may() {
+    use crate::nodes::sign::{make_key, read_key, signed};
+    let it = gateway().await;
+    let birth = r#""presence":"online","make":"Tuoan","model":"room","firmware":"1.0.0","hardware":"room<b>/7","reset":"watchdog""#;
+    it.say("n-1", 1, "status", birth).await;
+    it.seen(|v| v.unplaced.iter().any(|d| d.id.as_str() == "n-1" && d.resets.watchdog == 1)).await;
+    assert_eq!(it.post("/setup/devices/place", "id=n-1&zone=toddler-2&role=climate").await.0, StatusCode::SEE_OTHER);
+    let page = it.get("/setup/devices").await.2;
+    for says in ["room · 1.0.0 · room&#60;b&#62;/7", "卡死（看门狗）", "意外重启 1 次"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    let metrics = Request::get("/metrics").header(header::AUTHORIZATION, "Bearer a-long-enough-token").body(Body::empty()).unwrap();
+    let figures = it.send(metrics).await.2;
+    assert!(figures.contains("tuoan_node_resets_total{reason=\"watchdog\"} 1"), "{figures}");
+
+    let key = it.pictures_dir().join("k");
+    make_key(&key).unwrap();
+    let file = signed(&read_key(&key).unwrap(), "room", (1, 2), "1.1.0".parse().unwrap(), &[7; 3000]).unwrap();
+    assert_eq!(it.hand_in(Some("wrong"), file.clone()).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(it.hand_in(None, vec![0; tuoan_dashboards::door::FIRMWARE + 1]).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    for (bad, says) in [(b"noise".to_vec(), "shorter"), (file[..file.len() - 1].to_vec(), "cut"), ([file.clone(), vec![0]].concat(), "cut")]
+    {
+        let (status, text) = it.hand_in(None, bad).await;
+        assert!(status == StatusCode::UNPROCESSABLE_ENTITY && text.contains(says), "{says}: {text}");
+    }
+    assert_eq!(it.hand_in(None, file).await.0, StatusCode::NO_CONTENT);
+    let page = it.get("/setup/firmware").await.2;
+    assert!(page.contains("n-1") && page.contains("room 1.1.0") && page.contains("1–2"), "{page}");
+    for (form, status) in [
+        ("image=../../etc/passwd&to=all", StatusCode::UNPROCESSABLE_ENTITY),
+        ("image=0011223344556677&to=all", StatusCode::UNPROCESSABLE_ENTITY),
+        ("image=0011223344556677&to=everybody", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(it.post("/setup/firmware/send", form).await.0, status, "{form}");
+    }
+    // A self-test goes to nodes alone, and one that the broker does not take is not waited for.
+    assert!(it.get("/setup/proofs").await.2.contains("/setup/proofs/test"));
+    assert_eq!(it.post("/setup/proofs/test", "id=env-1").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(it.post("/setup/proofs/test", "id=n-1").await.0, StatusCode::BAD_GATEWAY);
+    assert!(!it.get("/setup/proofs/live").await.2.contains("节点正在检查各传感器"));
+    let audit = it.get("/audit").await.2;
+    assert!(audit.contains("添加固件文件") && audit.contains("要求节点自检"), "{audit}");
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tuoan::engine::Body;
 use tuoan::store::Reader;
+use tuoan_node_sim::board::Firmware;
 use tuoan_node_sim::fleet::{Accounts, Options as Fleet, run_tcp};
 use tuoan_node_sim::report::NodeReport;
 use tuoan_node_sim::script::Script;
@@ -70,6 +71,7 @@ pub fn run(o: &Options) {
         ramp: Duration::from_secs(o.ramp),
         poll_ms: o.poll_ms,
         utc_ms: now(),
+        firmware: Firmware::default(),
     };
     let (_stop, stopped) = watch::channel(false);
     let (report, nodes) = match run_tcp(&fleet, ([127, 0, 0, 1], if o.tls { secure } else { gateway.mqtt }).into(), stopped) {
