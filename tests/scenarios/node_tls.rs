@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tuoan_node_sim::Pin;
+use tuoan_node_sim::board::Firmware;
 use tuoan_node_sim::fleet::{Accounts, Options, run_tcp};
 use tuoan_node_sim::report::Report;
 use tuoan_node_sim::script::Script;
@@ -35,6 +36,7 @@ on = [["12:00:02", "12:00:03"]]
 fn fleet(to: SocketAddr, pin: Pin, work_s: u64) -> Report {
     let utc_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let options = Options {
+        firmware: Firmware::default(),
         site: SiteId::new("site-1").unwrap(),
         nodes: NODES,
         accounts: Accounts::One { user: "bench".into(), password: PASSWORD.into() },
