@@ -224,6 +224,7 @@ fn nodes_take_what_is_signed_go_back_from_what_is_bad_and_keep_settings() {
 
     let utc_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let options = Options {
+        pin: None,
         site: SiteId::new("site-1").unwrap(),
         nodes: 4,
         accounts: Accounts::One { user: "bench".into(), password: PASSWORD.into() },
