@@ -11,9 +11,16 @@ pub async fn run(keep: &Kept, hardware: &str) -> ! {
     let mut lines = Lines::default();
     loop {
         let Some(asked) = lines.feed(Console::read().await) else { continue };
-        if matches!(&asked, Ok(Asked::Enrol(who)) if who.host.parse::<Ipv4Addr>().is_err()) {
-            say!("error this board asks no name server: the gateway is address:port, e.g. 192.168.1.10:1883");
-            continue;
+        if let Ok(Asked::Enrol(who)) = &asked {
+            if who.host.parse::<Ipv4Addr>().is_err() {
+                say!("error this board asks no name server: the gateway is address:port, e.g. 192.168.1.10:1883");
+                continue;
+            }
+            // A password that is to be sealed is sent in clear to nobody.
+            if who.pin.is_some() {
+                say!("error this board has no memory for TLS: enrol it with a code that ends with the password");
+                continue;
+            }
         }
         let mut keep = keep.lock().await;
         let (answer, anew) = serve(&mut keep, asked, hardware, env!("CARGO_PKG_VERSION")).await;
