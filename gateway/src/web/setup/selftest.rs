@@ -105,7 +105,7 @@ pub(crate) async fn look(web: &Shared, visitor: &Visitor) -> Result<(), QueryErr
             && let Some(test) = asked.get_mut(&m.device).filter(|t| entry.position > t.position)
             && !m.retained
             // All of it: what a message says of several sensors is one answer.
-            && m.items.iter().map(|i| test.hear(i)).fold(false, |done, now| done || now)
+            && m.items.iter().filter(|i| test.hear(i)).count() > 0
         {
             over.push((m.device.clone(), test.order, test.found.join(" · ")));
             asked.remove(&m.device);
