@@ -56,19 +56,22 @@ impl Identity {
     /// # Errors
     /// The flash failed; who it was before, it still is.
     pub async fn store<F: NorFlash>(&self, keep: &mut Keep<F>) -> Result<(), StoreError> {
+        let bytes = self.to_bytes().ok_or(StoreError::TooLong)?;
+        keep.put(Key::Identity, &bytes).await
+    }
+    /// As it lies in the flash; `None` when it is longer than what is kept.
+    fn to_bytes(&self) -> Option<Vec<u8, KEPT>> {
         let mut bytes = Vec::<u8, KEPT>::new();
-        let port = self.port.to_le_bytes();
-        let texts = [self.site.as_str(), self.device.as_str(), self.password.as_str(), self.host.as_str()];
-        bytes.push(if self.pin.is_some() { PINNED } else { PLAIN }).map_err(|_| StoreError::TooLong)?;
-        bytes.extend_from_slice(&port).map_err(|_| StoreError::TooLong)?;
-        for text in texts {
-            bytes.push(u8::try_from(text.len()).map_err(|_| StoreError::TooLong)?).map_err(|_| StoreError::TooLong)?;
-            bytes.extend_from_slice(text.as_bytes()).map_err(|_| StoreError::TooLong)?;
+        bytes.push(if self.pin.is_some() { PINNED } else { PLAIN }).ok()?;
+        bytes.extend_from_slice(&self.port.to_le_bytes()).ok()?;
+        for text in [self.site.as_str(), self.device.as_str(), self.password.as_str(), self.host.as_str()] {
+            bytes.push(u8::try_from(text.len()).ok()?).ok()?;
+            bytes.extend_from_slice(text.as_bytes()).ok()?;
         }
         if let Some(pin) = &self.pin {
-            bytes.extend_from_slice(pin.bytes()).map_err(|_| StoreError::TooLong)?;
+            bytes.extend_from_slice(pin.bytes()).ok()?;
         }
-        keep.put(Key::Identity, &bytes).await
+        Some(bytes)
     }
     fn parse(bytes: &[u8]) -> Option<Identity> {
         let (&[form, low, high], rest) = bytes.split_first_chunk::<3>()?;
@@ -282,8 +285,10 @@ mod tests {
         let name = "x".repeat(64);
         let site = "s".repeat(48);
         let line = format!("enrol {site} {name}:65535 tuoan:credential:{name}:{name}:{PIN}");
-        let chip = Chip::new(4 * PAGE);
-        assert_eq!(say(&chip, &format!("{line}\n")), [said("ok", true)]);
+        let mut input = Lines::default();
+        let asked = format!("{line}\n").bytes().find_map(|b| input.feed(b));
+        let Some(Ok(Asked::Enrol(who))) = asked else { panic!("{asked:?}") };
+        assert_eq!(Identity::parse(&who.to_bytes().unwrap()), Some(who));
     }
 
     /// What nodes in service have in their flash.

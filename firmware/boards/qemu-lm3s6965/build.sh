@@ -2,8 +2,6 @@
 # Builds the firmware for QEMU's lm3s6965evb and prints where it is. With rustup's own `thumbv7m-none-eabi` a plain `cargo build --release` does; without
 # it, Debian's compiler builds the core library from source (packages rustc-web, rust-web-src, lld).
 set -euo pipefail
-# Who may sign updates: TUOAN_NODE_KEYS, as `tuoan firmware key` prints it. Without it, a key that nobody can sign for.
-export TUOAN_NODE_KEYS="${TUOAN_NODE_KEYS:-$(printf 'f%.0s' $(seq 64))}"
 cd "$(dirname "${BASH_SOURCE[0]}")"
 target=thumbv7m-none-eabi
 options=(--release --locked)

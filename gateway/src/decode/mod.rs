@@ -29,6 +29,7 @@ pub mod switches;
 pub mod tasmota;
 #[cfg(test)]
 mod testing;
+mod unclocked;
 mod units;
 pub mod zigbee2mqtt;
 

@@ -1,4 +1,5 @@
 //! The product's own topics, `tuoan/v1/<site>/<device>/<kind>`, JSON or CBOR told apart by the first byte.
+use super::unclocked::Unclocked;
 use super::{Decoded, Decoder, Directory, Owner, Raw};
 use crate::engine::input::{Body, DeviceInfo, Item, Message, Start};
 use tuoan_protocol::topic::{Topic, TopicKind};
@@ -7,7 +8,9 @@ use tuoan_protocol::{CodecError, DeviceEvent, DeviceId, DeviceTime, SettingsAnsw
 pub(super) const NAME: &str = "native";
 
 #[derive(Default)]
-pub struct Native {}
+pub struct Native {
+    unclocked: Unclocked,
+}
 
 /// All below `tuoan/`, but for what Shellys answer to our orders.
 fn is_own(topic: &str) -> bool {
@@ -35,8 +38,8 @@ impl Decoder for Native {
             return Decoded::Inputs(Vec::new());
         }
         let bodies = match topic.kind {
-            TopicKind::Telemetry => telemetry(&topic, raw, directory.received),
-            TopicKind::Event => event(&topic, raw, directory.received),
+            TopicKind::Telemetry => self.telemetry(&topic, raw, directory.received),
+            TopicKind::Event => self.event(&topic, raw, directory.received),
             TopicKind::Status => status(&topic, raw),
             // Our own words, heard again.
             TopicKind::Command | TopicKind::Update | TopicKind::Chunk | TopicKind::Settings => Ok(Vec::new()),
@@ -62,27 +65,31 @@ fn read<T: Wire>(topic: &Topic, raw: Raw<'_>, named: impl Fn(&T) -> (&SiteId, &D
     Ok(message)
 }
 
-/// When it was sampled. A node that nobody has told the time says how old its word was when it was sent: what waited for the gateway keeps its place in
-/// time. Without an age it was told at once.
-fn sampled(time: DeviceTime, age: Option<u64>, received: Option<i64>) -> Option<i64> {
-    match time {
-        DeviceTime::Unix(ms) => Some(ms),
-        DeviceTime::Uptime(_) => Some(received?.saturating_sub_unsigned(age?)),
+impl Native {
+    /// When it was sampled. A node that nobody has told the time says how old its word was when it was sent: what waited for the gateway keeps its place in
+    /// time. Without an age it was told at once.
+    fn sampled(&mut self, device: &DeviceId, boot: u64, time: DeviceTime, age: Option<u64>, received: Option<i64>) -> Option<i64> {
+        match time {
+            DeviceTime::Unix(ms) => Some(ms),
+            DeviceTime::Uptime(ms) => self.unclocked.sampled(device, boot, ms, age?, received?),
+        }
     }
-}
 
-fn telemetry(topic: &Topic, raw: Raw<'_>, received: Option<i64>) -> Result<Vec<Body>, String> {
-    let t: Telemetry = read(topic, raw, |t: &Telemetry| (&t.site, &t.device))?;
-    let items = t.readings.into_iter().map(|r| Item::Reading { quantity: r.quantity, channel: r.channel, value: r.value }).collect();
-    let (boot, seq, sampled_at) = (Some(t.boot), Some(t.seq), sampled(t.time, t.age, received));
-    Ok(vec![Body::Message(Message { device: t.device, boot, seq, sampled_at, retained: raw.retained, items })])
-}
+    fn telemetry(&mut self, topic: &Topic, raw: Raw<'_>, received: Option<i64>) -> Result<Vec<Body>, String> {
+        let t: Telemetry = read(topic, raw, |t: &Telemetry| (&t.site, &t.device))?;
+        let items = t.readings.into_iter().map(|r| Item::Reading { quantity: r.quantity, channel: r.channel, value: r.value }).collect();
+        let sampled_at = self.sampled(&t.device, t.boot, t.time, t.age, received);
+        let (boot, seq) = (Some(t.boot), Some(t.seq));
+        Ok(vec![Body::Message(Message { device: t.device, boot, seq, sampled_at, retained: raw.retained, items })])
+    }
 
-fn event(topic: &Topic, raw: Raw<'_>, received: Option<i64>) -> Result<Vec<Body>, String> {
-    let e: DeviceEvent = read(topic, raw, |e: &DeviceEvent| (&e.site, &e.device))?;
-    let items = vec![Item::Event { kind: e.kind, command: e.command }];
-    let (boot, seq, sampled_at) = (Some(e.boot), Some(e.seq), sampled(e.time, e.age, received));
-    Ok(vec![Body::Message(Message { device: e.device, boot, seq, sampled_at, retained: raw.retained, items })])
+    fn event(&mut self, topic: &Topic, raw: Raw<'_>, received: Option<i64>) -> Result<Vec<Body>, String> {
+        let e: DeviceEvent = read(topic, raw, |e: &DeviceEvent| (&e.site, &e.device))?;
+        let items = vec![Item::Event { kind: e.kind, command: e.command }];
+        let sampled_at = self.sampled(&e.device, e.boot, e.time, e.age, received);
+        let (boot, seq) = (Some(e.boot), Some(e.seq));
+        Ok(vec![Body::Message(Message { device: e.device, boot, seq, sampled_at, retained: raw.retained, items })])
+    }
 }
 
 fn status(topic: &Topic, raw: Raw<'_>) -> Result<Vec<Body>, String> {

@@ -5,7 +5,7 @@ import re
 
 from gateway import DEVICE, SITE
 
-BOARD, VERSION = "qemu-lm3s6965", "0.1.0"
+BOARD = "qemu-lm3s6965"
 SIGNATURE = slice(72, 136)
 
 
@@ -62,15 +62,16 @@ def settings(board, gateway, boot):
     return restarts(board, boot)
 
 
-def offers(gateway, key):
-    """Images that the node must refuse, each with its reason; and one that it takes. The gateway passes them on as they are: judging is the node's."""
-    image = os.path.join(gateway.folder, "image.bin")
+def offers(gateway):
+    """Images that the node must refuse, each with its reason. The gateway passes them on as they are: judging is the node's. This board knows nobody who may sign for it."""
+    image, key = (os.path.join(gateway.folder, name) for name in ("image.bin", "release.key"))
     with open(image, "wb") as to:
         to.write(bytes(i * 7 & 0xFF for i in range(500)))
+    gateway.tuoan("firmware", "key", key)
 
-    def signed(name, version="0.2.0", board=BOARD, hardware="1", change=lambda file: file):
+    def signed(name, change=lambda file: file):
         path = os.path.join(gateway.folder, f"{name}.tfw")
-        gateway.tuoan("firmware", "sign", image, "--key", key, "--board", board, "--hardware", hardware, "--version", version, "--out", path)
+        gateway.tuoan("firmware", "sign", image, "--key", key, "--board", BOARD, "--hardware", "1", "--version", "0.2.0", "--out", path)
         with open(path, "rb") as file:
             changed = change(bytearray(file.read()))
         with open(path, "wb") as file:
@@ -81,33 +82,13 @@ def offers(gateway, key):
         file[SIGNATURE] = bytes(64)
         return file
 
-    def altered(file):
-        file[SIGNATURE.start + 10] ^= 1
-        return file
-
-    def raised(file):
-        # The version, after it was signed.
-        file[30] += 1
-        return file
-
-    refused = [
-        ("unsigned", signed("unsigned", change=without)),
-        ("bad_signature", signed("altered", change=altered)),
-        ("bad_signature", signed("raised", change=raised)),
-        ("other_board", signed("board", board="rp2040-w5500")),
-        ("other_hardware", signed("hardware", hardware="2-9")),
-        ("not_newer", signed("same", version=VERSION)),
-        ("not_newer", signed("older", version="0.0.9")),
-    ]
-    return refused, signed("good")
+    return [("unsigned", signed("unsigned", change=without)), ("bad_signature", signed("stranger"))]
 
 
-def updates(board, gateway, key, boot):
-    refused, good = offers(gateway, key)
-    publish = lambda file: gateway.tuoan("firmware", "publish", file, "--device", DEVICE, "--data", gateway.data, "--by", "test", may_fail=True)
+def updates(board, gateway, boot):
+    refused = offers(gateway)
     for reason, file in refused:
-        check(f"{DEVICE}\trefused: {reason}\n" in (said := publish(file)), f"{os.path.basename(file)}, {reason}: {said}")
+        said = gateway.tuoan("firmware", "publish", file, "--device", DEVICE, "--data", gateway.data, "--by", "test", may_fail=True)
+        check(f"{DEVICE}\trefused: {reason}\n" in said, f"{os.path.basename(file)}, {reason}: {said}")
     check(starts(board)[-1] == boot, "a refused image made the node start anew")
-    # The control: what is signed goes in, every byte, and is there after the restart. This board has no place to run it from, so what runs runs on.
-    check(f"{DEVICE}\trestarts\n" in (said := publish(good)) and "rolled back to what ran before" in said, said)
-    return [reason for reason, _ in refused], restarts(board, boot)
+    return [reason for reason, _ in refused]

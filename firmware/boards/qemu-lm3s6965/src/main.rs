@@ -6,7 +6,6 @@
 mod console;
 mod ethernet;
 mod executor;
-mod keys;
 mod last;
 mod network;
 mod pins;
@@ -16,7 +15,6 @@ mod stack;
 mod store;
 mod ticks;
 
-use crate::keys::KEYS;
 use crate::network::Network;
 use crate::serial::{Bus, say};
 use crate::store::Part;
@@ -164,7 +162,8 @@ async fn settled() -> Result<State, StoreError> {
 fn more(started: &Started) -> Result<&'static mut More, StoreError> {
     // The version of a program whose own cannot be read is the first one: it may be updated to any.
     let version = env!("CARGO_PKG_VERSION").parse().unwrap_or(firmware::Version { major: 0, minor: 0, patch: 0 });
-    let board = Board { name: NAME, hardware: REVISION, version, keys: KEYS };
+    // Nobody may sign for it: it has no place to run an image from, and no stack to check a signature on.
+    let board = Board { name: NAME, hardware: REVISION, version, keys: &[] };
     let state = executor::block_on(pin!(settled()))?;
     let (site, device) = (&started.identity.site, &started.identity.device);
     let updater = Updater::new(site.clone(), device.clone(), board, Slot::new(Part(store::NEW))?, state, CHUNK);

@@ -165,9 +165,10 @@ fn a_backlog_of_a_node_without_a_clock_is_the_past() {
     // As the decoder gives it: the receipt less the age that the node says.
     let mut g = Gateway::new(site());
     let told = |seq, at: &str, ppm| Message { sampled_at: Some(t(at)), ..numbered("air", Quantity::Co2, ppm, seq) };
+    // What was measured last comes first, as it is sent first.
+    g.message("10:40", told(3, "10:40", 700.0));
     g.message("10:40", told(1, "10:10", 2400.0));
     g.message("10:40", told(2, "10:20", 2500.0));
-    g.message("10:40", told(3, "10:40", 700.0));
     let v = g.state.view(t("10:40"));
     let shown = v.zones.iter().flat_map(|z| &z.sensors).find(|s| s.quantity == Quantity::Co2).unwrap();
     assert_eq!((shown.value.0, shown.at), (700, t("10:40")));
