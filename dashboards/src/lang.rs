@@ -283,7 +283,7 @@ impl Ui {
 /// What stands where a place's name would, of a device that hangs nowhere yet. Names of places are the owner's words, and so in the first language.
 pub fn unplaced() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| Lang::Zh.say("unplaced", &[]))
+    NAME.get_or_init(|| Lang::Zh.say("place-none", &[]))
 }
 
 #[cfg(test)]

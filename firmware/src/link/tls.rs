@@ -1,4 +1,4 @@
-//! TLS 1.3 to the gateway, and to no other: the node has the gateway's public key from its enrolment ([`Pin`]). Why so: docs/decisions/0022-node-tls.md.
+//! TLS 1.3 to the gateway, and to no other: the node has the gateway's public key from its enrolment ([`Pin`]). Why so: docs/decisions/0023-node-tls.md.
 //!
 //! What must hold: a connection is handed out only when the peer has signed this handshake with the pinned key. `embedded-tls` alone does not see to that: it is
 //! content with a peer that sends neither certificate nor signature, so the word of the [`Verifier`] is asked for once the handshake is through. With a pin
