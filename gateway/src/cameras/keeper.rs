@@ -202,8 +202,10 @@ impl Keeper {
             let deed = PictureDeed { what: PictureAct::Delete, camera: None, incident: Some(incident.clone()), reason };
             let deleted = match record(&self.handle.control, SELF, deed).await {
                 Ok(logged) => {
-                    let stills = stills.clone();
-                    tokio::task::spawn_blocking(move || stills.delete(&incident, logged)).await.unwrap_or(Ok(()))
+                    let (stills, reader) = (stills.clone(), self.handle.reader.clone());
+                    // Somebody may hold it since it was asked for.
+                    let delete = move || if is_held(&reader, &incident) { Ok(()) } else { stills.delete(&incident, logged) };
+                    tokio::task::spawn_blocking(delete).await.unwrap_or(Ok(()))
                 }
                 Err(e) => Err(std::io::Error::other(e)),
             };

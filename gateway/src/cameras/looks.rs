@@ -7,7 +7,7 @@
 //! What must hold: memory and what is written of one incident are bounded; nobody waits for any of it; no clock, no disk in here.
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tuoan_protocol::looks::{Class, EDGE, Look, MAX_LOOKS, MAX_SEEN, Piece, Point, Pose, Posture, Seen};
+use tuoan_protocol::looks::{Class, EDGE, Look, MAX_LOOKS, MAX_MODEL, MAX_SEEN, Piece, Point, Pose, Posture, Seen};
 use tuoan_protocol::{DeviceId, IncidentId, LogId, SiteId};
 use tuoan_vision::scene::TrackedPerson;
 use tuoan_vision::sight::{self, Rect, Sight, ThingKind};
@@ -112,7 +112,9 @@ pub struct Memory(Arc<Mutex<Minutes>>);
 impl Memory {
     /// Name of the models that look from now on.
     pub fn model(&self, name: &str) {
-        self.lock().model = name.chars().filter(|c| !c.is_control()).take(60).collect();
+        let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
+        name.truncate(name.floor_char_boundary(MAX_MODEL));
+        self.lock().model = name;
     }
 
     /// The newest look of a camera.

@@ -132,14 +132,21 @@ impl Stills {
     pub fn due(&self, now: i64, trusted: bool, held: impl Fn(&IncidentId) -> bool) -> Vec<(IncidentId, Why)> {
         // Not locked while somebody asks the disk who is held.
         let kept = self.lock().kept.clone();
-        let mut used: u64 = kept.values().sum();
-        let (mut seen, mut out) = (BTreeSet::new(), Vec::new());
+        let old = |s: &Still| trusted && now.saturating_sub(s.at) > self.settings.keep_ms;
+        if kept.values().sum::<u64>() <= self.settings.budget && !kept.keys().next().is_some_and(old) {
+            return Vec::new();
+        }
+        // What is held takes no room from what is not: it cannot go, and what is new would go in its place.
+        let incidents: BTreeSet<&IncidentId> = kept.keys().map(|s| &s.incident).collect();
+        let mut seen: BTreeSet<&IncidentId> = incidents.into_iter().filter(|i| held(i)).collect();
+        let mut used: u64 = kept.iter().filter(|(s, _)| !seen.contains(&s.incident)).map(|(_, bytes)| bytes).sum();
+        let mut out = Vec::new();
         for oldest in kept.keys() {
-            let old = trusted && now.saturating_sub(oldest.at) > self.settings.keep_ms;
+            let old = old(oldest);
             if !old && used <= self.settings.budget {
                 break;
             }
-            if !seen.insert(&oldest.incident) || held(&oldest.incident) {
+            if !seen.insert(&oldest.incident) {
                 continue;
             }
             used -= kept.iter().filter(|(s, _)| s.incident == oldest.incident).map(|(_, bytes)| bytes).sum::<u64>();
@@ -259,7 +266,8 @@ mod tests {
         s.delete(&incident(3), Logged::for_test()).unwrap();
         assert_eq!((s.of(&incident(2)).len(), s.of(&incident(4)).len()), (1, 1));
         assert_eq!(fs::read_dir(dir.path().join("stills")).unwrap().count(), 2);
-        assert_eq!(stills(&dir, size).due(0, true, held), [(incident(4), Why::Room)], "nor for want of room");
+        assert!(stills(&dir, size).due(0, true, held).is_empty(), "and takes no room from what is new");
+        assert_eq!(stills(&dir, size - 1).due(0, true, held), [(incident(4), Why::Room)], "nor does it go for want of room");
         let none = stills(&dir, 0);
         none.ask(&incident(4), &[camera()], DAY);
         assert!(!none.asked(&camera(), DAY));

@@ -44,6 +44,13 @@ impl<'a> Fields<'a> {
         let key = self.key(name);
         self.problems.push(Problem { key, place: None, text: text.into() });
     }
+    /// What an earlier version took and is too little now: no reason not to start, but the least is taken, and said.
+    pub fn at_least(&self, name: &str, value: u32, least: u32) -> u32 {
+        if value < least {
+            tracing::warn!("{}: {value} is less than {least}, which is the least; {least} is taken", self.key(name));
+        }
+        value.max(least)
+    }
     pub fn problems(&mut self) -> &mut Vec<Problem> {
         self.problems
     }

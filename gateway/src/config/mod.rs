@@ -507,16 +507,18 @@ fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (camer
         }
         n.clamp(least, most)
     };
-    let settings = cameras::Settings {
+    let mut settings = cameras::Settings {
         ring_mb: number("ring_mb", own.ring_mb, 1, 4096),
         evidence_mb: number("evidence_mb", own.evidence_mb, 16, 1 << 20),
-        evidence_days: number("evidence_days", own.evidence_days, LEAST_PICTURE_DAYS, 3650),
+        evidence_days: number("evidence_days", own.evidence_days, 0, 3650),
         stills_mb: number("stills_mb", own.stills_mb, 0, 1 << 16),
-        stills_days: number("stills_days", own.stills_days, LEAST_PICTURE_DAYS, 3650),
+        stills_days: number("stills_days", own.stills_days, 0, 3650),
         looks_mb: number("looks_mb", own.looks_mb, 0, 1 << 12),
         key_file: f.take::<PathBuf>("key_file").map(|p| base.join(p)),
         live: f.take("live").unwrap_or(own.live),
     };
+    settings.evidence_days = f.at_least("evidence_days", settings.evidence_days, LEAST_PICTURE_DAYS);
+    settings.stills_days = f.at_least("stills_days", settings.stills_days, LEAST_PICTURE_DAYS);
     let viewing = secret(&mut f, "viewing_password", "viewing_password_file", base, false);
     f.finish();
     (settings, viewing)
@@ -634,18 +636,17 @@ const LEAST_BUDGET_MB: u32 = 128;
 fn read_store(dict: Dict, problems: &mut Vec<Problem>) -> Store {
     let mut f = Fields::new("store", dict, problems);
     let default = Retention::default();
+    let keep_days: u32 = f.take("keep_days").unwrap_or(default.keep_days);
+    let keep_events_days: u32 = f.take("keep_events_days").unwrap_or(default.keep_events_days);
     let retention = Retention {
-        keep_days: f.take("keep_days").unwrap_or(default.keep_days),
-        keep_events_days: f.take("keep_events_days").unwrap_or(default.keep_events_days),
-        keep_rollups_days: f.take("keep_rollups_days").unwrap_or(default.keep_rollups_days),
+        keep_days,
+        keep_events_days: f.at_least("keep_events_days", keep_events_days, LEAST_EVENTS_DAYS),
+        keep_rollups_days: f.take("keep_rollups_days").unwrap_or(default.keep_rollups_days.max(keep_days)),
         budget_mb: f.take("budget_mb"),
     };
     let store = Store { wear_mode: f.take("wear_mode").unwrap_or(false), reserve_mb: f.take("reserve_mb").unwrap_or(16), retention };
     if retention.keep_days < LEAST_DAYS {
         f.problem("keep_days", format!("is less than {LEAST_DAYS}; incidents show for a month what was measured around them"));
-    }
-    if retention.keep_events_days < LEAST_EVENTS_DAYS {
-        f.problem("keep_events_days", format!("is less than {LEAST_EVENTS_DAYS}; incidents are kept three years at least"));
     }
     if retention.keep_events_days < retention.keep_days {
         f.problem("keep_events_days", "is less than keep_days; incidents are kept at least as long as the readings around them");

@@ -117,14 +117,17 @@ fn what_is_promised_cannot_be_set_shorter() {
     assert_eq!((store.keep_days, store.keep_rollups_days, store.keep_events_days), (90, 400, 1098));
     for (table, line, key) in [
         ("store", "keep_days = 29", "keep_days"),
-        ("store", "keep_events_days = 1094", "keep_events_days"),
         ("store", "keep_rollups_days = 89", "keep_rollups_days"),
-        ("pictures", "evidence_days = 89", "evidence_days"),
-        ("pictures", "stills_days = 89", "stills_days"),
+        ("pictures", "evidence_days = 3651", "evidence_days"),
     ] {
         let problems = read(&format!("[{table}]\n{line}")).unwrap_err();
         assert!(problems.0.iter().any(|p| p.key == format!("{table}.{key}")), "{line}");
     }
+    // What an earlier version took is no reason not to start.
+    let old = read("[store]\nkeep_days = 60\nkeep_events_days = 400\n[pictures]\nevidence_days = 30\nstills_days = 7").unwrap();
+    assert_eq!((old.store.retention.keep_events_days, old.pictures.evidence_days, old.pictures.stills_days), (1095, 90, 90));
+    let long = read("[store]\nkeep_days = 2000\nkeep_events_days = 2000").unwrap().store.retention;
+    assert_eq!(long.keep_rollups_days, 2000);
 }
 
 #[test]

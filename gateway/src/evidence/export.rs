@@ -208,14 +208,18 @@ fn leaves(reader: &Reader, incident: &str, stored: &[StoredEvent]) -> Result<Vec
     Ok(leaves)
 }
 
+/// One that cannot be read is enclosed as it is: who verifies the file is told, instead of missing it.
+fn piece(row: LookRow) -> LeafOf {
+    let (at, label) = match Piece::from_canonical(&row.bytes) {
+        Ok(piece) => (piece.looks.first().map(|l| l.at), format!("{} looks of {}", piece.looks.len(), piece.camera)),
+        Err(e) => (None, format!("looks that cannot be read: {e}")),
+    };
+    (row.leaf, at, label, Kind::Looks, row.bytes)
+}
+
 /// What cameras' looks found.
 fn looks(reader: &Reader, incident: &str) -> Result<Vec<LeafOf>, ExportError> {
-    let piece = |row: LookRow| {
-        let piece = Piece::from_canonical(&row.bytes).ok()?;
-        let label = format!("{} looks of {}", piece.looks.len(), piece.camera);
-        Some((row.leaf, piece.looks.first().map(|l| l.at), label, Kind::Looks, row.bytes))
-    };
-    Ok(reader.looks_of(incident)?.into_iter().filter_map(piece).collect())
+    Ok(reader.looks_of(incident)?.into_iter().map(piece).collect())
 }
 
 /// The days of the coverage ledger on which it lasted, from [`BEFORE`] it on; and from which date to which they were asked for.
@@ -323,4 +327,16 @@ fn told(reader: &Reader, incident: &str, b: &mut Builder) -> Result<(), ExportEr
         b.add(Section::Receipt, Some(r.at), &format!("{} {}", r.sink, r.sequence), &record)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_that_cannot_be_read_are_enclosed_as_they_are() {
+        let (leaf, at, label, kind, bytes) = piece(LookRow { leaf: 7, bytes: vec![0xff, 1] });
+        assert_eq!((leaf, at, kind, bytes), (7, None, Kind::Looks, vec![0xff, 1]));
+        assert!(label.contains("cannot be read"));
+    }
 }

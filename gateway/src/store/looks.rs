@@ -34,7 +34,7 @@ const CONCERNS: &str = "SELECT id FROM incident WHERE hazard = 'concern.report' 
 pub struct Limits {
     /// What ended before goes, UTC milliseconds; `None` while the clock is not known to be right.
     pub before: Option<i64>,
-    /// Bytes that all of it may take.
+    /// Bytes that all of it may take, but for what is held.
     pub bytes: u64,
     /// UTC milliseconds, for the record.
     pub utc: i64,
@@ -69,11 +69,12 @@ pub(super) fn insert(tx: &Transaction<'_>, piece: &Piece) -> rusqlite::Result<()
 
 /// Removes a little of what is too old or too much.
 pub(super) fn expire(tx: &Transaction<'_>, limits: Limits) -> rusqlite::Result<()> {
-    let used: i64 = tx.prepare_cached("SELECT coalesce(sum(size), 0) FROM look")?.query_row([], |r| r.get(0))?;
+    // What is held takes no room from what is not: it cannot go, and what is new would go in its place.
+    let free = format!("FROM look WHERE incident NOT IN ({HELD}) AND incident NOT IN ({CONCERNS})");
+    let sql = format!("SELECT coalesce(sum(size), 0) {free}");
+    let used: i64 = tx.prepare_cached(&sql)?.query_row([], |r| r.get(0))?;
     let mut excess = used.saturating_sub(int(limits.bytes));
-    let sql = format!(
-        "SELECT incident, max(utc), sum(size) FROM look WHERE incident NOT IN ({HELD}) AND incident NOT IN ({CONCERNS}) GROUP BY incident ORDER BY max(utc), incident LIMIT ?1"
-    );
+    let sql = format!("SELECT incident, max(utc), sum(size) {free} GROUP BY incident ORDER BY max(utc), incident LIMIT ?1");
     let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?));
     let oldest = tx.prepare_cached(&sql)?.query_map([STEP], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
     for (incident, ended, size) in oldest {
@@ -162,6 +163,8 @@ mod tests {
         expire(&tx, Limits { before: Some(2_500), bytes: 100 * size, utc: 9 }).unwrap();
         assert_eq!(left(&tx), ["01", "01", "03", "03", "04", "04", "05", "05", "00"], "held, reported, or not so old");
         expire(&tx, Limits { before: None, bytes: 6 * size, utc: 9 }).unwrap();
+        assert_eq!(left(&tx).len(), 9, "what is held takes no room from the others");
+        expire(&tx, Limits { before: None, bytes: 2 * size, utc: 9 }).unwrap();
         assert_eq!(left(&tx), ["01", "01", "05", "05", "00"], "the oldest first");
         let mut gone = tx.prepare("SELECT rule, substr(incident, 25), records FROM removal ORDER BY id").unwrap();
         let gone: Vec<(String, String, i64)> =

@@ -106,7 +106,7 @@ impl Reader {
     /// How much room there is for these lanes.
     pub fn room(&self, retention: &Retention, lanes: &Lanes) -> Result<Room> {
         let disk = self.0.path.parent().and_then(Disk::of);
-        self.with(|db| retention::measure(&*db.unchecked_transaction()?, retention, disk, lanes)).map(|(room, _)| room)
+        self.with(|db| retention::measure(&*db.unchecked_transaction()?, retention, disk, lanes, false)).map(|(room, _)| room)
     }
     pub fn backlog(&self, sink: &str, lane: Lane) -> Result<Backlog> {
         let cursor = self.cursor(sink, lane)?;

@@ -77,16 +77,12 @@ pub(super) fn entries(tx: &Transaction<'_>, utc: i64, rule: Rule, kept_from: u64
     }
 }
 
-/// The same of roll-ups of minutes before that one. False: there are none.
-pub(super) fn rollups(tx: &Transaction<'_>, utc: i64, rule: Rule, before: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT min(first), max(upto), sum(minutes) FROM rollup WHERE to_minute < ?1";
-    let found = |r: &Row<'_>| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?, r.get::<_, Option<i64>>(2)?));
-    let (Some(first), Some(last), minutes) = tx.prepare_cached(sql)?.query_row([before], found)? else { return Ok(false) };
-    let noted = noted(tx, ROLLUPS)?;
-    if last > noted {
-        note(tx, utc, rule, ROLLUPS, (first.max(noted.saturating_add(1)), last), minutes.unwrap_or(0))?;
-    }
-    Ok(true)
+/// Notes that these rows of roll-ups go: what each was made of (first and last position), and its minutes. By their minutes rows may go in another order than that in
+/// which they were written, so nothing is taken from an earlier record. To be called with the rows that this very transaction removes.
+pub(super) fn rollups(tx: &Transaction<'_>, utc: i64, rule: Rule, rows: &[(i64, i64, i64)]) -> rusqlite::Result<()> {
+    let (first, last) = (rows.iter().map(|r| r.0).min(), rows.iter().map(|r| r.1).max());
+    let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
+    note(tx, utc, rule, ROLLUPS, (first, last), rows.iter().fold(0, |sum, r| sum.saturating_add(r.2)))
 }
 
 /// Up to which position the records of that kind go.

@@ -5,7 +5,8 @@
 //! none. Events stay for `keep_events_days` and at least [`AFTER_DELIVERY_DAYS`] after every alert lane has delivered them, whatever the
 //! budget. What belongs to an incident that a person holds does not go at all: neither its events nor the log from before it on, whatever the
 //! budget. What goes is on record (`removal.rs`). All of it is removed by the writer in small steps that ride along with commits which are not urgent: each leaves a log that is
-//! whole from its first entry on, so that a crash between two of them costs nothing.
+//! whole from its first entry on, so that a crash between two of them costs nothing. Entries grow old by engine time; events and readings by the minute by UTC, and
+//! not while the clock is not known to be right.
 //!
 //! Readings by the minute (`rolled.rs`) outlive the entries that they were made of, and no entry goes that is not in them. They go `keep_rollups_days` after, by
 //! whole days; the oldest of them earlier, down to [`LEAST_DAYS`], when the log has given what it may and the budget is short still.
@@ -132,8 +133,8 @@ pub struct Plan {
 /// Lanes that are in use at this moment: what a sink that is no longer configured has left behind holds nothing up.
 pub type Lanes = BTreeSet<(String, Lane)>;
 
-/// Looks at the store; some dozens of look-ups by key.
-pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes: &Lanes) -> rusqlite::Result<(Room, Plan)> {
+/// Looks at the store; some dozens of look-ups by key. While the clock is not `trusted`, nothing goes because UTC says that it is old.
+pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes: &Lanes, trusted: bool) -> rusqlite::Result<(Room, Plan)> {
     let number = |sql: &str| db.query_row(sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
     let page = number("PRAGMA page_size")?;
     let empty = number("PRAGMA freelist_count")?.saturating_mul(page);
@@ -147,7 +148,7 @@ pub fn measure(db: &Connection, retention: &Retention, disk: Option<Disk>, lanes
         None => budget.unwrap_or(2 << 30),
     };
     let (first, last) = (first_position(db)?.unsigned_abs(), number("SELECT coalesce(max(position), 0) FROM log")?);
-    let mut look = Look { db, first, last, now: 0, utc_offset: 0, entry_bytes: 0 };
+    let mut look = Look { db, first, last, now: 0, utc_offset: 0, entry_bytes: 0, trusted };
     let (bodies, counted): (i64, i64);
     (look.now, look.utc_offset, bodies, counted) = db
         .query_row("SELECT now, utc_offset, body_bytes, entries FROM progress", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
@@ -218,6 +219,8 @@ struct Look<'a> {
     now: i64,
     utc_offset: i64,
     entry_bytes: u64,
+    /// `utc_offset` is known to be right.
+    trusted: bool,
 }
 
 impl Look<'_> {
@@ -290,7 +293,7 @@ impl Look<'_> {
         let sql = format!("SELECT min(opened_at) FROM incident WHERE id IN ({HELD})");
         let held: Option<i64> = self.db.prepare_cached(&sql)?.query_row([], |r| r.get(0))?;
         let held = held.map_or(i64::MAX, |utc| utc.saturating_sub(BEFORE_INCIDENT_MS).div_euclid(MINUTE_MS));
-        let by_age = days_ago(retention.keep_rollups_days.max(LEAST_DAYS)).min(held);
+        let by_age = if self.trusted { days_ago(retention.keep_rollups_days.max(LEAST_DAYS)).min(held) } else { i64::MIN };
         let most = days_ago(LEAST_DAYS).min(held);
         let (mut before, mut freed) = (by_age, 0u64);
         if over > 0 {
@@ -330,7 +333,7 @@ impl Look<'_> {
             sequence = sequence.min(settled.unwrap_or(0));
         }
         let kept_ms = i64::from(retention.keep_events_days).saturating_mul(DAY_MS);
-        let changed_before = self.now.saturating_add(self.utc_offset).saturating_sub(kept_ms);
+        let changed_before = if self.trusted { self.now.saturating_add(self.utc_offset).saturating_sub(kept_ms) } else { i64::MIN };
         Ok(Plan { sequence, changed_before, ..Plan::default() })
     }
     /// Over the last day, or the time since the log began; `None` in its first minutes and while nothing comes.
@@ -407,11 +410,13 @@ impl Plan {
     /// Some roll-ups that are to go.
     fn rollups(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let rule = if self.rollups_by_budget { Rule::RollupBudget } else { Rule::RollupAge };
-        if removal::rollups(tx, self.utc, rule, self.rollups_before)? {
-            let sql = "DELETE FROM rollup WHERE upto IN (SELECT upto FROM rollup WHERE to_minute < ?1 ORDER BY to_minute LIMIT ?2)";
-            tx.prepare_cached(sql)?.execute([self.rollups_before, STEP_ROLLUPS])?;
-        }
-        Ok(())
+        let sql = "SELECT first, upto, minutes FROM rollup WHERE to_minute < ?1 ORDER BY to_minute, upto LIMIT ?2";
+        let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?));
+        let mut statement = tx.prepare_cached(sql)?;
+        let rows = statement.query_map([self.rollups_before, STEP_ROLLUPS], row)?.collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>()?;
+        removal::rollups(tx, self.utc, rule, &rows)?;
+        let mut delete = tx.prepare_cached("DELETE FROM rollup WHERE upto = ?1")?;
+        rows.iter().try_for_each(|(_, upto, _)| delete.execute([upto]).map(drop))
     }
     /// Entries are still to go.
     pub fn goes_on(&self) -> bool {

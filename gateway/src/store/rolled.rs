@@ -90,7 +90,16 @@ impl Roller {
         while count < STEP
             && let Some(row) = rows.next()?
         {
-            let row = stored_row(row)?;
+            let position: i64 = row.get(0)?;
+            let row = match stored_row(row) {
+                Ok(row) => row,
+                // As what `take` cannot read.
+                Err(e) => {
+                    tracing::warn!("log entries up to {position} are in no roll-up: {e}");
+                    (self.read, count) = (position.unsigned_abs(), count + 1);
+                    continue;
+                }
+            };
             if row.at > now.saturating_sub(OLD_MS) {
                 break;
             }
@@ -178,7 +187,7 @@ pub struct Rolled {
     pub rollups: Rollups,
     /// The entries up to here are in them; what follows is in the log alone.
     pub upto: u64,
-    /// There is more than may be read at once.
+    /// There is more than may be read at once, or some of it is damaged and left out.
     pub cut: bool,
 }
 
@@ -199,14 +208,19 @@ impl Reader {
         for row in bodies {
             let sql = "SELECT body FROM rollup WHERE upto = ?1";
             // One that has gone meanwhile was too old.
-            let Some(body) = self.with(|db| db.prepare_cached(sql)?.query_row([row], |r| r.get::<_, Vec<u8>>(0)).optional())? else {
+            let body = |r: &rusqlite::Row<'_>| Ok(r.get_ref(0)?.as_bytes().unwrap_or_default().to_vec());
+            let Some(body) = self.with(|db| db.prepare_cached(sql)?.query_row([row], body).optional())? else {
                 continue;
             };
-            let wanted = |d: &DeviceId| devices.contains(d);
-            rolled
-                .rollups
-                .unpack(&body, &wanted, minutes)
-                .map_err(|e| self.record(format!("readings by the minute up to entry {row}: {e}")))?;
+            let (wanted, mut part) = (|d: &DeviceId| devices.contains(d), Rollups::default());
+            // All of a row or nothing of it; the others are shown.
+            match part.unpack(&body, &wanted, minutes) {
+                Ok(()) => rolled.rollups.absorb(part),
+                Err(e) => {
+                    tracing::warn!("readings by the minute up to entry {row} are left out: {e}");
+                    rolled.cut = true;
+                }
+            }
             if rolled.rollups.len() > MOST_READ {
                 rolled.cut = true;
                 break;

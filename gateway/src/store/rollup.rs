@@ -22,6 +22,10 @@ pub const MINUTE_MS: i64 = 60_000;
 const FORM: u8 = 1;
 /// What one row may hold when it is opened: a damaged file must not fill the memory.
 const LARGEST: u64 = 32 << 20;
+/// No series in a row has more minutes: a row is written at 4096, and a step of less than 2048 entries may add one for each.
+const MOST_MINUTES: usize = 8192;
+/// Nor has a row, of all series: a step may add one for each reading.
+const MOST_IN_ROW: usize = 1 << 18;
 /// A device's time that differs more than this from the time of arrival is not believed ...
 const APART_MS: i64 = 600_000;
 /// ... but of a device that numbers its messages: that keeps them while it is cut off, and says later what it measured then.
@@ -137,6 +141,13 @@ impl Rollups {
         }
     }
 
+    /// As [`Rollups::merge`], all of it.
+    pub fn absorb(&mut self, later: Rollups) {
+        for (key, minutes) in later.series {
+            minutes.iter().for_each(|(minute, m)| self.merge(key.clone(), *minute, m));
+        }
+    }
+
     /// # Errors
     /// Memory cannot be written to: never.
     pub fn pack(&self) -> std::io::Result<Vec<u8>> {
@@ -173,7 +184,7 @@ impl Rollups {
         };
         let mut plain = Vec::new();
         DeflateDecoder::new(packed).take(LARGEST).read_to_end(&mut plain).map_err(|e| format!("roll-ups cannot be inflated: {e}"))?;
-        let mut rest = Cursor(&plain);
+        let (mut rest, mut room) = (Cursor(&plain), MOST_IN_ROW);
         for _ in 0..rest.unsigned()? {
             let device = DeviceId::new(read_text(&mut rest)?).map_err(|e| e.to_string())?;
             let series = rest.unsigned()?;
@@ -185,7 +196,9 @@ impl Rollups {
             for _ in 0..series {
                 let quantity = Quantity::from_name(read_text(&mut section)?).map_err(|e| e.to_string())?;
                 let key = Key { device: device.clone(), quantity, channel: section.byte()? };
-                for (minute, m) in unpack_series(&mut section)? {
+                let minutes = unpack_series(&mut section)?;
+                room = room.checked_sub(minutes.len()).ok_or("more minutes than a row holds")?;
+                for (minute, m) in minutes {
                     if (from..=to).contains(&minute) {
                         self.merge(key.clone(), minute, &m);
                     }
@@ -263,8 +276,11 @@ fn pack_series(to: &mut Vec<u8>, minutes: &BTreeMap<i64, Minute>) {
 
 fn unpack_series(from: &mut Cursor<'_>) -> Result<Vec<(i64, Minute)>, String> {
     let count = from.unsigned()?;
+    let count = usize::try_from(count).ok().filter(|n| *n <= MOST_MINUTES).ok_or("more minutes than a series has in a row")?;
     // Each takes three bytes at least.
-    let count = usize::try_from(count).ok().filter(|n| *n <= from.0.len()).ok_or("roll-ups end too soon")?;
+    if count.saturating_mul(3) > from.0.len() {
+        return Err("roll-ups end too soon".to_owned());
+    }
     let mut minutes = vec![(0i64, Minute::default()); count];
     let mut before = -1i64;
     for (minute, _) in &mut minutes {

@@ -158,6 +158,7 @@ impl Store {
             health: health_tx,
             view: view_tx,
             room: room_tx,
+            trusted: false,
             lanes: None,
             plan: None,
             surveyed: None,
@@ -264,6 +265,8 @@ struct Writer {
     health: watch::Sender<Health>,
     view: watch::Sender<Arc<View>>,
     room: watch::Sender<Arc<Room>>,
+    /// The clock is known to be right, by what was committed last; not before somebody has said so.
+    trusted: bool,
     /// Lanes in use, once somebody has said which.
     lanes: Option<Lanes>,
     /// What has to go.
@@ -419,6 +422,10 @@ impl Writer {
         self.at.position = batch.entries.last().map_or(before.position, |e| e.position);
         self.at.sequence = batch.events.last().map_or(before.sequence, |e| e.sequence);
         self.at.utc_offset = batch.utc_offset;
+        // A batch that sets the clock says so itself. A view may be from before or after that: what either doubts is not trusted.
+        let said = batch.entries.iter().rev().find_map(|e| if let Body::Clock { trusted, .. } = e.body { Some(trusted) } else { None });
+        let seen = batch.view.as_ref().map(|v| v.clock_trusted);
+        self.trusted = if seen.or(said).is_some() { seen != Some(false) && said != Some(false) } else { self.trusted };
         // Readers see it before its sender is told: who has been acknowledged finds what was said.
         self.ring.push(batch.entries);
         for ack in batch.acks {
@@ -476,7 +483,7 @@ impl Writer {
         }
         self.surveyed = Some(Stopwatch::start());
         let disk = self.path.parent().and_then(Disk::of);
-        match retention::measure(&self.db, &self.options.retention, disk, lanes) {
+        match retention::measure(&self.db, &self.options.retention, disk, lanes, self.trusted) {
             Ok((room, plan)) => {
                 let metrics = &self.deps.metrics;
                 metrics.store_bytes.set(i64::try_from(room.used).unwrap_or(i64::MAX));

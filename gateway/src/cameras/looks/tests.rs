@@ -174,3 +174,10 @@ fn an_incident_has_bounded_room_and_few_are_followed() {
     }
     assert!(chronicle.incidents.len() <= FOLLOWED);
 }
+
+#[test]
+fn a_long_name_of_the_models_fits_the_record() {
+    let memory = Memory::default();
+    memory.model(&format!("a{}", "😀".repeat(60)));
+    assert_eq!(memory.lock().model.len(), 1 + 49 * 4, "cut between two characters, {MAX_MODEL} bytes at most");
+}

@@ -2,6 +2,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::engine::input::{Action, Command, Item, Message, PictureAct, PictureDeed};
+use crate::engine::view::View;
 use crate::engine::{Body, LedgerDay, State};
 use crate::metrics::Metrics;
 use crate::store::{Batch, Deps, Done, Entry, Options, Reader, Receipt, Recovered, Reply, Snapshot, Store};
@@ -22,6 +23,9 @@ struct Rig {
     position: u64,
     now: i64,
     sequence: u64,
+    /// UTC minus engine time, and whether that is known to be right.
+    offset: i64,
+    trusted: bool,
 }
 
 impl Rig {
@@ -32,7 +36,8 @@ impl Rig {
         // Entries each in a row of its own; blocks have tests of their own.
         deps.timing.pack = Duration::from_secs(3600);
         let (store, recovered) = Store::open(dir, Options { reserve_mb: 0, retention, ..Options::default() }, deps).unwrap();
-        (Rig { store, metrics, position: recovered.position, now: recovered.now.max(T), sequence: recovered.sequence }, recovered)
+        let (position, now, sequence) = (recovered.position, recovered.now.max(T), recovered.sequence);
+        (Rig { store, metrics, position, now, sequence, offset: 0, trusted: true }, recovered)
     }
     fn claim(&self, lanes: &[(&str, Lane)]) {
         self.store.ops.claim(lanes.iter().map(|(s, l)| ((*s).to_owned(), *l))).unwrap();
@@ -40,7 +45,8 @@ impl Rig {
     /// Commits it and waits until it is on disk.
     fn commit(&self, batch: Batch) {
         let (reply, replied) = oneshot::channel();
-        let batch = Batch { now: self.now, replies: vec![Reply::Done(reply)], ..batch };
+        let view = Some(Arc::new(View { clock_trusted: self.trusted, ..View::default() }));
+        let batch = Batch { now: self.now, utc_offset: self.offset, view, replies: vec![Reply::Done(reply)], ..batch };
         self.store.submit(Box::new(batch), LONG).unwrap();
         replied.blocking_recv().unwrap();
     }
@@ -460,4 +466,47 @@ fn each_promise_holds_over_the_years() {
         assert!(tree::included(&hash, leaf, size, &proof, &root) && reader.node(0, leaf).unwrap() == hash);
     }
     whole(dir.path());
+}
+
+#[test]
+fn a_clock_that_is_not_trusted_makes_nothing_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut rig, _) = Rig::open(dir.path(), Retention { keep_days: 30, ..Retention::default() });
+    rig.claim(&[]);
+    for incident in 1..=2 {
+        rig.hear(10, DAY_MS);
+        let events = vec![rig.event(incident, Transition::Opened), rig.event(incident, Transition::Closed)];
+        rig.commit(Batch { events, ..Batch::default() });
+    }
+    for _ in 0..40 {
+        rig.hear(10, DAY_MS);
+    }
+    rig.idle();
+    let reader = rig.store.reader.clone();
+    let there = || {
+        let minutes = reader.rollups(&["env-1".parse().unwrap()], 0, T + 9 * DAY_MS).unwrap().rollups.len();
+        (minutes > 0, reader.incident(&format!("01JF{:022}", 1)).unwrap().is_some())
+    };
+    (rig.offset, rig.trusted) = (10 * 366 * DAY_MS, false);
+    rig.idle();
+    assert_eq!(there(), (true, true), "ten years in a moment");
+    rig.trusted = true;
+    rig.idle();
+    assert_eq!(there(), (false, false));
+}
+
+/// A start with a clock that was far off leaves rows whose minutes are in another order than their entries.
+#[test]
+fn rows_by_the_minute_go_on_record_in_whatever_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = crate::store::schema::open_writer(&dir.path().join("log.db"), false).unwrap();
+    db.execute_batch("INSERT INTO rollup VALUES(50, 1, 400, 500, 7, x'01'), (100, 51, 5, 10, 8, x'01'), (150, 101, 10, 20, 9, x'01')")
+        .unwrap();
+    let tx = db.transaction().unwrap();
+    for before in [100, 100, 1_000] {
+        Plan { rollups_before: before, ..Plan::default() }.rollups(&tx).unwrap();
+    }
+    let mut told = tx.prepare("SELECT first, last, records FROM removal ORDER BY id").unwrap();
+    let told = told.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap().collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>();
+    assert_eq!(told.unwrap(), [(51, 150, 17), (1, 50, 7)]);
 }

@@ -49,7 +49,8 @@ impl Rig {
     }
     fn commit(&self, batch: Batch) {
         let (reply, replied) = oneshot::channel();
-        let batch = Batch { now: self.now, utc_offset: self.offset, replies: vec![Reply::Done(reply)], ..batch };
+        let view = Some(Arc::new(crate::engine::view::View { clock_trusted: true, ..Default::default() }));
+        let batch = Batch { now: self.now, utc_offset: self.offset, view, replies: vec![Reply::Done(reply)], ..batch };
         self.store.submit(Box::new(batch), LONG).unwrap();
         replied.blocking_recv().unwrap();
     }
@@ -180,11 +181,21 @@ fn damage_is_passed_over_and_keeps_nothing_from_going() {
     store.close();
     let db = Connection::open(dir.path().join(LOG_FILE)).unwrap();
     db.execute("UPDATE log SET body = x'01ffff' WHERE position = 250", []).unwrap();
+    db.execute("UPDATE log SET body = 5 WHERE position = 260", []).unwrap();
     drop(db);
     let mut rig = Rig { entries, now, offset, ..Rig::open(dir.path(), 0) };
     rig.idle(10 * HOUR);
     let rolled = rig.rolled();
     assert_eq!(rolled.upto, 500);
     let readings: u32 = rolled.rollups.iter().flat_map(|(_, m)| m.values()).map(|m| m.readings).sum();
-    assert_eq!(readings, (500 - 5 - 1) * 2, "five set the clock, one cannot be read");
+    assert_eq!(readings, (500 - 5 - 2) * 2, "five set the clock, two cannot be read");
+    // Nor does a row that is damaged itself hide the others.
+    let writer = Connection::open(dir.path().join(LOG_FILE)).unwrap();
+    for body in ["x'0163'", "7"] {
+        let copy = format!(
+            "INSERT OR REPLACE INTO rollup SELECT upto - 1, first, from_minute, to_minute, minutes, {body} FROM rollup WHERE upto = 500"
+        );
+        assert_eq!(writer.execute(&copy, []).unwrap(), 1);
+        assert_eq!(rig.rolled(), Rolled { cut: true, ..rolled.clone() });
+    }
 }

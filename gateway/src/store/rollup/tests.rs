@@ -85,6 +85,31 @@ fn a_golden_row_is_read_and_damage_is_an_error() {
     assert!(none.is_empty());
 }
 
+#[test]
+fn more_minutes_than_a_row_holds_are_damage() {
+    let unpack = |series: u64, minutes: usize| {
+        let mut plain = Vec::new();
+        let mut section = Vec::new();
+        for _ in 0..series {
+            text(&mut section, "co2");
+            section.push(0);
+            varint(&mut section, minutes as u64);
+            section.resize(section.len() + 3 * minutes + 1, 0);
+        }
+        varint(&mut plain, 1);
+        text(&mut plain, "t");
+        varint(&mut plain, series);
+        varint(&mut plain, section.len() as u64);
+        plain.extend(section);
+        let mut deflate = DeflateEncoder::new(vec![FORM], Compression::fast());
+        deflate.write_all(&plain).unwrap();
+        Rollups::default().unpack(&deflate.finish().unwrap(), &|_| true, (0, i64::MAX))
+    };
+    unpack(2, MOST_MINUTES).unwrap();
+    assert!(unpack(1, MOST_MINUTES + 1).unwrap_err().contains("more minutes"));
+    assert!(unpack((MOST_IN_ROW / MOST_MINUTES) as u64 + 1, MOST_MINUTES).unwrap_err().contains("more minutes"));
+}
+
 const GOLDEN: &str = "010174026e0b74656d70657261747572650005ece1b91c000000000c000000000000000000e82000000000020202020202020202020006060606066400000000046f70\
     656e0005ece1b91c000000000c0000000000000000000000000000010101010101010101010003030303036400000000";
 
