@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn what_waited_is_as_old_as_it_says() {
         assert_eq!(of(&[(60_000, 1_200_000, 0)]), [-1_200_000]);
-        assert_eq!(of(&[(0, u64::MAX, 0)]), [i64::MIN - R]);
+        let device = DeviceId::new("th-1").unwrap();
+        assert_eq!(Unclocked::default().sampled(&device, 7, 0, u64::MAX, R), Some(i64::MIN), "older than anything, and no overflow");
     }
 
     #[test]
