@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use tokio::time::{Duration, Instant};
 use tuoan_node::link::packet::{self, Incoming, Version};
-use tuoan_protocol::{DeviceEvent, Status, Telemetry, Wire};
+use tuoan_protocol::{DeviceEvent, SettingsAnswer, Status, Telemetry, UpdateProgress, Wire};
 
 /// Latencies kept at most; then the oldest give way.
 const MAX_KEPT: usize = 1 << 20;
@@ -156,7 +156,10 @@ impl Tally {
                 Telemetry::from_cbor(payload).map(|t| (t.boot, t.seq, t.readings.iter().any(|r| r.quantity.is_state()))).ok()
             }
             Some("event") => DeviceEvent::from_cbor(payload).map(|e| (e.boot, e.seq, true)).ok(),
+            // Not numbered: it is no measurement.
             Some("status") if Status::from_cbor(payload).is_ok() => return,
+            Some("progress") if UpdateProgress::from_cbor(payload).is_ok() => return,
+            Some("applied") if SettingsAnswer::from_cbor(payload).is_ok() => return,
             _ => None,
         };
         let Some((boot, seq, alarm)) = numbered else {

@@ -414,9 +414,11 @@ pub(super) fn first_position(db: &Connection) -> rusqlite::Result<i64> {
     Ok(db.prepare_cached(sql)?.query_row([block::HEAD as i64], row).optional()?.unwrap_or(0))
 }
 
-/// Of the columns position, at, message, body.
+/// Of the columns position, at, message, body. What is damaged so far that it is no bytes any more is read as none: whoever decodes it names it, and it keeps
+/// nobody from reading, packing or writing what stands beside it.
 pub(super) fn stored_row(r: &Row<'_>) -> rusqlite::Result<block::Row> {
-    Ok(block::Row { position: r.get(0)?, at: r.get(1)?, message: r.get(2)?, body: r.get(3)? })
+    let body = r.get_ref(3)?.as_blob().unwrap_or_default().to_vec();
+    Ok(block::Row { position: r.get(0)?, at: r.get(1)?, message: r.get(2)?, body })
 }
 
 fn unsigned(column: usize) -> impl Fn(&Row<'_>) -> rusqlite::Result<u64> {

@@ -90,16 +90,7 @@ impl Roller {
         while count < STEP
             && let Some(row) = rows.next()?
         {
-            let position: i64 = row.get(0)?;
-            let row = match stored_row(row) {
-                Ok(row) => row,
-                // As what `take` cannot read.
-                Err(e) => {
-                    tracing::warn!("log entries up to {position} are in no roll-up: {e}");
-                    (self.read, count) = (position.unsigned_abs(), count + 1);
-                    continue;
-                }
-            };
+            let row = stored_row(row)?;
             if row.at > now.saturating_sub(OLD_MS) {
                 break;
             }
