@@ -309,6 +309,7 @@ pub async fn start(config: Config, clock: Clock, speed: f64) -> Result<Running> 
         .into_diagnostic()
         .wrap_err_with(|| format!("the pages cannot be served on {listen}; change [web] listen, or stop the program that has the port"))?;
     let web = Web { address: listener.local_addr().into_diagnostic()?, door, shutdown: deps.shutdown.clone() };
+    handle.first_view().await;
     let (mut pages_task, closing) = (JoinSet::new(), deps.shutdown.clone());
     pages_task.spawn(async move {
         if let Err(e) = web::serve(listener, pages, deps).await

@@ -290,6 +290,15 @@ pub(crate) fn options(config: &ClientConfig) -> Result<MqttOptions, ClientError>
     Ok(options)
 }
 
+/// As [`options`], for a connection that says or asks one thing and is gone: a clean session, acknowledged by itself, under a client id that no other connection has.
+/// A broker has one connection for an id: of two that come together it throws one out, and of one that comes while the other leaves it refuses the new one.
+pub(crate) fn passing(config: &ClientConfig) -> Result<MqttOptions, ClientError> {
+    let client_id = format!("{}-{:08x}", config.client_id, rand::random::<u32>());
+    let mut options = options(&ClientConfig { client_id, ..config.clone() })?;
+    options.set_clean_session(true).set_ack_mode(AckMode::Automatic);
+    Ok(options)
+}
+
 fn tls_configuration(ca: Option<&PathBuf>) -> Result<TlsConfiguration, ClientError> {
     let Some(path) = ca else {
         return TlsConfiguration::try_default_rustls().map_err(|e| ClientError::Roots(e.to_string()));

@@ -22,8 +22,7 @@ pub struct Once(pub ClientConfig);
 impl CommandLink for Once {
     async fn publish(&self, topic: &str, payload: &[u8]) -> Result<(), LinkError> {
         let said = |e: &dyn std::fmt::Display| LinkError(e.to_string());
-        let mut options = client::options(&self.0).map_err(|e| said(&e))?;
-        options.set_clean_session(true);
+        let options = client::passing(&self.0).map_err(|e| said(&e))?;
         let (client, mut events) = AsyncClient::builder(options).capacity(4).try_build().map_err(|e| said(&e))?;
         let sent = async {
             client.publish(topic, Bytes::copy_from_slice(payload), PublishOptions::new(QoS::AtLeastOnce)).await.map_err(|e| said(&e))?;

@@ -3,7 +3,7 @@ use super::push::{Out, Push};
 use crate::clock::Clock;
 use crate::ingest::client::{self, ClientConfig};
 use bytes::Bytes;
-use rumqttc::{AckMode, AsyncClient, Event, Incoming, PublishOptions, QoS};
+use rumqttc::{AsyncClient, Event, Incoming, PublishOptions, QoS};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +27,7 @@ pub async fn carry(
     clock: &Clock,
     shutdown: &CancellationToken,
 ) -> Result<(), client::ClientError> {
-    let mut options = client::options(config)?;
-    options.set_clean_session(true).set_ack_mode(AckMode::Automatic);
+    let options = client::passing(config)?;
     let (client, mut events) =
         AsyncClient::builder(options).capacity(REQUESTS).try_build().map_err(|e| client::ClientError::Options(e.to_string()))?;
     let progress = format!("tuoan/v1/{site}/+/{}", TopicKind::Progress.as_str());

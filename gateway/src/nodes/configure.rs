@@ -2,7 +2,7 @@
 use super::rollout::Rollout;
 use crate::ingest::client;
 use bytes::Bytes;
-use rumqttc::{AckMode, AsyncClient, Event, Incoming, PublishOptions, QoS};
+use rumqttc::{AsyncClient, Event, Incoming, PublishOptions, QoS};
 use std::time::Duration;
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{CodecError, DeviceId, DeviceSettings, SettingsAnswer, SiteId, VERSION, Wire};
@@ -36,9 +36,7 @@ pub fn message(site: &SiteId, device: &DeviceId, id: u64, mut written: serde_jso
 /// The node refuses a field, or does not answer.
 pub async fn send(rollout: &Rollout, settings: &DeviceSettings) -> Result<(), String> {
     let topic = |kind| Topic { site: settings.site.clone(), device: settings.device.clone(), kind }.to_string();
-    let config = client::ClientConfig { client_id: format!("{}-set", rollout.link.client_id), ..rollout.link.clone() };
-    let mut options = client::options(&config).map_err(|e| e.to_string())?;
-    options.set_clean_session(true).set_ack_mode(AckMode::Automatic);
+    let options = client::passing(&rollout.link).map_err(|e| e.to_string())?;
     let (client, mut events) = AsyncClient::builder(options).capacity(8).try_build().map_err(|e| e.to_string())?;
     let payload = Bytes::from(settings.to_cbor_vec().map_err(|e| e.to_string())?);
     let (mut tick, mut connected) = (tokio::time::interval(AGAIN), false);

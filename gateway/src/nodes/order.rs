@@ -2,7 +2,6 @@
 //! said once, and whoever asked for it asks again.
 use super::rollout::Rollout;
 use crate::deliver::CommandLink;
-use crate::ingest::client::ClientConfig;
 use crate::ingest::own::Once;
 use tuoan_protocol::topic::{Topic, TopicKind};
 use tuoan_protocol::{DeviceAction, DeviceCommand, DeviceId, Wire};
@@ -18,6 +17,5 @@ pub async fn self_test(rollout: &Rollout, device: &DeviceId, id: u64) -> Result<
     let expires = Some(rollout.clock.utc_ms().saturating_add(EXPIRES_MS));
     let order = DeviceCommand { site: rollout.site.clone(), device: device.clone(), id, action: DeviceAction::Test, expires };
     let topic = Topic { site: rollout.site.clone(), device: device.clone(), kind: TopicKind::Command }.to_string();
-    let link = Once(ClientConfig { client_id: format!("{}-ask", rollout.link.client_id), ..rollout.link.clone() });
-    link.publish(&topic, order.to_json().as_bytes()).await.map_err(|e| e.0)
+    Once(rollout.link.clone()).publish(&topic, order.to_json().as_bytes()).await.map_err(|e| e.0)
 }

@@ -110,8 +110,7 @@ fn link(config: &Config, channel: &ChannelConfig) -> Result<Link> {
         )),
         (Via::Mqtt(_), Ingest::Outside(c)) => Ok(Link(Some(Once(ClientConfig {
             url: c.url.clone(),
-            // Another id than the running gateway's, which it would throw out.
-            client_id: format!("tuoan-test-{}", hex::encode(rand::random::<[u8; 4]>())),
+            client_id: "tuoan-test".into(),
             username: c.username.clone(),
             password: c.password.as_ref().map(|p| p.reveal().to_owned()),
             topics: Vec::new(),

@@ -119,6 +119,8 @@ pub struct Pipeline {
 
 /// Orders to devices and alarms that may wait for delivery while the disk does not answer.
 const EMERGENCY_QUEUE: usize = 256;
+/// How long the pages wait for the first view at most.
+const FIRST_VIEW: std::time::Duration = std::time::Duration::from_secs(2);
 /// Requests that may wait.
 const CONTROL_QUEUE: usize = 64;
 /// What the gateway's own eyes say and the engine has not taken yet: some rounds of all zones and cameras of the largest site.
@@ -245,6 +247,12 @@ pub enum Untaken {
 }
 
 impl Handle {
+    /// Waits for the first view, so that nobody is shown a site without rooms and people while the first commit is on its way; not for longer than [`FIRST_VIEW`]:
+    /// a disk that does not take the commit has to be seen on the pages.
+    pub async fn first_view(&self) {
+        let mut view = self.view.clone();
+        let _ = tokio::time::timeout(FIRST_VIEW, view.wait_for(|v| v.position > 0)).await;
+    }
     /// What the gateway's own eyes see of a zone or say of a camera. It never waits, and nothing is acknowledged.
     ///
     /// # Errors

@@ -174,6 +174,7 @@ async fn gateway_at(site: &str) -> Box_ {
         model: None,
     };
     let pipeline = tokio::task::spawn_blocking(move || pipeline::spawn(config)).await.unwrap().unwrap();
+    pipeline.handle.first_view().await;
     let door = Door::open(DoorConfig { name: "gateway", code: None, now: Box::new(|| NOW) }, MemoryVault::default()).unwrap();
     let shutdown = CancellationToken::new();
     let pictures = Pictures::open(&crate::cameras::Settings::default(), dir.path(), pipeline.cameras.clone(), NOW);

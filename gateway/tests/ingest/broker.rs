@@ -341,3 +341,30 @@ async fn a_port_in_use_and_a_wrong_certificate_are_explained() {
     let error = start(BrokerConfig { listen: free, tls, ..config }).await;
     assert!(error.contains("cert.pem") && error.contains("absent.pem"), "{error}");
 }
+
+/// The bug: each word of the gateway's own account went over a connection of its own under one client id. While one of them left, the broker refused the next
+/// (*service unavailable*), or threw one of two out.
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_one_account_that_come_together_do_not_keep_each_other_out() {
+    use tuoan::deliver::CommandLink;
+    use tuoan::ingest::client::ClientConfig;
+    use tuoan::ingest::own::Once;
+    let gateway = Gateway::start().await;
+    let (_broker, addr, _stored) = gateway.store_all();
+    let link = Once(ClientConfig {
+        url: format!("mqtt://{addr}"),
+        client_id: "env".into(),
+        username: Some("env".into()),
+        password: Some(crate::support::password("env")),
+        topics: Vec::new(),
+        max_packet_bytes: 65_536,
+        ca: None,
+    });
+    let words = (0..24).map(|_| {
+        let link = link.clone();
+        tokio::spawn(async move { link.publish(TELEMETRY, b"word").await.map_err(|e| e.0) })
+    });
+    for word in words.collect::<Vec<_>>() {
+        assert_eq!(word.await.unwrap(), Ok(()));
+    }
+}
