@@ -1,4 +1,5 @@
 //! The node's TLS against rustls, which the gateway has inside, and against one that would pass for the gateway.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use futures::FutureExt;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
