@@ -167,12 +167,6 @@ impl Watch {
         }
     }
 
-    /// The plan from now on; what was measured so far counts for it.
-    pub fn replan(&mut self, plan: Plan, now_ms: u64) {
-        self.due_ms = self.due_ms.min(now_ms.saturating_add(u64::from(plan.look_ms)));
-        self.plan = plan;
-    }
-
     /// Takes what a look gave at `now_ms`.
     pub fn take(&mut self, now_ms: u64, look: Result<Sample, Fault>) -> Told {
         match look {

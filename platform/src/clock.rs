@@ -21,10 +21,6 @@ impl Clock {
     pub fn from_fn(utc_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Clock {
         Clock(Arc::new(utc_ms))
     }
-    /// As [`Clock::from_fn`], for a function that is already shared.
-    pub fn from_arc(utc_ms: Arc<dyn Fn() -> i64 + Send + Sync>) -> Clock {
-        Clock(utc_ms)
-    }
     pub fn utc_ms(&self) -> i64 {
         (self.0)()
     }

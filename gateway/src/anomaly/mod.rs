@@ -39,7 +39,7 @@ const DAY_MS: f64 = 86_400_000.0;
 /// Values are clamped to this magnitude: no sensor's quantity reaches it, and distances stay finite.
 const HUGE: f64 = 1e14;
 
-/// The detector's constants. There is one set, [`Tuning::FROZEN`]; others exist only to measure how sensitive the result is.
+/// The detector's constants. There is one set, [`Tuning::FROZEN`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tuning {
     /// No verdict before so many samples.
@@ -159,12 +159,6 @@ mod steps {
 impl Detector {
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// To measure the sensitivity to one constant. A restored snapshot has [`Tuning::FROZEN`] again.
-    #[doc(hidden)]
-    pub fn with_tuning(tuning: Tuning) -> Self {
-        Self { tuning, ..Self::default() }
     }
 
     /// Takes the next sample. `utc_ms`: milliseconds since 1970; times that repeat or go back count as no time passed, and a gap as one day

@@ -41,7 +41,8 @@ pub fn path(data: &Path) -> PathBuf {
 /// The disk does not take it.
 pub fn own(data: &Path) -> Result<PathBuf, KeyError> {
     let path = path(data);
-    if path.exists() {
+    // What cannot be looked at may be there: nodes know its key, and another one would shut them all out.
+    if path.try_exists().map_err(|source| KeyError::Io { path: path.clone(), source })? {
         return Ok(path);
     }
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;

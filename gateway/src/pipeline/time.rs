@@ -7,6 +7,8 @@ use crate::engine::Body;
 const STEP_MS: i64 = 1000;
 /// How often the kernel is asked whether the clock is synchronised, in milliseconds: it costs system calls.
 const TRUST_PERIOD_MS: i64 = 1000;
+/// A clock that nobody vouches for is believed that a gateway was down for this long at most, in milliseconds: a summer's holidays.
+const DOWN_UNTRUSTED_MS: i64 = 62 * 86_400_000;
 
 #[derive(Debug)]
 pub struct EngineClock {
@@ -28,14 +30,14 @@ impl EngineClock {
         let now = clock.utc_ms();
         EngineClock::at(clock, trust, now)
     }
-    /// Goes on from the last commit: the time that UTC says has passed since then has passed, unless UTC went back.
+    /// Goes on from the last commit: the time that UTC says has passed since then has passed, unless UTC went back or nobody vouches for a jump that long.
     pub fn resume(clock: Clock, trust: Trust, now: i64, utc_offset: i64) -> EngineClock {
-        let by_utc = clock.utc_ms().saturating_sub(utc_offset);
-        EngineClock::at(clock, trust, now.max(by_utc))
+        let down = down(clock.utc_ms().saturating_sub(utc_offset).saturating_sub(now), is_trusted(&clock, trust));
+        EngineClock::at(clock, trust, now.saturating_add(down))
     }
     fn at(clock: Clock, trust: Trust, now: i64) -> EngineClock {
         let monotonic = clock.monotonic_ms();
-        let trusted = trust == Trust::Always || clock.trusted();
+        let trusted = is_trusted(&clock, trust);
         EngineClock { clock, trust, base: now, monotonic, last: now, told: None, trusted, trust_asked: monotonic }
     }
     /// Engine time, in milliseconds.
@@ -53,7 +55,7 @@ impl EngineClock {
         let monotonic = self.clock.monotonic_ms();
         if monotonic.saturating_sub(self.trust_asked) >= TRUST_PERIOD_MS {
             self.trust_asked = monotonic;
-            self.trusted = self.trust == Trust::Always || self.clock.trusted();
+            self.trusted = is_trusted(&self.clock, self.trust);
         }
         let offset_ms = self.clock.utc_ms().saturating_sub(self.last);
         let trusted = self.trusted;
@@ -64,6 +66,16 @@ impl EngineClock {
         self.told = Some((offset_ms, trusted));
         Some(Body::Clock { offset_ms, trusted })
     }
+}
+
+fn is_trusted(clock: &Clock, trust: Trust) -> bool {
+    trust == Trust::Always || clock.trusted()
+}
+
+/// For how long the gateway was down, when UTC says `passed` milliseconds. Engine time never goes back: a clock that woke up in another decade would make all that is
+/// stored decades old, and it would go by its age as soon as UTC is right again.
+fn down(passed: i64, trusted: bool) -> i64 {
+    if trusted || passed <= DOWN_UNTRUSTED_MS { passed.max(0) } else { 0 }
 }
 
 #[cfg(test)]
@@ -107,5 +119,15 @@ mod tests {
         let mut time = EngineClock::resume(Clock::manual(1_000), Trust::Kernel, T, 0);
         assert_eq!(time.now(), T);
         assert_eq!(time.correction(), Some(Body::Clock { offset_ms: 1_000 - T, trusted: true }));
+    }
+
+    #[test]
+    fn a_clock_that_wakes_up_in_another_decade_ages_nothing() {
+        const YEAR: i64 = 365 * 86_400_000;
+        assert_eq!(down(70 * YEAR, false), 0);
+        assert_eq!(down(2 * YEAR, true), 2 * YEAR, "a box that was put away");
+        // A box without a network has only its own clock, and weekends are real.
+        assert_eq!(down(3 * 86_400_000, false), 3 * 86_400_000);
+        assert_eq!((down(-YEAR, false), down(-1, true)), (0, 0));
     }
 }

@@ -32,9 +32,4 @@ impl Reader {
         let sql = "SELECT number, date, bytes FROM ledger_day WHERE number > ?1 ORDER BY number LIMIT ?2";
         self.list(sql, params![int(number), int(limit as u64)], row)
     }
-    /// Number of the last one; 0 when there is none.
-    pub fn ledger_last(&self) -> Result<u64, StoreError> {
-        let last = self.list("SELECT coalesce(max(number), 0) FROM ledger_day", [], |r| r.get::<_, i64>(0))?;
-        Ok(last.first().map_or(0, |n| n.unsigned_abs()))
-    }
 }
