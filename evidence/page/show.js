@@ -3,7 +3,7 @@
 (function () {
   var WORDS = {
     zh: {
-      other: "English", print: "打印", checking: "正在核验…", good: "内容完整，与签名相符", bad: "证据不成立：文件已被改动", whole: "这个文件的每个字节都已核验。",
+      other: "English", print: "打印", checking: "正在核验…", good: "内容完整，与签名相符", bad: "证据不成立：文件已被改动", whole: "这个文件的每个字节都已核验。", otherpage: "这个文件的每个字节都已核验，但它的页面程序与本页的不同：可能来自另一个版本，也可能是别人编写的。请再用 tuoan evidence verify 核验；不要相信那个页面自己显示的内容。",
       own: "本页核验了全部记录、签名和证明，但看不到自己的程序。要核验文件的每个字节，请在下面选择它，或使用 tuoan evidence verify。",
       whose: "是谁的签名", print1: "签名公钥的指纹", ask: "粘贴机构事先提供的公钥（PEM 或 64 位十六进制）或指纹，与签名比对：", match: "相符：正是这把公钥签的名。",
       nomatch: "不相符：签名的不是这把公钥！", nokey: "这不是公钥或指纹。", alone: "这一页自己不能证明是谁签的名：请与事先从机构得到的公钥比对。",
@@ -19,10 +19,10 @@
       acts: { picture: "图片", access: "系统操作", deletion: "保存期满后删除", incident_seen: "查看事件", still_seen: "查看打码图片", open: "打开原始图片", watch: "查看实时画面", hold: "要求保留", release: "解除保留", "export": "导出证据", "delete": "删除图片", keep_days: "读数超过保存期", budget_mb: "磁盘空间不足", keep_events_days: "事件超过保存期", stills_days: "摄像头观察超过保存期", looks_mb: "摄像头观察占满了空间" },
       looks: "摄像头看到的", looksnote: "只有方框和关键点，不是画面。拖动滑块或用左右方向键选择时刻。", looksat: "{c}：选择时刻", nobody: "没有看到人", people: "{n} 人", person1: "{n} 人", least: "至少 {n} 人", things: { 2: "{n} 辆自行车", 3: "{n} 辆摩托车或电动车" }, postures: ["姿势不明", "站立", "坐着", "蹲着", "弯腰", "躺卧"], join: "，", holds: "{n} 人{p}", looksmany: "{n} 次观察，{a} 至 {b}",
       levels: ["", "紧急", "严重", "一般", "提示"], causes: { real: "属实", "false": "误报", test: "测试", maintenance: "检修" },
-      faults: { foreign: "这不是证据文件，或开头缺失", page: "页面程序被改动", list: "签名目录第 {d} 行被改动", signature: "签名不成立：签名目录或签名被改动", altered: "记录 {r} 被改动", removed: "记录 {r} 被删除", added: "在第 {r} 条之后加入了记录", moved: "记录 {r} 被移动", cut: "文件被截断：从记录 {r} 起缺失", end: "文件结尾被改动或附加了内容", content: "记录内容不成立：{r} {d}", proof: "记录 {r} 不在机构签名的日志中", head: "日志头不成立", witness: "区级见证不成立" }
+      faults: { large: "文件过大，不是证据文件", foreign: "这不是证据文件，或开头缺失", page: "页面程序被改动", list: "签名目录第 {d} 行被改动", signature: "签名不成立：签名目录或签名被改动", altered: "记录 {r} 被改动", removed: "记录 {r} 被删除", added: "在第 {r} 条之后加入了记录", moved: "记录 {r} 被移动", cut: "文件被截断：从记录 {r} 起缺失", end: "文件结尾被改动或附加了内容", content: "记录内容不成立：{r} {d}", proof: "记录 {r} 不在机构签名的日志中", head: "日志头不成立", witness: "区级见证不成立" }
     },
     en: {
-      other: "中文", print: "Print", checking: "Checking…", good: "Complete, and as it was signed", bad: "NOT VALID: the file was changed", whole: "Every byte of this file was checked.",
+      other: "中文", print: "Print", checking: "Checking…", good: "Complete, and as it was signed", bad: "NOT VALID: the file was changed", whole: "Every byte of this file was checked.", otherpage: "Every byte of this file was checked, but its page is another programme than this one: of another version, or of a stranger. Check it with tuoan evidence verify, too, and do not rely on what that page shows by itself.",
       own: "This page has checked all records, the signature and the proofs, but cannot see its own programme. To check every byte of the file, choose it below, or use tuoan evidence verify.",
       whose: "Whose signature", print1: "Fingerprint of the signing key", ask: "Paste the public key that the institution gave you beforehand (PEM or 64 hexadecimal digits), or its fingerprint:", match: "They match: it was signed by this key.",
       nomatch: "They do NOT match: it was signed by another key!", nokey: "This is no public key or fingerprint.", alone: "This page cannot prove by itself whose signature it is: compare the key with one that you had from the institution beforehand.",
@@ -38,7 +38,7 @@
       acts: { picture: "Pictures", access: "Deed", deletion: "Removed by retention", incident_seen: "Looked at the incident", still_seen: "Looked at blurred pictures", open: "Opened originals", watch: "Watched live", hold: "Held", release: "Hold ended", "export": "Exported evidence", "delete": "Removed pictures", keep_days: "readings kept long enough", budget_mb: "disk short of room", keep_events_days: "events kept long enough", stills_days: "what cameras found, kept long enough", looks_mb: "what cameras found took too much room" },
       looks: "What cameras saw", looksnote: "Boxes and key points only, no picture. Drag the slider or use the arrow keys to choose a moment.", looksat: "{c}: choose a moment", nobody: "nobody seen", people: "{n} people", person1: "{n} person", least: "at least {n} people", things: { 2: "{n} bicycle(s)", 3: "{n} motorcycle(s)" }, postures: ["posture unknown", "standing", "sitting", "crouching", "bending", "lying"], join: ", ", holds: "{n} {p}", looksmany: "{n} looks, {a} to {b}",
       levels: ["", "Emergency", "Serious", "General", "Advisory"], causes: { real: "real", "false": "false alarm", test: "test", maintenance: "maintenance" },
-      faults: { foreign: "this is no evidence file, or its beginning is missing", page: "the page's programme was changed", list: "line {d} of the signed list was changed", signature: "the signature does not hold: the signed list or the signature was changed", altered: "record {r} was altered", removed: "record {r} was removed", added: "a record was added after record {r}", moved: "record {r} was moved", cut: "the file is cut off: records from {r} on are missing", end: "the end was changed, or something was added", content: "what a record says does not hold: {r} {d}", proof: "record {r} is not in the log that the institution signed", head: "the log's head does not hold", witness: "the district's witness does not hold" }
+      faults: { large: "the file is larger than evidence may be", foreign: "this is no evidence file, or its beginning is missing", page: "the page's programme was changed", list: "line {d} of the signed list was changed", signature: "the signature does not hold: the signed list or the signature was changed", altered: "record {r} was altered", removed: "record {r} was removed", added: "a record was added after record {r}", moved: "record {r} was moved", cut: "the file is cut off: records from {r} on are missing", end: "the end was changed, or something was added", content: "what a record says does not hold: {r} {d}", proof: "record {r} is not in the log that the institution signed", head: "the log's head does not hold", witness: "the district's witness does not hold" }
     }
   };
   var lang = "zh", result = null, about = null, offset = 480;
@@ -81,7 +81,9 @@
         return el("li", "", text.split("{r}").join(f.record || "").split("{d}").join(f.detail || ""));
       })));
     }
-    if (good) children.push(el("p", "soft", t(whole ? "whole" : "own")));
+    // A chosen file's page is known to be a published one only if it is this one; of this one it is the file that says which it is.
+    var known = result && result.header && found.header && result.header.page === found.header.page;
+    if (good) children.push(el("p", "soft", t(!whole ? "own" : known ? "whole" : "otherpage")));
     var box = el("section", "verdict " + (good ? "good" : "bad"), children);
     box.setAttribute("role", "status");
     return box;

@@ -21,7 +21,7 @@ use crate::fault::{Fault, Named, Refused};
 use crate::key::{PublicKey, SigningKey, unhex};
 use crate::page::{self, OPEN, PAGE, TAIL};
 use crate::tree::Hash;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 /// Bytes of a file at most.
@@ -256,11 +256,25 @@ fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(line)
 }
 
+/// A browser must read the same characters as everybody else.
+pub(crate) fn text(line: &[u8]) -> Result<&str, String> {
+    if line.iter().any(|b| *b < 0x20 || *b == 0x7f || *b == b'<') {
+        return Err("it holds a character that may not stand there".to_owned());
+    }
+    std::str::from_utf8(line).map_err(|e| e.to_string())
+}
+
+/// What has fixed fields, in the one text in which it is written: no reader can see something else in it.
+pub(crate) fn exact<T: Serialize + DeserializeOwned>(line: &str) -> Result<T, String> {
+    let value: T = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    let written = serde_json::to_string(&value).map_err(|e| e.to_string())?.replace('<', "\\u003c");
+    if written == line { Ok(value) } else { Err("it is not in the form in which it is written".to_owned()) }
+}
+
 /// Takes a line of the signed list off the front.
 fn text_line<'a>(rest: &mut &'a [u8], number: usize) -> Result<&'a str, Fault> {
-    let bad = |detail: &str| Fault::List { line: number, detail: detail.to_owned() };
-    let line = line(rest).ok_or_else(|| bad("it is cut off"))?;
-    std::str::from_utf8(line).map_err(|_| bad("it is not UTF-8 text"))
+    let bad = |detail: String| Fault::List { line: number, detail };
+    text(line(rest).ok_or_else(|| bad("it is cut off".to_owned()))?).map_err(bad)
 }
 
 /// Reads a file strictly.
@@ -286,7 +300,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Bundle<'_>, Refused> {
         .into());
     }
     let header = text_line(&mut rest, 2)?;
-    let header: Header = serde_json::from_str(header).map_err(|e| Fault::List { line: 2, detail: e.to_string() })?;
+    let header: Header = exact(header).map_err(|detail| Fault::List { line: 2, detail })?;
     let mut list: Vec<Listed<'_>> = Vec::new();
     let (signed, signature) = loop {
         let number = list.len() + 3;
@@ -345,6 +359,6 @@ fn split_end(body: &[u8], offset: usize) -> (&[u8], Option<Fault>) {
 fn listed(line: &str) -> Option<Listed<'_>> {
     let mut parts = line.splitn(4, ' ');
     let (hash, section, at, label) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let at = if at == "-" { None } else { Some(at.parse().ok()?) };
+    let at = if at == "-" { None } else { Some(at.parse().ok().filter(|t: &i64| t.to_string() == at)?) };
     Some(Listed { hash: unhex(hash)?, section: Section::named(section)?, at, label })
 }

@@ -21,6 +21,8 @@ pub mod head;
 pub mod key;
 pub mod page;
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;
 pub mod tree;
 pub mod verify;

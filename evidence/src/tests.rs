@@ -10,18 +10,18 @@ use tuoan_protocol::ledger::Figure;
 use tuoan_protocol::looks::{Class, Look, Piece, Point, Posture, Seen};
 use tuoan_protocol::{Basis, IncidentEvent, IncidentState, InstitutionType, Place, Severity, SupervisingBody, Transition};
 
-const T: i64 = 1_790_000_000_000;
-const LOG: &str = "01JD0000000000000000000000";
-const INCIDENT: &str = "01JE0000000000000000000001";
+pub(crate) const T: i64 = 1_790_000_000_000;
+pub(crate) const LOG: &str = "01JD0000000000000000000000";
+pub(crate) const INCIDENT: &str = "01JE0000000000000000000001";
 
-fn site_key() -> SigningKey {
+pub(crate) fn site_key() -> SigningKey {
     SigningKey::from_seed(&[1; 32]).unwrap()
 }
-fn district_key() -> SigningKey {
+pub(crate) fn district_key() -> SigningKey {
     SigningKey::from_seed(&[2; 32]).unwrap()
 }
 
-fn event(sequence: u64, incident: &str, transition: Transition) -> IncidentEvent {
+pub(crate) fn event(sequence: u64, incident: &str, transition: Transition) -> IncidentEvent {
     IncidentEvent {
         site: "xingyuan".parse().unwrap(),
         institution: InstitutionType::Public,
@@ -59,7 +59,7 @@ fn event(sequence: u64, incident: &str, transition: Transition) -> IncidentEvent
 }
 
 /// What a camera found in three looks from that second on.
-fn looks(second: i64, incident: &str) -> Piece {
+pub(crate) fn looks(second: i64, incident: &str) -> Piece {
     let mut pose = [None; 17];
     pose[5] = Some(Point { x: 4000, y: 3000, score: 88 });
     let lies =

@@ -1,5 +1,5 @@
 //! Everything that must hold of a bundle.
-use crate::bundle::{self, Bundle, Header, Listed, Section};
+use crate::bundle::{self, Bundle, Header, Listed, Section, exact, text};
 use crate::compare::compare;
 use crate::coverage;
 use crate::fault::{Fault, Named, Refused};
@@ -191,14 +191,6 @@ fn content(bundle: Bundle<'_>, trust: &Trust) -> Result<Report, Refused> {
     c.finish(records)
 }
 
-/// A browser must read the same characters as everybody else.
-fn text(line: &[u8]) -> Result<&str, String> {
-    if line.iter().any(|b| *b < 0x20 || *b == 0x7f || *b == b'<') {
-        return Err("it holds a character that may not stand there".to_owned());
-    }
-    std::str::from_utf8(line).map_err(|e| e.to_string())
-}
-
 fn parse<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, String> {
     serde_json::from_str(line).map_err(|e| e.to_string())
 }
@@ -207,7 +199,7 @@ impl Content<'_> {
     fn record(&mut self, listed: &Listed<'_>, line: &str, named: &dyn Fn() -> Named) -> Result<(), String> {
         match listed.section {
             Section::Head => {
-                let head: SignedHead = parse(line)?;
+                let head: SignedHead = exact(line)?;
                 if self.head.is_some() {
                     return Err("there is a second head".to_owned());
                 }
@@ -215,13 +207,13 @@ impl Content<'_> {
                 self.head = Some(head);
             }
             Section::Witness => {
-                let w: WitnessRecord = parse(line)?;
+                let w: WitnessRecord = exact(line)?;
                 if let Err(why) = self.witnessed(&w) {
                     self.faults.push(Fault::Witness(why));
                 }
                 self.witness = Some(w);
             }
-            Section::Leaf => self.leaf(listed, parse(line)?, named)?,
+            Section::Leaf => self.leaf(listed, exact(line)?, named)?,
             Section::Frame => {
                 let f: Frame = parse(line)?;
                 let picture = BASE64_STANDARD.decode(&f.jpeg).map_err(|e| e.to_string())?;
@@ -311,6 +303,9 @@ impl Content<'_> {
     /// The canonical bytes of what looks found.
     fn looks(&mut self, listed: &Listed<'_>, digits: &str) -> Result<Vec<u8>, String> {
         let bytes = hex::decode(digits).map_err(|e| e.to_string())?;
+        if hex::encode(&bytes) != digits {
+            return Err("the looks are not in lower-case hexadecimal digits".to_owned());
+        }
         let piece = Piece::from_canonical(&bytes).map_err(|e| e.to_string())?;
         let (site, log, incident) = (piece.site.as_str(), piece.log.as_str(), piece.incident.as_str());
         if (site, log, incident) != (&*self.header.site, &*self.header.log, &*self.header.incident) {
@@ -328,13 +323,14 @@ impl Content<'_> {
         Ok(bytes)
     }
     fn log(&mut self, line: &str) -> Result<(), String> {
-        #[derive(Deserialize)]
+        #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct Event {
             sequence: u64,
             cbor: String,
         }
         if line.starts_with("{\"sequence\":") {
-            let e: Event = parse(line)?;
+            let e: Event = exact(line)?;
             let gap = self.logged.last().is_some_and(|(last, _)| last.checked_add(1) != Some(e.sequence));
             self.logged.push((e.sequence, e.cbor));
             if gap {
