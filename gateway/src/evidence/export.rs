@@ -98,15 +98,17 @@ pub fn export(data: &Path, key: &SigningKey, incident: &str, request: &Request) 
         ..Header::new(key, site, &configuration.site.name, log, incident)
     };
     let mut b = Builder::new(header);
+    // What is still open goes on until now, or until the gateway was stopped for good.
+    let until = request.now.min(source.cut.now.saturating_add(source.cut.utc_offset));
     let mut about = names::incident(configuration, first, last, &devices);
-    let series = series(&reader, incident, first, &source, &devices, request.now)?;
+    let series = series(&reader, incident, first, &source, &devices, until)?;
     put(&mut about, "replay", replay(segment.as_ref()));
     put(&mut about, "quantities", names::quantities(series.keys().map(|(_, quantity)| quantity)));
     let mut leaves = leaves(&reader, incident, &stored)?;
     if request.pictures {
         leaves.extend(looks(&reader, incident)?);
     }
-    let (days, wanted) = days(&reader, configuration.site.utc_offset_minutes, first, last, request.now, &mut remarks)?;
+    let (days, wanted) = days(&reader, configuration.site.utc_offset_minutes, first, last, until, &mut remarks)?;
     put(&mut about, "coverage", wanted);
     b.add(Section::Incident, Some(first.at), first.hazard.as_str(), &about)?;
     let rules: BTreeSet<&RuleId> = events.iter().map(|e| &e.rule).collect();
@@ -228,12 +230,11 @@ fn days(
     utc_offset_minutes: i32,
     first: &IncidentEvent,
     last: &IncidentEvent,
-    now: i64,
+    until: i64,
     remarks: &mut Vec<String>,
 ) -> Result<(Vec<LeafOf>, Value), ExportError> {
     let date = |at: i64| coverage::date(at, utc_offset_minutes);
-    // What is still open goes on until now.
-    let end = if last.state.closed { last.at.saturating_add(AFTER) } else { last.at.max(now) };
+    let end = if last.state.closed { last.at.saturating_add(AFTER) } else { last.at.max(until) };
     let (from, to) = (date(first.at.saturating_sub(BEFORE)), date(end));
     if to - from >= DAYS {
         remarks.push(format!("the incident lasted longer than {DAYS} days: the coverage of its first {DAYS} days is enclosed"));
@@ -301,11 +302,11 @@ fn series(
     first: &IncidentEvent,
     source: &Source,
     devices: &BTreeSet<DeviceId>,
-    now: i64,
+    until: i64,
 ) -> Result<Series, ExportError> {
     let offset = reader.utc_offset_at(first.position)?.unwrap_or(source.cut.utc_offset);
     let wanted = |_: &tuoan_protocol::ZoneId| devices.iter().cloned().collect();
-    let story = story::read(reader, incident, now, offset, wanted, &[], Around::default())?;
+    let story = story::read(reader, incident, until, offset, wanted, &[], Around::default())?;
     Ok(story.map(|s| s.series.into_iter().map(|(key, thinned)| (key, thinned.points)).collect()).unwrap_or_default())
 }
 
