@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use tuoan_protocol::codec::Wire;
 use tuoan_protocol::ledger::{Cause, Need, Run, Sight};
 use tuoan_protocol::looks::Piece;
-use tuoan_protocol::{CauseCode, Exercise, Fixed, Inhibition, Quantity, Rung, Transition, Trigger, Via};
+use tuoan_protocol::{CauseCode, Exercise, Fixed, IncidentEvent, Inhibition, Quantity, Rung, Transition, Trigger, Via};
 
 /// What JavaScript keeps exactly.
 const EXACT: u64 = (1 << 53) - 1;
@@ -100,7 +100,7 @@ impl Forge {
 }
 
 /// An event with everything in it that one may hold.
-fn full(sequence: u64) -> tuoan_protocol::IncidentEvent {
+fn full(sequence: u64) -> IncidentEvent {
     let mut e = event(sequence, INCIDENT, Transition::Acknowledged);
     e.state.inhibited = Some(Inhibition::Shelved);
     e.place.device = Some("cam-1".parse().unwrap());
@@ -114,7 +114,7 @@ fn full(sequence: u64) -> tuoan_protocol::IncidentEvent {
     e
 }
 
-fn of_event(e: &tuoan_protocol::IncidentEvent) -> Leaf {
+fn of_event(e: &IncidentEvent) -> Leaf {
     Leaf { kind: Kind::Event, bytes: e.to_cbor_vec().unwrap(), at: Some(e.at), enclosed: e.incident.as_str() == INCIDENT }
 }
 fn of_day(day: &tuoan_protocol::ledger::Day) -> Leaf {
@@ -145,6 +145,17 @@ fn leaves() -> Vec<Leaf> {
     all
 }
 
+/// The header's line: the same in every file, and the page's hash in it takes its time.
+static HEADER: LazyLock<String> = LazyLock::new(|| {
+    let header = Header {
+        made_by: "赵主任".into(),
+        purpose: "consultation".into(),
+        made_at: T,
+        ..Header::new(&site_key(), "xingyuan", "杏<园>", LOG, INCIDENT)
+    };
+    String::from_utf8(text(&header)).unwrap()
+});
+
 /// A file of that log; the events among the inputs are those of the log.
 fn forge(leaves: &[Leaf]) -> Forge {
     let hashes: Vec<Hash> = leaves.iter().map(|l| tree::leaf(l.kind.number(), &l.bytes)).collect();
@@ -153,12 +164,6 @@ fn forge(leaves: &[Leaf]) -> Forge {
     let seen = head(3);
     let countersignature = Countersignature::sign(&district_key(), &seen, T + 31_000);
     let witness = WitnessRecord { head: seen, countersignature, proof: Proof(tree::consistency(tree, 3, size).unwrap()) };
-    let header = Header {
-        made_by: "赵主任".into(),
-        purpose: "consultation".into(),
-        made_at: T,
-        ..Header::new(&site_key(), "xingyuan", "杏<园>", LOG, INCIDENT)
-    };
     let plain = |section: &str, record: Value| row(section, None, "a label\u{2028}of two lines", &record);
     let mut rows =
         vec![plain("incident", json!({"zone": "nap-1"})), plain("rule", json!({"id": "fire.smoke", "x": [1.5e300, null, true]}))];
@@ -181,9 +186,8 @@ fn forge(leaves: &[Leaf]) -> Forge {
         let line = format!(r#"{{"sequence":{sequence},"cbor":"{}"}}"#, hex::encode(&l.bytes)).into_bytes();
         rows.push(Row { line, ..row("log", None, "event", &Value::Null) });
     }
-    Forge { header: String::from_utf8(text(&header)).unwrap(), rows }
+    Forge { header: HEADER.clone(), rows }
 }
-use tuoan_protocol::IncidentEvent;
 
 fn clean() -> Forge {
     static CLEAN: LazyLock<Forge> = LazyLock::new(|| forge(&leaves()));
@@ -465,7 +469,7 @@ fn forged() -> Vec<(&'static str, Forge)> {
             bytes(0, |b| replaced(b, &[&[0x05, 0x05][..], &[0x06]].concat(), &[0x05, 0x19, 0x00, 0x05, 0x06])),
         ),
         ("event: a byte behind it", bytes(0, |b| b.push(0))),
-        ("event: cut", bytes(0, |b| drop(b.pop()))),
+        ("event: cut", bytes(0, |b| b.truncate(b.len() - 1))),
         ("event: empty", bytes(0, Vec::clear)),
         (
             "event: a map without its length",
@@ -820,7 +824,7 @@ fn no_random_change_that_is_signed_is_taken_by_the_page_alone() {
         "null", "1e9", "\"x\":1,",
     ];
     let mut files = Vec::new();
-    for _ in 0..many(400) {
+    for _ in 0..many(200) {
         let mut f = clean();
         let n = random(f.rows.len());
         let mut text = match random(5) {
