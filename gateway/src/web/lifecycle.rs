@@ -194,7 +194,7 @@ pub async fn incident(
     };
     match came {
         Ok(()) if matches!(kind, "hold" | "release") => {
-            super::cameras::follow_hold(&web, id).await;
+            super::pictures::follow_hold(&web, id).await;
             Redirect::to(&format!("{}?done={}", back(&act), done(kind))).into_response()
         }
         Ok(()) => Redirect::to(&format!("{}?done={}", back(&act), done(kind))).into_response(),

@@ -23,7 +23,10 @@
 //! | `report` | reports of concern, also without a login |
 //! | `search` | incidents searched for |
 //! | `tasks` | the closing sweep, who acts, the page for when the gateway is gone |
-//! | `cameras` | cameras, their blurred pictures, the pictures of an incident |
+//! | `cameras` | cameras, and the newest picture of one while it is watched |
+//! | `camera_setup` | a camera's areas and the marks on its floor |
+//! | `pictures` | the pictures of an incident: blurred stills, sealed originals |
+//! | `leave` | leave to see a picture, on record before it is given |
 //! | [`rules`] | the pages of rules: what holds, and how to change it after a trial |
 //! | `coverage` | the coverage ledger |
 //! | `watched` | where a place was not watched around an incident, by the ledger |
@@ -37,12 +40,14 @@
 pub mod access;
 mod actions;
 mod audit;
+mod camera_setup;
 mod cameras;
 mod check;
 mod coverage;
 pub mod deeds;
 mod evidence;
 mod forms;
+mod leave;
 mod lifecycle;
 mod links;
 mod live;
@@ -50,6 +55,7 @@ mod notices;
 mod outside;
 mod pages;
 mod people;
+mod pictures;
 mod pin;
 mod qr;
 mod quality;
@@ -254,16 +260,16 @@ pub fn router(config: WebConfig, deps: WebDeps) -> Router {
         .route("/cameras/{id}/watch", post(cameras::watch))
         .route("/cameras/{id}/watch/end", post(cameras::watch_end))
         .route("/cameras/{id}/picture", get(cameras::picture))
-        .route("/cameras/{id}/areas", post(cameras::areas))
-        .route("/cameras/{id}/floor", post(cameras::floor))
-        .route("/cameras/{id}/floor/try", post(cameras::try_floor))
+        .route("/cameras/{id}/areas", post(camera_setup::areas))
+        .route("/cameras/{id}/floor", post(camera_setup::floor))
+        .route("/cameras/{id}/floor/try", post(camera_setup::try_floor))
         .route("/incidents/{id}/evidence", get(evidence::ask).post(evidence::export))
-        .route("/incidents/{id}/stills", post(cameras::open_stills))
-        .route("/incidents/{id}/stills/{number}", get(cameras::still))
-        .route("/incidents/{id}/pictures", get(cameras::pictures).post(cameras::open))
-        .route("/incidents/{id}/pictures/end", post(cameras::close))
-        .route("/incidents/{id}/pictures/hold", post(cameras::hold))
-        .route("/incidents/{id}/pictures/{file}/{picture}", get(cameras::original))
+        .route("/incidents/{id}/stills", post(pictures::open_stills))
+        .route("/incidents/{id}/stills/{number}", get(pictures::still))
+        .route("/incidents/{id}/pictures", get(pictures::pictures).post(pictures::open))
+        .route("/incidents/{id}/pictures/end", post(pictures::close))
+        .route("/incidents/{id}/pictures/hold", post(pictures::hold))
+        .route("/incidents/{id}/pictures/{file}/{picture}", get(pictures::original))
         .route("/rules", get(rules::list))
         .route("/rules/{id}", get(rules::one))
         .route("/rules/{id}/try", post(rules::try_it))

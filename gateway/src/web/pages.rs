@@ -170,7 +170,7 @@ async fn incident_view(web: &Shared, id: &str, around: Around) -> Result<Option<
     let limit = rule.and_then(|r| web.deps.limits.get(&r).cloned());
     let mut page = story::page(story, &view, &web.deps.catalogue, limit, &web.config, around);
     if let Some(page) = &mut page {
-        (page.stills, page.originals) = super::cameras::counts(web, &about);
+        (page.stills, page.originals) = super::pictures::counts(web, &about);
         let events: Vec<_> = events.iter().filter_map(|e| e.event.as_ref().ok()).collect();
         page.receipts = receipts::receipts(&events, &tellings, &page.deliveries, &view, now);
         page.export = super::report::export(&events, &view);
@@ -201,7 +201,7 @@ pub async fn incident(
     }
     match incident_view(&web, &id, Around::parse(&wide.around)).await {
         Ok(Some(mut v)) => {
-            v.stills_open = super::cameras::may_see_stills(&web, &visitor, &id);
+            v.stills_open = super::pictures::may_see_stills(&web, &visitor, &id);
             v.notice = done.notice(&ui);
             v.looks = looks(&web, &id).await.unwrap_or_default();
             Html(page::incident(&ui, &v)).into_response()
@@ -233,7 +233,7 @@ pub async fn incident_fragment(State(web): State<Shared>, visitor: Visitor, Path
     ui.path = format!("/incidents/{id}");
     match incident_view(&web, &id, Around::parse(&wide.around)).await {
         Ok(Some(mut v)) => {
-            v.stills_open = super::cameras::may_see_stills(&web, &visitor, &id);
+            v.stills_open = super::pictures::may_see_stills(&web, &visitor, &id);
             Html(page::incident_fragment(&ui, &v)).into_response()
         }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),

@@ -1,6 +1,15 @@
 //! The gateway put together: config -> build -> run -> drain.
 //!
 //! Stop order: intake, pipeline, delivery, pages. What was taken in is stored, what is stored is offered to the sinks once more.
+mod counts;
+mod intake;
+mod replay;
+
+pub use intake::enrol_line;
+pub use replay::{Replayed, replay, replay_quarantine};
+
+use self::counts::{tell_refusals, watch_metrics};
+use self::intake::{Intake, own_voice, start_broker, start_client};
 use crate::alarms::weekly::Weekly;
 use crate::bridge;
 use crate::cameras::keeper::Keeper;
@@ -12,32 +21,23 @@ use crate::control;
 use crate::decode::mapping::Mapping;
 use crate::deliver::chain::Chain;
 use crate::deliver::{
-    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, LinkError, PlatformConfig, RuleText, Secret, Sounders, StoreLog,
-    Timing, sinks,
+    Bilingual, CommandLink, Deliveries, Delivery, Directory, InfluxConfig, PlatformConfig, RuleText, Secret, Sounders, StoreLog, Timing,
+    sinks,
 };
-use crate::engine::CANARY;
 use crate::engine::rules::Catalogue;
 use crate::engine::site::Site;
-use crate::engine::standing::DRILL_PREFIX;
 use crate::estimate::model::{ClimateModel, Source};
 use crate::evidence;
-use crate::ingest::broker::{Broker, BrokerConfig, BrokerTls, User};
-use crate::ingest::client::{Advice, Client, ClientConfig};
 use crate::ingest::frames::{FrameDesk, Mapped, Watch};
-use crate::ingest::own::{self, OwnVoice};
-use crate::ingest::{Ack, Inbound, Stored};
 use crate::models::EyeModels;
-use crate::nodes::key::{self, NodeTls};
 use crate::nodes::rollout::Rollout;
 use crate::notify::{self, link::LinkKey, post::Post};
 use crate::pipeline::{self, Control, Handle, PipelineConfig, PipelineError, Trust};
 use crate::runtime;
 use crate::setup::files::Files;
 use crate::setup::serve::{self, Ended, FirstRun};
-use crate::store::retained::SqliteRetained;
 use crate::store::{IncidentRow, Options};
 use crate::web;
-use async_trait::async_trait;
 use miette::{Context, IntoDiagnostic, Result, miette};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -47,30 +47,12 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tuoan_dashboards::door::{Door, DoorConfig, FileVault, Told};
-use tuoan_protocol::topic::TopicKind;
-use tuoan_protocol::{DeviceId, LogId};
+use tuoan_protocol::LogId;
 
 /// Notices of emergencies that the disk does not take, at once.
 const UNRECORDED: usize = 256;
 /// How long a stop may take before the process ends anyway; everything acknowledged is on disk by then.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
-
-/// Where messages come from and orders go to.
-enum Intake {
-    Embedded(Broker),
-    Outside(Client),
-}
-
-#[async_trait]
-impl CommandLink for Intake {
-    async fn publish(&self, topic: &str, payload: &[u8]) -> std::result::Result<(), LinkError> {
-        let payload = bytes::Bytes::copy_from_slice(payload);
-        match self {
-            Intake::Embedded(b) => b.publish(topic, payload, 1, false).await.map_err(|e| LinkError(e.to_string())),
-            Intake::Outside(c) => c.publish(topic, payload, 1, false).await.map_err(|e| LinkError(e.to_string())),
-        }
-    }
-}
 
 /// Where the pages are, and who is let in.
 pub struct Web {
@@ -527,143 +509,6 @@ fn desk(config: &Config, handle: &Handle) -> Result<FrameDesk> {
     Ok(FrameDesk::watching(Watch { cameras: Default::default(), mapped, announced: handle.pictures.clone(), fps: config.vision.fps }))
 }
 
-/// The gateway's own way into its broker, or into the one outside.
-fn own_voice(config: &Config, mqtt: Option<SocketAddr>, password: String) -> OwnVoice {
-    let settings = match (&config.ingest, mqtt) {
-        (config::Ingest::Outside(c), _) => ClientConfig {
-            // Another id than the connection's that takes messages in: the broker would throw that out.
-            client_id: format!("{}-self", c.client_id),
-            topics: Vec::new(),
-            ..client_config(c)
-        },
-        (config::Ingest::Embedded(b), local) => ClientConfig {
-            url: format!("mqtt://{}", reachable(local.unwrap_or(b.listen))),
-            client_id: own::ACCOUNT.to_owned(),
-            username: Some(own::ACCOUNT.to_owned()),
-            password: Some(password),
-            topics: Vec::new(),
-            max_packet_bytes: 64 << 10,
-            ca: None,
-        },
-    };
-    OwnVoice { link: own::Once(settings), site: config.site.id.clone() }
-}
-
-/// From this machine: a broker that listens everywhere listens on loopback.
-fn reachable(at: SocketAddr) -> SocketAddr {
-    match at {
-        SocketAddr::V4(a) if a.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], a.port())),
-        SocketAddr::V6(a) if a.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, a.port())),
-        other => other,
-    }
-}
-
-async fn start_broker(
-    config: &Config,
-    b: &config::Broker,
-    own_password: &str,
-    handle: &Handle,
-    frames: FrameDesk,
-    clock: Clock,
-) -> Result<(Broker, Option<NodeTls>)> {
-    let mut users = Vec::new();
-    for u in &b.users {
-        let devices = u.devices.iter().map(|d| DeviceId::new(d)).collect::<std::result::Result<Vec<_>, _>>();
-        users.push(User {
-            name: u.name.clone(),
-            password_sha256: u.password_sha256,
-            devices: devices.map_err(|e| miette!("broker user {}: devices: {e}", u.name))?,
-            publish: u.publish.clone(),
-            subscribe: u.subscribe.clone(),
-        });
-    }
-    let staged = config.site.zones.iter().map(|z| format!("{DRILL_PREFIX}{}", z.id));
-    let own = staged.chain([CANARY.to_owned()]).filter_map(|d| DeviceId::new(&d).ok());
-    users.retain(|u| u.name != own::ACCOUNT);
-    users.push(User {
-        name: own::ACCOUNT.to_owned(),
-        password_sha256: <sha2::Sha256 as sha2::Digest>::digest(own_password.as_bytes()).into(),
-        devices: own.collect(),
-        publish: TopicKind::ALL
-            .iter()
-            .filter(|k| k.is_to_device())
-            .map(|k| format!("tuoan/v1/{}/+/{}", config.site.id, k.as_str()))
-            .collect(),
-        subscribe: [TopicKind::Progress, TopicKind::Applied]
-            .iter()
-            .map(|k| format!("tuoan/v1/{}/+/{}", config.site.id, k.as_str()))
-            .collect(),
-    });
-    let tls = broker_tls(&config.data, &b.tls)?;
-    let settings = BrokerConfig { site: config.site.id.clone(), listen: b.listen, tls: tls.clone(), sessions: b.sessions, users };
-    let retained = Arc::new(SqliteRetained { ops: handle.ops.clone(), reader: handle.reader.clone(), clock: clock.clone() });
-    let broker = Broker::start(settings, handle.inbound.clone(), frames, retained, clock)
-        .await
-        .into_diagnostic()
-        .wrap_err("the embedded broker does not start")?;
-    let node_tls = broker.tls_addr().zip(tls).and_then(|(address, tls)| match key::pin(&tls.cert, &tls.key) {
-        Ok(pin) => Some(NodeTls { port: address.port(), pin }),
-        Err(e) => {
-            tracing::warn!("{e}. Nodes are enrolled without TLS");
-            None
-        }
-    });
-    Ok((broker, node_tls))
-}
-
-/// What a node of the project is told over its serial line, but for the gateway's address.
-///
-/// # Errors
-/// The broker is an outside one, or has no key yet that nodes can verify.
-pub fn enrol_line(config: &Config, device: &str, password: &str) -> Result<String> {
-    let config::Ingest::Embedded(broker) = &config.ingest else {
-        return Err(miette!("devices have their credentials at the broker outside, which [client] names"));
-    };
-    let own = key::path(&config.data);
-    let (listen, files) = match &broker.tls {
-        config::Tls::Off => (broker.listen, None),
-        config::Tls::Own { listen, .. } => (*listen, Some((&own, &own))),
-        config::Tls::Given { listen, cert, key } => (*listen, Some((cert, key))),
-    };
-    let pin = files.map(|(cert, key)| key::pin(cert, key)).transpose().into_diagnostic();
-    let pin = pin.wrap_err("nodes have nothing to know the gateway by; its own key is made when it first starts")?;
-    Ok(format!("enrol {} GATEWAY:{} {}", config.site.id, listen.port(), key::code(device, password, pin.as_deref())))
-}
-
-/// The broker's TLS as files; the gateway's own are made at the first start.
-fn broker_tls(data: &Path, tls: &config::Tls) -> Result<Option<BrokerTls>> {
-    Ok(match tls {
-        config::Tls::Off => None,
-        config::Tls::Given { listen, cert, key } => Some(BrokerTls { listen: *listen, cert: cert.clone(), key: key.clone(), needed: true }),
-        config::Tls::Own { listen, needed } => match key::own(data) {
-            Ok(file) => Some(BrokerTls { listen: *listen, cert: file.clone(), key: file, needed: *needed }),
-            Err(e) if !needed => {
-                tracing::warn!("{e}. The broker starts without TLS: nodes that were enrolled for it are NOT heard");
-                None
-            }
-            Err(e) => return Err(e).into_diagnostic().wrap_err("the broker's own key cannot be made"),
-        },
-    })
-}
-
-fn client_config(c: &config::Client) -> ClientConfig {
-    ClientConfig {
-        url: c.url.clone(),
-        client_id: c.client_id.clone(),
-        username: c.username.clone(),
-        password: c.password.as_ref().map(|p| p.reveal().to_owned()),
-        topics: c.topics.clone(),
-        max_packet_bytes: c.max_packet_bytes,
-        ca: c.ca.clone(),
-    }
-}
-
-fn start_client(c: &config::Client, handle: &Handle, frames: FrameDesk, clock: Clock) -> Result<Client> {
-    Client::start(&client_config(c), handle.inbound.clone(), frames, clock)
-        .into_diagnostic()
-        .wrap_err("the connection to the outside broker cannot be set up")
-}
-
 fn directory(site: &Site, log: LogId, catalogue: &Catalogue) -> Directory {
     let words = |w: &crate::engine::rules::Words| Bilingual { zh: w.zh.clone(), en: w.en.clone() };
     let rules = catalogue.iter().map(|e| {
@@ -694,56 +539,6 @@ fn influx(config: &Config) -> Option<InfluxConfig> {
     })
 }
 
-/// What the quarantine's replay did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Replayed {
-    pub tried: usize,
-    pub understood: usize,
-}
-
-/// Puts quarantined messages (all, when `ids` is empty) through today's decoders, with the gateway stopped. What is understood now is stored
-/// and leaves the quarantine; what is not stays.
-pub async fn replay_quarantine(config: Config, ids: Vec<u64>) -> Result<Replayed> {
-    let pipeline = spawn_pipeline(&config, Clock::System).await?;
-    let handle = pipeline.handle;
-    let replayed = replay(&handle, &ids).await;
-    let (reply, drained) = oneshot::channel();
-    if handle.control.send(Control::Drain { reply }).await.is_ok() {
-        let _ = drained.await;
-    }
-    tokio::task::spawn_blocking(move || pipeline.thread.join())
-        .await
-        .into_diagnostic()?
-        .map_err(|_| miette!("the pipeline's thread panicked"))??;
-    replayed
-}
-
-/// As [`replay_quarantine`], through the running pipeline.
-pub async fn replay(handle: &Handle, ids: &[u64]) -> Result<Replayed> {
-    const ALL: usize = 100_000;
-    let reader = handle.reader.clone();
-    let rows = tokio::task::spawn_blocking(move || reader.quarantine(ALL)).await.into_diagnostic()?.into_diagnostic()?;
-    let mut result = Replayed { tried: 0, understood: 0 };
-    // Oldest first, as they came.
-    for row in rows.into_iter().rev().filter(|r| ids.is_empty() || ids.contains(&r.id)) {
-        result.tried += 1;
-        let (quarantined, id) = (handle.metrics.quarantined.get(), row.id);
-        let (ack, stored) = Ack::channel();
-        let m = row.message;
-        // As if retained: what it says is old.
-        let inbound = Inbound { topic: m.topic.into(), payload: m.payload.into(), retained: true, qos: 1, sender: None, ack };
-        handle.inbound.send(inbound).await.map_err(|_| miette!("the pipeline has stopped"))?;
-        if stored.await != Ok(Stored::Yes) {
-            return Err(miette!("message {id} could not be stored; it stays in the quarantine"));
-        }
-        result.understood += usize::from(handle.metrics.quarantined.get() == quarantined);
-        // Either it was understood, or it is in the quarantine again under a new number.
-        handle.ops.release(id).map_err(|e| miette!("{e}"))?;
-    }
-    handle.ops.settled().await.map_err(|e| miette!("{e}"))?;
-    Ok(result)
-}
-
 /// One incident for `tuoan incidents list --json`.
 pub fn incident_json(i: &IncidentRow) -> serde_json::Value {
     serde_json::json!({
@@ -751,75 +546,4 @@ pub fn incident_json(i: &IncidentRow) -> serde_json::Value {
         "active": i.state.active, "acknowledged": i.state.acknowledged, "closed": i.state.closed, "rule": i.rule,
         "activations": i.activations, "opened_at": i.opened_at, "changed_at": i.changed_at, "sequence": i.sequence,
     })
-}
-
-/// Puts the reasons for which frames were refused into the quarantine.
-async fn tell_refusals(handle: Handle, frames: FrameDesk, clock: Clock, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
-        let list = frames.refusals(clock.monotonic_ms());
-        for r in &list {
-            tracing::warn!(topic = %r.topic, count = r.count, "camera frame refused: {}", r.reason);
-        }
-        if !list.is_empty() && handle.control.send(Control::Refused(list)).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Copies what the parts count into the metrics, once a second.
-async fn watch_metrics(handle: Handle, deliveries: Deliveries, intake: Arc<Intake>, frames: FrameDesk, shutdown: CancellationToken) {
-    let mut seen = Seen::default();
-    loop {
-        let refused = match &*intake {
-            Intake::Embedded(b) => b.stats().refused,
-            Intake::Outside(c) => {
-                let report = c.report();
-                Seen::raise(&mut seen.dropped, report.dropped_since, &handle.metrics.broker_dropped);
-                seen.advise(report.advice());
-                c.stats().oversize
-            }
-        };
-        let f = frames.counts();
-        let m = &handle.metrics;
-        Seen::raise(&mut seen.refused, refused, &m.refused);
-        Seen::raise(&mut seen.frames, f.accepted, &m.frames);
-        Seen::raise(&mut seen.frames_dropped, f.replaced, &m.frames_dropped);
-        Seen::raise(&mut seen.frames_thinned, f.thinned, &m.frames_thinned);
-        Seen::raise(&mut seen.frames_refused, f.refused.saturating_add(f.stale), &m.frames_refused);
-        m.deliveries(&deliveries.status());
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
-    }
-}
-
-/// What has been copied into counters, which only ever grow.
-#[derive(Default)]
-struct Seen {
-    refused: u64,
-    frames: u64,
-    frames_dropped: u64,
-    frames_thinned: u64,
-    frames_refused: u64,
-    dropped: u64,
-    advice: Vec<Advice>,
-}
-impl Seen {
-    /// An outside broker that loses messages, or may, is an advisory: said once, and again when it has changed.
-    fn advise(&mut self, advice: Vec<Advice>) {
-        for new in advice.iter().filter(|a| !self.advice.contains(a)) {
-            tracing::warn!("outside broker: {new}");
-        }
-        self.advice = advice;
-    }
-
-    fn raise(seen: &mut u64, now: u64, counter: &prometheus_client::metrics::counter::Counter) {
-        counter.inc_by(now.saturating_sub(*seen));
-        *seen = now.max(*seen);
-    }
 }
