@@ -1,13 +1,10 @@
 //! Configuration: one TOML file and the environment (`TUOAN_WEB__LISTEN=...`), read whole, with all problems reported together.
 //!
 //! Paths in the file are relative to the file. A secret may stand in a file of its own (`token_file`); no secret is ever printed.
-use crate::cameras;
-use crate::cameras::gate::ANYWAY_S;
 use crate::decode::mapping::{Mapping, MappingSpec};
 use crate::engine::rules;
 use crate::engine::site::Site;
 use crate::estimate::model::Source;
-use crate::ingest::frames::{MAX_FPS, Mapped, TopicSpec};
 use crate::ingest::hikvision;
 use crate::runtime;
 use crate::setup::files::Files;
@@ -22,10 +19,16 @@ use tuoan_vision::modelfile;
 use tuoan_vision::models::store::{self, Part};
 
 pub mod bridge;
+mod cameras;
 mod fields;
+mod ingest;
 pub mod notify;
+pub use cameras::{MAX_WORKERS, Vision};
+use cameras::{read_hikvision, read_pictures, read_vision};
 use fields::Fields;
 pub use fields::{Problem, line_of};
+pub use ingest::{Broker, BrokerUser, Client, DEFAULT_SESSIONS, TLS_PORT, Tls};
+use ingest::{read_broker, read_client};
 
 /// The data folder of commands that are given none.
 pub const DATA: &str = "/var/lib/tuoan";
@@ -45,7 +48,7 @@ pub struct Config {
     pub clock_trust: ClockTrust,
     pub runtime: Runtime,
     /// What is kept of cameras' pictures.
-    pub pictures: cameras::Settings,
+    pub pictures: crate::cameras::Settings,
     /// Opens pictures instead of the login's password.
     pub viewing_password: Option<Secret>,
     pub mappings: Vec<MappingSpec>,
@@ -69,65 +72,6 @@ pub struct Web {
 pub enum Ingest {
     Embedded(Broker),
     Outside(Client),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broker {
-    pub listen: SocketAddr,
-    pub tls: Tls,
-    /// Sessions at one time, those of absent clients included; one user may have half of them.
-    pub sessions: u32,
-    pub users: Vec<BrokerUser>,
-}
-
-/// TLS of the embedded broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tls {
-    Off,
-    /// With the key that the gateway made itself. Not `needed`: nobody has asked for it, so that a port that is taken keeps nothing from starting.
-    Own {
-        listen: SocketAddr,
-        needed: bool,
-    },
-    /// With the site's own certificate, PEM files.
-    Given {
-        listen: SocketAddr,
-        cert: PathBuf,
-        key: PathBuf,
-    },
-}
-
-/// Where the broker listens for TLS unless it is told.
-pub const TLS_PORT: u16 = 8883;
-
-#[derive(Clone, PartialEq, Eq)]
-pub struct BrokerUser {
-    pub name: String,
-    /// SHA-256 of the password: passwords are drawn by `tuoan device add`, never chosen, so a slow hash adds nothing.
-    pub password_sha256: [u8; 32],
-    /// Native devices it speaks for.
-    pub devices: Vec<String>,
-    /// Further topic filters it may publish to and subscribe to.
-    pub publish: Vec<String>,
-    pub subscribe: Vec<String>,
-}
-
-impl std::fmt::Debug for BrokerUser {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BrokerUser").field("name", &self.name).field("devices", &self.devices).finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// `mqtt://host:port` or `mqtts://host:port`.
-    pub url: String,
-    pub client_id: String,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    pub topics: Vec<String>,
-    pub max_packet_bytes: usize,
-    pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,32 +108,6 @@ pub struct Runtime {
     /// The models that look at pictures.
     pub eyes: store::Sources,
 }
-
-/// How the cameras of the site file are looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vision {
-    /// False: frames are counted and forgotten, and no zone counts as watched by a camera.
-    pub enabled: bool,
-    /// Threads that run the models, 1 to [`MAX_WORKERS`]; `None`: as many as the machine has cores, less one.
-    pub workers: Option<u8>,
-    /// Most frames a second that are taken of one camera.
-    pub fps: u8,
-    /// The models run only when nobody else wants to (SCHED_IDLE). False is for measuring what that is worth.
-    pub idle: bool,
-    /// A still picture is looked at so often, in seconds.
-    pub look_anyway_s: u16,
-    /// Cameras that publish on topics of their own.
-    pub topics: Vec<TopicSpec>,
-}
-
-impl Default for Vision {
-    fn default() -> Vision {
-        Vision { enabled: true, workers: None, fps: MAX_FPS, idle: true, look_anyway_s: ANYWAY_S, topics: Vec::new() }
-    }
-}
-
-/// More would take the other parts' memory and gain nothing on such boxes.
-pub const MAX_WORKERS: u8 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockTrust {
@@ -409,82 +327,6 @@ fn read_web(dict: Dict, problems: &mut Vec<Problem>) -> Option<Web> {
     Some(Web { listen: listen? })
 }
 
-/// Sessions of the embedded broker where the configuration says nothing, and what it may say.
-pub const DEFAULT_SESSIONS: u32 = 4096;
-const SESSIONS: std::ops::RangeInclusive<u32> = 16..=32_768;
-
-fn read_broker(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Broker> {
-    let mut f = Fields::new("broker", dict, problems);
-    let listen = address(&mut f, "listen", "0.0.0.0:1883");
-    let off = f.is_off("tls");
-    let tls = match f.table("tls") {
-        Some(d) => read_tls(d, base, f.problems()),
-        // What nobody else in the network reaches needs none.
-        None => Some(match listen {
-            Some(plain) if !off && !plain.ip().is_loopback() => Tls::Own { listen: (plain.ip(), TLS_PORT).into(), needed: false },
-            _ => Tls::Off,
-        }),
-    };
-    let sessions = f.take("sessions").unwrap_or(DEFAULT_SESSIONS);
-    if !SESSIONS.contains(&sessions) {
-        f.problem("sessions", format!("must lie between {} and {}: each takes memory and an open file", SESSIONS.start(), SESSIONS.end()));
-    }
-    let mut users: Vec<BrokerUser> = Vec::new();
-    for (i, d) in f.tables("user").into_iter().enumerate() {
-        let mut u = Fields::new(&format!("broker.user[{i}]"), d, f.problems());
-        let name: Option<String> = u.need("name", "the user name that the device gives");
-        let hash: Option<String> = u.need("password_sha256", "`tuoan device add NAME` prints the whole entry");
-        let hash = hash.and_then(|h| {
-            let bytes = hex::decode(&h).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
-            if bytes.is_none() {
-                u.problem("password_sha256", "must be 64 hexadecimal digits, as `tuoan device add NAME` prints them");
-            }
-            bytes
-        });
-        let user =
-            |devices, publish, subscribe| Some(BrokerUser { name: name.clone()?, password_sha256: hash?, devices, publish, subscribe });
-        let user =
-            user(u.take("devices").unwrap_or_default(), u.take("publish").unwrap_or_default(), u.take("subscribe").unwrap_or_default());
-        if let Some(n) = &name
-            && users.iter().any(|o| o.name == *n)
-        {
-            u.problem("name", format!("{n:?} stands twice; user names must differ"));
-        }
-        u.finish();
-        users.extend(user);
-    }
-    f.finish();
-    Some(Broker { listen: listen?, tls: tls?, sessions, users })
-}
-
-fn read_tls(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Tls> {
-    let own = !dict.contains_key("cert") && !dict.contains_key("key");
-    let mut t = Fields::new("broker.tls", dict, problems);
-    let listen = address(&mut t, "listen", "0.0.0.0:8883");
-    let given = (!own).then(|| (existing(&mut t, "cert", base), existing(&mut t, "key", base)));
-    t.finish();
-    Some(match given {
-        None => Tls::Own { listen: listen?, needed: true },
-        Some((cert, key)) => Tls::Given { listen: listen?, cert: cert?, key: key? },
-    })
-}
-
-fn read_client(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Client> {
-    let mut f = Fields::new("client", dict, problems);
-    let url = url(&mut f, &["mqtt://", "mqtts://"], "mqtt://127.0.0.1:1883");
-    let client_id: String = f.take("client_id").unwrap_or_else(|| "tuoan".to_owned());
-    let username = f.take("username");
-    let password = secret(&mut f, "password", "password_file", base, false);
-    let topics: Vec<String> = f.take("topics").unwrap_or_else(|| vec!["tuoan/#".to_owned(), "zigbee2mqtt/#".to_owned()]);
-    if topics.is_empty() {
-        f.problem("topics", "is empty; name at least one topic filter");
-    }
-    let max_packet_bytes: usize = f.take("max_packet_bytes").unwrap_or((4 << 20) + 65_536);
-    let ca = f.take::<PathBuf>("ca").map(|p| base.join(p));
-    f.finish();
-    Some(Client { url: url?, client_id, username, password, topics, max_packet_bytes, ca })
-}
-
 fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Platform> {
     let mut f = Fields::new("platform", dict, problems);
     let url = url(&mut f, &["https://", "http://"], "https://platform.example");
@@ -492,83 +334,6 @@ fn read_platform(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option
     let receipts = f.take("receipts").unwrap_or(true);
     f.finish();
     Some(Platform { url: url?, token: token?, receipts })
-}
-
-/// Pictures of an incident are evidence, and kept at least so long where there is room.
-const LEAST_PICTURE_DAYS: u32 = 90;
-
-fn read_pictures(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> (cameras::Settings, Option<Secret>) {
-    let mut f = Fields::new("pictures", dict, problems);
-    let own = cameras::Settings::default();
-    let mut number = |name: &'static str, own: u32, least: u32, most: u32| {
-        let n: u32 = f.take(name).unwrap_or(own);
-        if !(least..=most).contains(&n) {
-            f.problem(name, format!("{n} does not go; write a number from {least} to {most}"));
-        }
-        n.clamp(least, most)
-    };
-    let mut settings = cameras::Settings {
-        ring_mb: number("ring_mb", own.ring_mb, 1, 4096),
-        evidence_mb: number("evidence_mb", own.evidence_mb, 16, 1 << 20),
-        evidence_days: number("evidence_days", own.evidence_days, 0, 3650),
-        stills_mb: number("stills_mb", own.stills_mb, 0, 1 << 16),
-        stills_days: number("stills_days", own.stills_days, 0, 3650),
-        looks_mb: number("looks_mb", own.looks_mb, 0, 1 << 12),
-        key_file: f.take::<PathBuf>("key_file").map(|p| base.join(p)),
-        live: f.take("live").unwrap_or(own.live),
-    };
-    settings.evidence_days = f.at_least("evidence_days", settings.evidence_days, LEAST_PICTURE_DAYS);
-    settings.stills_days = f.at_least("stills_days", settings.stills_days, LEAST_PICTURE_DAYS);
-    let viewing = secret(&mut f, "viewing_password", "viewing_password_file", base, false);
-    f.finish();
-    (settings, viewing)
-}
-
-fn read_hikvision(tables: Vec<Dict>, base: &Path, problems: &mut Vec<Problem>) -> Vec<hikvision::Source> {
-    let mut sources: Vec<hikvision::Source> = Vec::new();
-    for (i, d) in tables.into_iter().enumerate() {
-        let mut f = Fields::new(&format!("hikvision[{i}]"), d, problems);
-        let name: Option<String> = f.need("name", "the name that the camera or recorder shall have here, e.g. name = \"yard\"");
-        let name = name.filter(|n| {
-            let fits = !n.contains('.') && n.len() <= 40 && tuoan_protocol::DeviceId::new(n).is_ok();
-            if !fits {
-                f.problem("name", format!("{n:?} does not fit; use up to 40 bytes without spaces, dots, / + #"));
-            } else if sources.iter().any(|o| o.name == *n) {
-                f.problem("name", format!("{n:?} stands twice; names must differ"));
-            }
-            fits
-        });
-        let url = url(&mut f, &["http://", "https://"], "https://192.168.1.64");
-        if let Some(Err(e)) = url.as_deref().map(hikvision::Source::address) {
-            f.problem("url", e);
-        }
-        let user: Option<String> = f.need("user", "a user of the device that may see its events, and nothing else");
-        let password = secret(&mut f, "password", "password_file", base, true);
-        let certificate = f.take::<String>("certificate_sha256").and_then(|text| {
-            let bytes = hex::decode(text.replace(':', "")).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
-            if bytes.is_none() {
-                f.problem("certificate_sha256", "must be 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints them");
-            }
-            bytes
-        });
-        if certificate.is_some() && url.as_deref().is_some_and(|u| u.starts_with("http://")) {
-            f.problem("certificate_sha256", "needs an https:// url");
-        }
-        let stall_s: u64 = f.take("stall_s").unwrap_or(60);
-        if !(15..=600).contains(&stall_s) {
-            f.problem("stall_s", "must be 15 to 600 seconds");
-        }
-        let recordings: Vec<u32> = f.take("recordings").unwrap_or_default();
-        if recordings.len() > 64 || recordings.iter().any(|c| !(1..=512).contains(c)) {
-            f.problem("recordings", "must be a list of at most 64 channels from 1 to 512, e.g. recordings = [1, 2, 3]");
-        }
-        f.finish();
-        if let (Some(name), Some(url), Some(user), Some(password)) = (name, url, user, password) {
-            let stall = std::time::Duration::from_secs(stall_s);
-            sources.push(hikvision::Source { name, url, user, password, certificate, stall, recordings });
-        }
-    }
-    sources
 }
 
 fn read_influx(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Option<Influx> {
@@ -601,33 +366,6 @@ fn read_runtime(dict: Dict, base: &Path, problems: &mut Vec<Problem>) -> Runtime
     let eyes = store::Sources { person_pose: eye(Part::PersonPose), objects: eye(Part::Objects), faces: eye(Part::Faces) };
     f.finish();
     Runtime { onnx, room_climate, eyes }
-}
-
-fn read_vision(dict: Dict, problems: &mut Vec<Problem>) -> Vision {
-    let mut f = Fields::new("vision", dict, problems);
-    let default = Vision::default();
-    let enabled = f.take("enabled").unwrap_or(default.enabled);
-    let workers = f.take("workers");
-    if workers.is_some_and(|n| !(1..=MAX_WORKERS).contains(&n)) {
-        f.problem("workers", format!("must be 1 to {MAX_WORKERS}; left out, it is one less than the machine has cores"));
-    }
-    let fps = f.take("fps").unwrap_or(default.fps);
-    if !(1..=MAX_FPS).contains(&fps) {
-        f.problem("fps", format!("must be 1 to {MAX_FPS} frames a second"));
-    }
-    let idle = f.take("idle").unwrap_or(default.idle);
-    let look_anyway_s = f.take("look_anyway_s").unwrap_or(default.look_anyway_s);
-    if !(1..=60).contains(&look_anyway_s) {
-        f.problem("look_anyway_s", format!("is {look_anyway_s}; write 1 to 60 seconds, {ANYWAY_S} if in doubt"));
-    }
-    let topics: Vec<TopicSpec> = f.take("topic").unwrap_or_default();
-    for spec in &topics {
-        for text in Mapped::compile(spec).err().unwrap_or_default() {
-            f.problem("topic", format!("{}: {text}", spec.topic));
-        }
-    }
-    f.finish();
-    Vision { enabled, workers, fps, idle, look_anyway_s, topics }
 }
 
 /// A week of a small site's readings, and its incidents.
