@@ -3,7 +3,7 @@ answer the board is held until the gateway's broker has what was measured before
 
 usage: day.py FIRMWARE GATEWAY [HOURS]. Every ten minutes a door opens, every hour the cable is out for ninety seconds. Ends with 0 when no measurement is
 missing, all came in order and the gateway has stored as many, it was back after each outage, nothing waits in the node at the end, and the stack is no deeper
-then than in the first hours.
+then than in the first hours, but for an interrupt at its deepest moment.
 """
 import os
 import re
@@ -24,6 +24,8 @@ BEHIND, OUTAGE_S, ROUND = 2, 90, 10_000
 SLOWER_S, PATIENCE_S = 0.03, 300
 # Seconds of the board's time: its longest wait between two attempts, the attempt, and what has waited.
 BACK_S = 300
+# Bytes of stack that an interrupt takes; whether one comes at the deepest moment is chance.
+INTERRUPT = 256
 
 
 class Day:
@@ -102,10 +104,22 @@ class Day:
         return done
 
 
-def stored(gateway):
-    """Messages that the gateway has in its store, by its own count."""
+def counts(gateway):
+    """The gateway's own counts of messages: received, stored, duplicate, quarantined, refused."""
     with urllib.request.urlopen(f"http://127.0.0.1:{gateway.web}/metrics", timeout=10) as answer:
-        return int(re.search(r"^tuoan_messages_stored_total (\d+)", answer.read().decode(), re.M).group(1))
+        return {name: int(n) for name, n in re.findall(r"^tuoan_messages_(\w+)_total (\d+)", answer.read().decode(), re.M)}
+
+
+def all_stored(gateway, day):
+    """Whatever reached the gateway is in its store, and what was heard is among it: it has messages of its own beside those of the node."""
+    end = time.monotonic() + 60
+    while True:
+        at = counts(gateway)
+        whole = at["received"] == at["stored"] + at["duplicate"] and not at["quarantined"] and not at["refused"]
+        if whole and at["stored"] >= day.number + day.statuses:
+            return
+        check(time.monotonic() < end, f"{day.number} messages, {day.statuses} births and wills were heard; the gateway counts {at}")
+        time.sleep(0.5)
 
 
 def main(image, binary, hours="24"):
@@ -140,12 +154,9 @@ def main(image, binary, hours="24"):
             taken = time.monotonic() - began
             day.ending = True
             check(day.empty.wait(60), f"something still waits in the node: heard {day.last} of {bus.sht4x.count} measurements")
-            end = time.monotonic() + 60
-            while (kept := stored(gateway)) < day.number + day.statuses and time.monotonic() < end:
-                time.sleep(0.2)
-            check(kept == day.number + day.statuses, f"of {day.number} messages, {day.statuses} births and wills the gateway has stored {kept}")
+            all_stored(gateway, day)
             depth, room = board.stack()
-            check(depth == early[0], f"the stack grew from {early[0]} to {depth} bytes")
+            check(depth - early[0] <= INTERRUPT, f"the stack grew from {early[0]} to {depth} bytes")
             connections = max(int(n) for n in re.findall(r"^connected (\d+)", board.console(), re.M))
             check(connections > day.outages, f"{connections} connections with {day.outages} outages")
             check(day.wrong is None, day.wrong)
@@ -153,7 +164,7 @@ def main(image, binary, hours="24"):
             print(
                 f"{day.last / 3600:.1f} h of the board's time in {taken:.0f} s: {day.number} messages and {day.last} measurements, each once and in order, all of them stored;\n"
                 f"{day.doors} doors, {day.outages} times {OUTAGE_S} s without the cable and back in step {day.back} s after it at most, {connections} connections; held {day.held} times for the host;\n"
-                f"nothing waits; stack {depth} of {room} bytes, as after {min(2, hours / 2):g} h",
+                f"nothing waits; stack {depth} of {room} bytes, {early[0]} after {min(2, hours / 2):g} h",
                 flush=True,
             )
         except BaseException:
