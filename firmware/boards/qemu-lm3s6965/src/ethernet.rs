@@ -1,10 +1,12 @@
-//! The chip's Ethernet MAC (data sheet, chapter 17) as a driver for `embassy-net`. Frames go through its FIFO word by word; whether one has come is
-//! looked at with every tick, so a frame waits a millisecond at most.
+//! The chip's Ethernet MAC (data sheet, chapter 17) as a driver for `embassy-net`. Frames go through its FIFO word by word; an interrupt
+//! says that one has come.
 use crate::regs::{ETHERNET, read, write};
 use core::task::Context;
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_sync::waitqueue::AtomicWaker;
 
+const INTERRUPT: u32 = 0x00;
+const INTERRUPT_MASK: u32 = 0x04;
 const RECEIVE: u32 = 0x08;
 const TRANSMIT: u32 = 0x0c;
 const DATA: u32 = 0x10;
@@ -13,16 +15,18 @@ const ADDRESS_HIGH: u32 = 0x18;
 const PACKETS: u32 = 0x34;
 const REQUEST: u32 = 0x38;
 
+/// A frame has come.
+const CAME: u32 = 1;
+
 /// Header and payload, without the check sum.
 const FRAME: usize = 1514;
 
-static CAME: AtomicWaker = AtomicWaker::new();
+static WAITS: AtomicWaker = AtomicWaker::new();
 
-/// Wakes whoever waits for a frame.
-pub fn tick() {
-    if read(ETHERNET, PACKETS) != 0 {
-        CAME.wake();
-    }
+/// The interrupt: wakes whoever waits for a frame. It is cleared before the frames are counted, so that none is overlooked.
+pub fn came() {
+    write(ETHERNET, INTERRUPT, CAME);
+    WAITS.wake();
 }
 
 pub struct Ethernet {
@@ -38,6 +42,7 @@ impl Ethernet {
         write(ETHERNET, TRANSMIT, 0x17);
         // Multicast too; drop frames with a wrong check sum.
         write(ETHERNET, RECEIVE, 0x0b);
+        write(ETHERNET, INTERRUPT_MASK, CAME);
         Ethernet { address }
     }
 }
@@ -47,7 +52,7 @@ impl Driver for Ethernet {
     type TxToken<'a> = Sending;
 
     fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received, Sending)> {
-        CAME.register(context.waker());
+        WAITS.register(context.waker());
         (read(ETHERNET, PACKETS) != 0).then_some((Received, Sending))
     }
     fn transmit(&mut self, _: &mut Context<'_>) -> Option<Sending> {

@@ -24,7 +24,6 @@ use core::fmt::Write;
 use core::net::Ipv4Addr;
 use core::pin::{Pin, pin};
 use cortex_m_rt::entry;
-use embassy_futures::join::join5;
 use embassy_net::{Config, Runner, Stack, StackResources};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
@@ -92,6 +91,7 @@ fn main() -> ! {
     regs::power_up();
     let Some(mut core) = cortex_m::Peripherals::take() else { last::restart() };
     ticks::start(&mut core.SYST);
+    serial::listen();
     match begin() {
         Ok(started) => go(started),
         Err(error) => panic!("{error}"),
@@ -189,12 +189,12 @@ fn watches() -> &'static mut [Watch; 2] {
 
 fn go(started: &'static Started) -> ! {
     match more(started) {
-        Ok(more) => executor::block_on(pin!(node(started, more, watches()))),
+        Ok(more) => node(started, more, watches()),
         Err(error) => panic!("{error}"),
     }
 }
 
-async fn node(started: &'static Started, more: &mut More, watches: &mut [Watch; 2]) -> ! {
+fn node(started: &'static Started, more: &mut More, watches: &mut [Watch; 2]) -> ! {
     let (stack, runner) = embassy_net::new(
         ethernet::Ethernet::new(started.mac),
         Config::dhcpv4(Default::default()),
@@ -238,8 +238,8 @@ async fn node(started: &'static Started, more: &mut More, watches: &mut [Watch; 
     let time = put(place.as_mut(), || gateway_time::keep(&Uptime, &post.wall, &mut pages));
     let mut place = pin!(None);
     let console = put(place.as_mut(), || console::run(started.keep, &started.hardware));
-    let (never, ..) = join5(node, time, console, pin!(serve(runner)), pin!(report(stack, stats))).await;
-    never
+    // The inputs, which are the node's, come first.
+    executor::run(&mut [node, time, console, pin!(serve(runner)), pin!(report(stack, stats))])
 }
 
 /// Puts a future where it stays: built in the frame of whoever polls it, it would lie on the stack twice.

@@ -1,5 +1,5 @@
-//! Milliseconds behind `embassy-time`. SysTick counts cycles and is only read; timer 0 wakes every millisecond. Counting the wakes instead would let the
-//! clock go slow wherever the host holds the emulator up: an interrupt that is pending already does not come twice.
+//! Milliseconds behind `embassy-time`. SysTick counts cycles and is only read; timer 0 wakes once, when the next wait is over. Between two waits the chip
+//! sleeps: nothing wakes it but what it waits for, or what comes in from outside.
 use crate::regs::{TIMER0, write};
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
@@ -14,6 +14,8 @@ use tuoan_node::clock::Clock;
 const CYCLES_PER_MS: u32 = 12_500;
 /// SysTick counts down through all of its 24 bits, in 1.3 s: it must be read more often.
 const COUNT: u32 = 0x00ff_ffff;
+/// So the longest sleep is a second, in cycles.
+const LONGEST: u64 = 12_500_000;
 
 struct Driver {
     /// SysTick when it was last read, and the cycles until then.
@@ -34,8 +36,10 @@ impl embassy_time_driver::Driver for Driver {
     }
     fn schedule_wake(&self, at: u64, waker: &Waker) {
         critical_section::with(|cs| {
-            self.queue.borrow(cs).borrow_mut().schedule_wake(at, waker);
-            self.expire(cs);
+            // Nothing to do for a wait that is longer than one that is under way.
+            if self.queue.borrow(cs).borrow_mut().schedule_wake(at, waker) {
+                self.expire(cs);
+            }
         });
     }
 }
@@ -51,20 +55,27 @@ impl Driver {
         cycles.set(cycles.get() + u64::from(passed));
         cycles.get()
     }
+    /// Wakes whose wait is over, and sets the timer for the next one. It counts from now on: a moment that is near cannot be missed.
     fn expire(&self, cs: CriticalSection<'_>) {
-        let now = self.now_ms(cs);
-        self.queue.borrow(cs).borrow_mut().next_expiration(now);
+        let now = self.now_cycles(cs);
+        let next = self.queue.borrow(cs).borrow_mut().next_expiration(now / u64::from(CYCLES_PER_MS));
+        let left = next.saturating_mul(CYCLES_PER_MS.into()).saturating_sub(now).clamp(1, LONGEST);
+        write(TIMER0, CONTROL, 0);
+        write(TIMER0, INTERVAL, left as u32);
+        write(TIMER0, CONTROL, 1);
     }
 }
 
-/// Timer 0's interrupt in the vector table of this chip.
-#[derive(Clone, Copy)]
-struct Timer0;
-const TIMER0_NUMBER: u16 = 19;
-// SAFETY: the number is the chip's for its timer 0A (data sheet, interrupts).
-unsafe impl InterruptNumber for Timer0 {
+/// An interrupt by its number in the vector table of this chip (data sheet, interrupts).
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Line(u16);
+const CONSOLE: Line = Line(5);
+const TIMER: Line = Line(19);
+const FRAMES: Line = Line(42);
+// SAFETY: the numbers are the chip's, for its UART 0, its timer 0A and its Ethernet MAC.
+unsafe impl InterruptNumber for Line {
     fn number(self) -> u16 {
-        TIMER0_NUMBER
+        self.0
     }
 }
 const CONFIGURATION: u32 = 0x00;
@@ -74,14 +85,18 @@ const INTERRUPT_MASK: u32 = 0x18;
 const INTERRUPT_CLEAR: u32 = 0x24;
 const INTERVAL: u32 = 0x28;
 
-/// All of the chip's interrupts come here; only timer 0's is let through.
-// SAFETY: the handler touches only what is behind critical sections.
+/// All of the chip's interrupts come here; only those above are let through.
+// SAFETY: the handler touches only what is behind critical sections, and registers that only it writes.
 #[exception]
-unsafe fn DefaultHandler(_: i16) {
-    write(TIMER0, INTERRUPT_CLEAR, 1);
-    critical_section::with(|cs| DRIVER.expire(cs));
-    crate::ethernet::tick();
-    crate::serial::tick();
+unsafe fn DefaultHandler(number: i16) {
+    match Line(number.unsigned_abs()) {
+        TIMER => {
+            write(TIMER0, INTERRUPT_CLEAR, 1);
+            critical_section::with(|cs| DRIVER.expire(cs));
+        }
+        FRAMES => crate::ethernet::came(),
+        _ => crate::serial::typed(),
+    }
 }
 
 pub fn start(systick: &mut SYST) {
@@ -89,14 +104,15 @@ pub fn start(systick: &mut SYST) {
     systick.set_reload(COUNT);
     systick.clear_current();
     systick.enable_counter();
-    // One timer of 32 bits, again and again.
+    // One timer of 32 bits, once.
     write(TIMER0, CONFIGURATION, 0);
-    write(TIMER0, MODE, 2);
-    write(TIMER0, INTERVAL, CYCLES_PER_MS - 1);
+    write(TIMER0, MODE, 1);
     write(TIMER0, INTERRUPT_MASK, 1);
-    write(TIMER0, CONTROL, 1);
-    // SAFETY: no critical section is made by masking single interrupts.
-    unsafe { NVIC::unmask(Timer0) };
+    critical_section::with(|cs| DRIVER.expire(cs));
+    for line in [CONSOLE, TIMER, FRAMES] {
+        // SAFETY: no critical section is made by masking single interrupts.
+        unsafe { NVIC::unmask(line) };
+    }
 }
 
 /// Cycles since the start.
