@@ -162,7 +162,7 @@ async fn settled() -> Result<State, StoreError> {
 fn more(started: &Started) -> Result<&'static mut More, StoreError> {
     // The version of a program whose own cannot be read is the first one: it may be updated to any.
     let version = env!("CARGO_PKG_VERSION").parse().unwrap_or(firmware::Version { major: 0, minor: 0, patch: 0 });
-    // Nobody may sign for it: it has no place to run an image from, and no stack to check a signature on.
+    // Nobody may sign for it: it has no place to run an image from.
     let board = Board { name: NAME, hardware: REVISION, version, keys: &[] };
     let state = executor::block_on(pin!(settled()))?;
     let (site, device) = (&started.identity.site, &started.identity.device);
