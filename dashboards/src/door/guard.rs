@@ -232,5 +232,10 @@ async fn security_headers(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // No page can be painted without the style: it is asked for before the page has been read.
+    let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
+    if is_page && let Ok(style) = HeaderValue::from_str(&format!("<{}>; rel=preload; as=style", assets::url("app.css"))) {
+        headers.insert(header::LINK, style);
+    }
     response
 }

@@ -202,6 +202,8 @@ async fn headers_languages_and_assets() {
     let csp = parts.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(csp.starts_with("default-src 'self';") && !csp.contains("unsafe"));
     assert_eq!(parts.headers()[header::CACHE_CONTROL], "no-store");
+    let style = format!("<{}>; rel=preload; as=style", crate::assets::url("app.css"));
+    assert_eq!(parts.headers()[header::LINK].to_str().unwrap(), style);
     let mut english = get_with("/", "");
     english.headers_mut().insert(header::ACCEPT_LANGUAGE, "fr, en-GB;q=0.8, zh;q=0.3".parse().unwrap());
     assert!(send(&site.app, english).await.2.contains("<html lang=\"en\""));
