@@ -15,14 +15,16 @@ export async function demo() {
   const data = mkdtempSync(`${tmpdir()}/tuoan-demo-`);
   const process_ = spawn(binary, ["demo", "--data", data], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, TUOAN_CLAIM_CODE: CODE } });
   let said = "";
+  let over;
+  const played = new Promise((end) => { over = end; });
   const links = await new Promise((found, failed) => {
-    process_.stdout.on("data", (text) => { said += text; const all = [...said.matchAll(/http:\/\/\S+\/enter\/\S+/g)].map((m) => m[0]); if (all.length === 2) found(all); });
+    process_.stdout.on("data", (text) => { said += text; if (said.includes("The pages stay open")) over(); const all = [...said.matchAll(/http:\/\/\S+\/enter\/\S+/g)].map((m) => m[0]); if (all.length === 2) found(all); });
     process_.once("error", failed);
     process_.once("exit", (code) => failed(new Error(`${binary} demo ended with ${code}: build it first`)));
   });
   const gone = new Promise((end) => process_.once("exit", end));
   return {
-    process: process_, gone, site: new URL(links[0]).origin, district: new URL(links[1]).origin, links, data,
+    process: process_, gone, played, site: new URL(links[0]).origin, district: new URL(links[1]).origin, links, data,
     async stop() { process_.kill("SIGKILL"); await gone; rmSync(data, { recursive: true, force: true }); },
   };
 }
