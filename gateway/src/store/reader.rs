@@ -142,9 +142,10 @@ impl Reader {
     }
     /// Events with a higher sequence, ascending, of the incidents that are open or have changed at or after `since` (UTC milliseconds).
     pub fn events_touching(&self, since: i64, sequence: u64, limit: usize) -> Result<Vec<StoredEvent>> {
+        // Asked event by event: a list of a year's incidents would be made anew for every page.
         self.list(
-            "SELECT sequence, at, bytes FROM event WHERE sequence > ?1 \
-             AND incident IN (SELECT id FROM incident WHERE closed = 0 OR changed_at >= ?2) ORDER BY sequence LIMIT ?3",
+            "SELECT sequence, at, bytes FROM event WHERE sequence > ?1 AND EXISTS \
+             (SELECT 1 FROM incident WHERE incident.id = event.incident AND (closed = 0 OR changed_at >= ?2)) ORDER BY sequence LIMIT ?3",
             params![int(sequence), since, int(limit as u64)],
             stored_event,
         )
