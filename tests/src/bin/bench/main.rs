@@ -282,11 +282,7 @@ fn alerts(rate: u64, count: u64, runs: u32, outside: bool) {
         };
         rt.block_on(load.run()).expect("load");
         let expected = (count / ALERT_EVERY) as usize;
-        // What has not come ten seconds later is missing in the table.
-        let waited = Instant::now();
-        while receiver.arrivals().len() < expected && waited.elapsed() < Duration::from_secs(10) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for("all alerts", Duration::from_secs(30), || (receiver.arrivals().len() >= expected).then_some(()));
         let mut ms: Vec<f64> = receiver
             .arrivals()
             .iter()
