@@ -93,6 +93,9 @@ step "Lints"
 # In the profile of the tests: what their build scripts compiled is there already.
 cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 
+step "The gateway builds alone, without what other packages and the tests add to its libraries"
+cargo check --release --quiet
+
 step "The wire types build without the standard library"
 cargo check --quiet --manifest-path protocol/Cargo.toml --no-default-features --lib
 
