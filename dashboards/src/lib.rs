@@ -11,6 +11,7 @@
 //! | [`timeline`] | an incident's timeline for the script that draws it |
 //! | [`bars`] | counts as bars |
 //! | [`page`] | the pages themselves |
+//! | `phrases` | what a page says of a struct in a sentence |
 //! | [`rules`] | rules in sentences |
 //! | [`coverage`] | the coverage ledger in words and bars |
 //! | [`plan`] | the floor plan |
@@ -29,6 +30,7 @@ pub mod icon;
 pub mod lang;
 pub mod listen;
 pub mod page;
+mod phrases;
 pub mod plan;
 pub mod quality;
 pub mod rules;

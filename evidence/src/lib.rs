@@ -11,7 +11,7 @@
 //! | `coverage.rs` | days of the coverage ledger, and how a zone was watched around an incident |
 //! | `verify.rs` | everything that must hold, and the report |
 //! | `fault.rs` | what does not hold, in words |
-//! | `parity.rs` | test: signed forgeries and random bytes, asked of the verifier and of the page's own check (`page/check.js`) |
+//! | `parity/` | test: signed forgeries and random bytes, asked of the verifier and of the page's own check (`page/check.js`) |
 //!
 //! Both servers and the command line use this one verifier. It trusts nothing that it reads: sizes are bounded, nothing recurses, nothing panics.
 pub mod bundle;

@@ -1,5 +1,5 @@
 //! A camera's set-up: its areas and the marks on its floor, drawn, tried and kept.
-use super::cameras::{Shown, camera_page, find, path_part};
+use super::cameras::{Shown, blank, camera_page, find, path_part};
 use super::leave::{deed, forbidden, not_logged, refused, session};
 use super::pages::{missing, sorry, ui};
 use super::{QueryError, Shared};
@@ -23,19 +23,6 @@ use tuoan_vision::setup::{self, Problem};
 
 /// As for the other actions: a commit takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-pub(super) fn blank(device: &DeviceId) -> setup::Camera {
-    setup::Camera { device: device.as_str().to_owned(), areas: Vec::new(), floor: None, rate: 10 }
-}
-
-/// The table as it stands in a site file.
-pub(super) fn toml_of(setup: &setup::Camera) -> String {
-    #[derive(serde::Serialize)]
-    struct File<'a> {
-        cameras: [&'a setup::Camera; 1],
-    }
-    toml::to_string(&File { cameras: [setup] }).unwrap_or_default()
-}
 
 #[derive(serde::Deserialize)]
 pub struct Drawn {

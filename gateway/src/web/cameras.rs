@@ -1,6 +1,5 @@
 //! The cameras' pages, and the newest picture of one while it is watched. `leave.rs` says what must hold.
 use super::Shared;
-use super::camera_setup::{blank, toml_of};
 use super::leave::{Asked, blank_ask, deed, deeds, grant, jpeg, lease, not_logged, refused, running, session};
 use super::pages::{Done, missing, ui};
 use crate::cameras::access::record;
@@ -62,6 +61,20 @@ pub async fn list_fragment(State(web): State<Shared>, visitor: Visitor) -> Respo
     let mut ui = ui(&web, &visitor);
     ui.path = "/cameras".into();
     Html(render::cameras_fragment(&ui, &all(&web, None))).into_response()
+}
+
+/// The set-up of a camera that has none.
+pub(super) fn blank(device: &DeviceId) -> setup::Camera {
+    setup::Camera { device: device.as_str().to_owned(), areas: Vec::new(), floor: None, rate: 10 }
+}
+
+/// The table as it stands in a site file.
+fn toml_of(setup: &setup::Camera) -> String {
+    #[derive(serde::Serialize)]
+    struct File<'a> {
+        cameras: [&'a setup::Camera; 1],
+    }
+    toml::to_string(&File { cameras: [setup] }).unwrap_or_default()
 }
 
 /// What was typed, to be shown again with what is wrong.

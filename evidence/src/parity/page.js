@@ -1,6 +1,6 @@
 "use strict";
-// node parity.js PAGE TASKS: runs the scripts of an evidence page, all but the one that draws it, and answers each task with null (it holds) or why not.
-// With `old` behind them it is a browser without TextDecoder. Used by parity.rs.
+// node page.js PAGE TASKS: runs the scripts of an evidence page, all but the one that draws it, and answers each task with null (it holds) or why not.
+// With `old` behind them it is a browser without TextDecoder. Used by mod.rs.
 const { readFileSync } = require("node:fs"), vm = require("node:vm");
 const [, , page, tasks, old] = process.argv;
 const world = { atob, btoa };
